@@ -1,0 +1,193 @@
+"""The command line: `jepa-lite demo`, `pretrain`, `probe`, `explain`. It only parses, calls and prints."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from .config import DATA_OF
+from .config import preset as named
+
+Positional = tyro.conf.Positional
+
+
+def demo(out: Path = Path("runs/demo"), minutes: float = 3.0, seed: int = 0, device: str = "auto"):
+    """Pre-train on made images, measure beside controls, write a report. No network, no GPU.
+
+    Args:
+        out: folder for weights, log, results.json and report.html.
+        minutes: the most that pre-training may take; the twin's training comes on top.
+        seed: of the weights, the images and the masks.
+        device: cpu, cuda, mps, or auto.
+    """
+    from .demo import run_demo
+
+    results = run_demo(out, minutes=minutes, seed=seed, device=_device(device))
+    print(_table(results["ladder"]))
+    print(f"\n{results['steps']} steps in {results['seconds']:.0f} s. Open {out / 'report.html'} in a browser.")
+
+
+def pretrain(
+    preset: str = "cifar10",
+    data: str | None = None,
+    root: Path | None = None,
+    out: Path = Path("runs/pretrain"),
+    minutes: float | None = None,
+    steps: int | None = None,
+    epochs: float | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")] = (),
+):
+    """Train an I-JEPA. `jepa-lite probe OUT` then measures it.
+
+    Args:
+        preset: demo, cifar10, vit-b16, vit-l16 or vit-h14.
+        data: shapes, photos, cifar10, cifar100, stl10, fashion_mnist, imagenette, folder.
+        root: where the data lives; for folder, the tree of class folders. [JEPA_LITE_DATA]
+        out: folder for checkpoints and log.jsonl.
+        minutes: stop after so long; the schedules fit themselves to it.
+        steps: stop after so many steps.
+        epochs: stop after so many passes over the data.
+        resume: go on from the last checkpoint in OUT.
+        seed: of weights, order, crops and masks.
+        device: cpu, cuda, mps, or auto.
+        set: any other setting: --set model.depth=6 train.lr=1e-3 masks.num_targets=2
+    """
+    from .pretrain import pretrain as start
+
+    config = configure(preset, minutes, steps, epochs, seed, set)
+    run = start(config, data or DATA_OF[preset], root=root, out=out, resume=resume, device=_device(device))
+    print(f"{run.step} steps in {run.elapsed / 60:.1f} min. Next: jepa-lite probe {out}")
+
+
+def probe(
+    checkpoint: Positional[Path],
+    data: str | None = None,
+    root: Path | None = None,
+    which: str = "target",
+    last: int = 1,
+    attentive: bool = False,
+    limit: int = 10000,
+    seed: int = 0,
+    device: str = "auto",
+    out: Path | None = None,
+):
+    """Measure a frozen encoder: kNN and linear probe, beside chance, raw pixels and random weights.
+
+    Args:
+        checkpoint: a run folder, an official .pth.tar, or Hugging Face IJepaModel weights.
+        data: as for pretrain; by default what the run was trained on.
+        root: where the data lives. [JEPA_LITE_DATA]
+        which: the encoder: target (the paper's choice) or context.
+        last: layers whose mean tokens are joined: 1, or 4 as in the paper.
+        attentive: also train an attentive probe.
+        limit: the most images to use of each split.
+        seed: of the random weights and of the probes.
+        device: cpu, cuda, mps, or auto.
+        out: write the rows to this JSON file as well.
+    """
+    from .checkpoint import load_encoder
+    from .data import load as load_data
+    from .pretrain import machine, trained_on, write_json
+    from .probe import ladder
+
+    device = _device(device)
+    encoder, model = load_encoder(checkpoint, which)
+    name = data or trained_on(checkpoint)
+    splits = [
+        load_data(name, split, image_size=model.image_size, root=root, seed=seed, limit=limit)
+        for split in ("train", "test")
+    ]
+    rows = ladder(model, {"ijepa": encoder}, *splits, seed=seed, last=last, attentive=attentive, device=device)
+    print(_table(rows))
+    if out:
+        facts = {"ladder": rows, "data": name, "encoder": which, "last": last, "seed": seed} | machine(device)
+        write_json(out, facts)
+
+
+def explain(
+    checkpoint: Positional[Path],
+    image: Positional[Path],
+    out: Path = Path("explain.png"),
+    seed: int = 0,
+):
+    """Draw what a model makes of one image: masks, attention, PCA features, predictions.
+
+    Args:
+        checkpoint: a run folder of jepa-lite.
+        image: any picture file.
+        out: the PNG to write.
+        seed: of the masks.
+    """
+    from .checkpoint import load
+    from .data import read_image
+    from .report import explain as draw
+
+    model, config = load(checkpoint)
+    figure = draw(model, read_image(image, config.model.image_size), torch.Generator().manual_seed(seed))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out)
+    print(f"{figure.alt_text}\nWritten to {out}")
+
+
+def configure(name, minutes, steps, epochs, seed, changes):
+    """The Config of a preset with the command line's changes. ValueError for what it does not know."""
+    values = {"train.seed": seed}
+    if minutes or steps or epochs:
+        values |= {"train.seconds": minutes and minutes * 60, "train.steps": steps, "train.epochs": epochs}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes NAME=VALUE, such as train.lr=1e-3, not {change!r}")
+        values[key] = _literal(value)
+    return named(name).with_values(values)
+
+
+def _literal(text):
+    try:
+        return json.loads(text.replace("(", "[").replace(")", "]"))
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+
+
+def _device(name):
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"there is no device {name!r} on this machine; use --device cpu or auto") from error
+
+
+def _table(rows):
+    """The ladder as text, one probe a column."""
+    probes = [p for p in ("linear", "knn", "attentive") if p in rows[-1]]
+    lines = [f"{'':14}" + "".join(f"{p:>11}" for p in probes)]
+    for row in rows:
+        lines.append(f"{row['name']:14}" + "".join(f"{row[p]:11.1%}" if p in row else " " * 11 for p in probes))
+    return "\n".join(lines)
+
+
+def main():
+    """Run the command line. A problem with the input is one sentence on stderr and exit status 2."""
+    commands = {"demo": demo, "pretrain": pretrain, "probe": probe, "explain": explain}
+    try:
+        tyro.extras.subcommand_cli_from_dict(commands, prog="jepa-lite", description=__doc__)
+    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+        sys.exit(_fail(error))
+    except KeyboardInterrupt:
+        sys.exit(_fail("stopped"))
+
+
+def _fail(message):
+    print(f"jepa-lite: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

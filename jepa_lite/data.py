@@ -1,0 +1,245 @@
+"""The data sets, all behind `load`: RGB images of one size, as a uint8 tensor in memory.
+
+`shapes` and `photos` need no network; torchvision's sets are fetched at first use (fetch.py); `folder`
+is any tree of class folders (folder.py), and `stream` reads one that does not fit in memory. Nothing
+random happens to an image here: see augment.py.
+"""
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from .fetch import obtain
+from .folder import Files, fit, list_images, read_tree
+from .shapes import CLASSES, shapes
+
+DATASETS = ("shapes", "photos", "cifar10", "cifar100", "stl10", "fashion_mnist", "imagenette", "folder")
+SPLITS = ("train", "test")
+COUNTS = {"train": 8000, "test": 2000}  # images of a set that is made on the spot
+MEMORY_SHARE = 0.5  # of the machine's memory that a loaded set may take
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+PHOTOS = {  # name: (package, file), all in the wheels themselves
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "cat": ("skimage", "data/chelsea.png"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "galaxies": ("skimage", "data/hubble_deep_field.jpg"),
+    "motorcycle": ("skimage", "data/motorcycle_left.png"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+    "palace": ("sklearn", "datasets/images/china.jpg"),
+    "flower": ("sklearn", "datasets/images/flower.jpg"),
+}
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set in memory: `images` uint8 (n, 3, H, W), `labels` int64 (n,) into `classes`.
+
+    `skipped` names each file that could not be read, as "path: reason".
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    classes: tuple[str, ...]
+    name: str
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self):
+        return len(self.images)
+
+
+def load(name, split="train", *, image_size, root=None, seed=0, limit=None, progress=True):
+    """Load one of DATASETS into memory as `Images`.
+
+    `image_size` is pixels, an int or (H, W): images are resized to cover it and cut at the centre.
+    `root` says where the data lies (else the environment's JEPA_LITE_DATA, else ~/.cache/jepa_lite).
+    `seed` draws `shapes` and `photos`, a folder's held-out tenth, and the `limit` images kept.
+    Raises ValueError or FileNotFoundError, in one sentence, before any long work.
+    """
+    size = _check(name, split, image_size, limit)
+    if name == "shapes":
+        return _shapes(split, size, seed, limit)
+    if name == "photos":
+        return _photos(split, size, seed, limit)
+    if name in ("folder", "imagenette"):
+        return _folder(name, split, size, root, seed, limit, progress)
+    return _torchvision(name, split, size, _root(root), seed, limit, progress)
+
+
+def stream(name, split="train", *, image_size, root=None, batch_size, workers=2, seed=0, limit=None):
+    """A DataLoader over a set that does not fit in memory: `folder` or `imagenette`.
+
+    Yields (images uint8 (B, 3, H, W), labels int64 (B,), index int64 (B,)); `index` numbers the files
+    of the split. "train" is shuffled anew in each epoch, also by `seed`; "test" keeps its order. A file
+    that cannot be read is named in a warning and left out of its batch. Raises as `load` does.
+    """
+    size = _check(name, split, image_size, limit)
+    if name not in ("folder", "imagenette"):
+        raise ValueError(f"{name} fits in memory and has no stream; use load({name!r}, ...) instead")
+    root, files, labels, _ = _files(name, split, size, root, seed, limit, progress=True)
+    return DataLoader(
+        Files(root, [path for path, *_ in files], labels.tolist(), size),
+        batch_size=batch_size,
+        shuffle=split == "train",
+        num_workers=workers,
+        collate_fn=Files.collate,
+        generator=torch.Generator().manual_seed(seed),
+        multiprocessing_context="spawn" if workers else None,  # the same on every system
+        persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def normalize(images):
+    """uint8 (B, 3, H, W) -> float32, by ImageNet's mean and standard deviation per channel."""
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+        raise ValueError(
+            f"normalize takes uint8 images (B, 3, H, W), not {images.dtype} {tuple(images.shape)}"
+        )
+    mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (MEAN, STD))
+    return images.float().mul_(1 / (255 * std)).sub_(mean / std)
+
+
+def denormalize(images):
+    """The inverse of `normalize`, for looking at: float (B, 3, H, W) -> float in [0, 1]."""
+    mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (MEAN, STD))
+    return (images * std + mean).clamp(0, 1)
+
+
+def check_finite(images, name):
+    """Raise ValueError naming the first of float images (n, ...) that holds a NaN or an infinity."""
+    bad = (~torch.isfinite(images)).flatten(1).any(1).nonzero()[:, 0].tolist()
+    if bad:
+        raise ValueError(
+            f"image {bad[0]} of {name} holds a NaN or an infinity ({len(bad)} of {len(images)} images do); "
+            f"mend or leave out those images before training"
+        )
+
+
+# --- what every set shares ----------------------------------------------------------------------
+
+
+def _check(name, split, image_size, limit):
+    """The image size as (H, W), once every argument has been found possible."""
+    if name not in DATASETS:
+        raise ValueError(f"there is no data set {name!r}; there are: {', '.join(DATASETS)}")
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be at least 1 image or unset, not {limit}")
+    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(size) != 2 or not all(isinstance(s, int) and s > 0 for s in size):
+        raise ValueError(f"image_size must be pixels above 0, one number or (H, W), not {image_size!r}")
+    return size
+
+
+def _check_memory(name, count, size, way_out="take fewer with limit, or a smaller image_size"):
+    need = count * 3 * size[0] * size[1]
+    try:
+        have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows does not say
+        have = 16 * 2**30
+    if need > MEMORY_SHARE * have:
+        raise ValueError(
+            f"{name} would take {need / 1e9:.3g} GB ({count:,} images of {size[0]} x {size[1]}) of this "
+            f"machine's {have / 1e9:.3g} GB of memory; {way_out}"
+        )
+
+
+def _root(root):
+    return Path(root or os.environ.get("JEPA_LITE_DATA") or "~/.cache/jepa_lite").expanduser()
+
+
+def _subset(count, limit, seed):
+    """Indices of `limit` of `count` images, drawn by seed; a smaller limit is a part of a larger one."""
+    if limit is None or limit >= count:
+        return torch.arange(count)
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:limit].sort().values
+
+
+# --- shapes and photos ----------------------------------------------------------------------------
+
+
+def _shapes(split, size, seed, limit):
+    count = limit or COUNTS[split]
+    _check_memory("shapes", count, size)
+    images, labels = shapes(count, size, seed=2 * seed + SPLITS.index(split))  # the splits never meet
+    return Images(images, labels, CLASSES["texture"], "shapes")
+
+
+def _photos(split, size, seed, limit):
+    """Random crops, photograph after photograph in turn; train from the left 70%, test from the rest."""
+    count = limit or COUNTS[split]
+    _check_memory("photos", count, size)
+    photos = [_photo(*where) for where in PHOTOS.values()]
+    u = torch.rand(count, 3, generator=torch.Generator().manual_seed(2 * seed + SPLITS.index(split))).numpy()
+    images = np.empty((count, 3, *size), np.uint8)
+    for i in range(count):
+        photo = photos[i % len(photos)]
+        images[i] = fit(photo.crop(_photo_box(photo.size, split, size, u[i])), size)
+    labels = torch.arange(count) % len(photos)
+    return Images(torch.from_numpy(images), labels, tuple(PHOTOS), "photos")
+
+
+def _photo_box(photo_size, split, size, u):
+    """(left, top, right, bottom) of a crop with the shape of `size`, 15-30% of the photo's short side."""
+    W, H = photo_size
+    left, right = (0, int(0.7 * W)) if split == "train" else (int(0.7 * W), W)
+    side = min(W, H) * (0.15 + 0.15 * u[0]) / max(size)
+    h, w = max(1, int(side * size[0])), max(1, int(side * size[1]))
+    x, y = left + int(u[1] * (right - left - w + 1)), int(u[2] * (H - h + 1))
+    return x, y, x + w, y + h
+
+
+def _photo(package, file):
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.origin).parent / file if spec else None
+    if not path or not path.exists():
+        raise FileNotFoundError(
+            f"photos needs {file} of the package {package}; run pip install "
+            "scikit-image scikit-learn, or use shapes"
+        )
+    return Image.open(path).convert("RGB")
+
+
+# --- sets that lie in files -----------------------------------------------------------------------
+
+
+def _torchvision(name, split, size, root, seed, limit, progress):
+    choice = {"split": split} if name == "stl10" else {"train": split == "train"}
+    data = obtain(name, root, progress, **choice)
+    pixels, labels = np.asarray(data.data), data.labels if name == "stl10" else data.targets
+    rows = _subset(len(pixels), limit, seed)
+    _check_memory(name, len(rows), size)
+    images = np.empty((len(rows), 3, *size), np.uint8)
+    for i, row in enumerate(tqdm(rows.tolist(), name, unit="image", disable=not progress)):
+        pixel = pixels[row].transpose(1, 2, 0) if name == "stl10" else pixels[row]
+        images[i] = fit(Image.fromarray(pixel), size)
+    return Images(torch.from_numpy(images), torch.as_tensor(labels)[rows].long(), tuple(data.classes), name)
+
+
+def _files(name, split, size, root, seed, limit, progress):
+    """A tree's root, and of one split the files, their labels (n,) and the names of the classes."""
+    names = None
+    if name == "imagenette":
+        pixels = "160px" if max(size) <= 160 else "320px"
+        data = obtain(name, _root(root), progress, size=pixels)
+        root, names = data._size_root, tuple(words[0] for words in data.classes)
+    elif not (root or os.environ.get("JEPA_LITE_DATA")):
+        raise ValueError("folder needs to know where: give root (--root) or set JEPA_LITE_DATA")
+    files, labels, classes = list_images(_root(root), split, seed)
+    rows = _subset(len(files), limit, seed)
+    return _root(root), [files[i] for i in rows.tolist()], labels[rows], names or classes
+
+
+def _folder(name, split, size, root, seed, limit, progress):
+    root, files, labels, classes = _files(name, split, size, root, seed, limit, progress)
+    _check_memory(name, len(files), size, "use stream, a limit, or a smaller image_size")
+    images, rows, skipped = read_tree(name, root, split, files, size, progress)
+    return Images(images, labels[rows], classes, name, skipped)
