@@ -1,8 +1,8 @@
 """Saving and loading: weights as safetensors, the rest as JSON, nothing as a pickle.
 
-A run folder holds its newest two checkpoints, `checkpoint-000001/`, `checkpoint-000002/`. Each is written
-under another name, flushed to the disk, and gets its own name last: one rename makes it exist, whole.
-So a crash at any moment leaves the checkpoints of before, and files of two saves never mix.
+A run folder holds its newest two checkpoints, such as `checkpoint-000001/` and `checkpoint-000002/`.
+Each is written under another name, flushed to the disk, and gets its own name last: one rename makes it
+exist, whole. So a crash at any moment leaves the checkpoints of before, and files of two saves never mix.
 `load_encoder` also reads what others publish: official I-JEPA files and Hugging Face's `IJepaModel`.
 """
 
@@ -11,6 +11,7 @@ import math
 import os
 import re
 import shutil
+import textwrap
 import zipfile
 from pathlib import Path
 
@@ -25,11 +26,10 @@ from .vit import Encoder
 
 FORMAT = 1
 WEIGHTS, CONFIG, STATE, STATE_TENSORS = "model.safetensors", "config.json", "state.json", "state.safetensors"
-NETWORKS = {"target": "target_encoder", "context": "encoder"}  # the same names in the official files
-OFFICIAL_HEADS = {
-    width: heads for size, (width, _, heads, _) in ENCODERS.items() if size not in ("pico", "nano", "micro")
-}
-# Hugging Face's names, of the hub's files and of transformers 5, in terms of the official files.
+NETWORKS = {"target": "target_encoder", "context": "encoder"}  # the official files use the same names
+PUBLISHED = ("tiny", "small", "base", "large", "huge", "giant")
+HEADS = {ENCODERS[size][0]: ENCODERS[size][2] for size in PUBLISHED}  # by width
+# Hugging Face's names (the files' and those of transformers 5 in memory) in terms of the official ones.
 HUGGING_FACE = (
     (r"^ijepa\.", ""),
     (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
@@ -37,17 +37,12 @@ HUGGING_FACE = (
     (r"^(encoder\.)?layers?\.", "blocks."),
     (r"\.layernorm_before\.", ".norm1."),
     (r"\.layernorm_after\.", ".norm2."),
-    (r"\.attention\.(attention\.)?q(uery|_proj)\.", ".attn.q."),
-    (r"\.attention\.(attention\.)?k(ey|_proj)\.", ".attn.k."),
-    (r"\.attention\.(attention\.)?v(alue|_proj)\.", ".attn.v."),
+    (r"\.attention\.(?:attention\.)?([qkv])(?:uery|ey|alue|_proj)\.", r".attn.\1."),
     (r"\.attention\.(output\.dense|o_proj)\.", ".attn.proj."),
     (r"\.intermediate\.dense\.", ".mlp.fc1."),
     (r"\.output\.dense\.", ".mlp.fc2."),
     (r"^layernorm\.", "norm."),
 )
-
-
-# --- our own checkpoints --------------------------------------------------------------------------
 
 
 def save(folder, model, config, state=None):
@@ -62,14 +57,18 @@ def save(folder, model, config, state=None):
     saving = folder / ".saving"
     shutil.rmtree(saving, ignore_errors=True)  # what a crash may have left
     saving.mkdir(parents=True)
-    _write_tensors(saving / WEIGHTS, {n: t.detach().cpu().contiguous() for n, t in model.state_dict().items()})
-    _write_json(saving / CONFIG, {"format": FORMAT} | config.to_dict())
+    weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, saving / WEIGHTS)
+    (saving / CONFIG).write_text(json.dumps({"format": FORMAT} | config.to_dict(), indent=2), "utf-8")
     if state is not None:
-        _write_tensors(saving / STATE_TENSORS, tensors)
-        _write_json(saving / STATE, packed)
+        save_file(tensors, saving / STATE_TENSORS)
+        (saving / STATE).write_text(json.dumps(packed), "utf-8")
+    for path in saving.iterdir():
+        shutil.copymode(saving / CONFIG, path)  # safetensors would let only the owner read
+        _flush(path)
     _flush(saving)
     before = _checkpoints(folder)
-    new = folder / f"checkpoint-{(_number(before[-1]) if before else 0) + 1:06d}"
+    new = folder / f"checkpoint-{int(before[-1].name[-6:]) + 1 if before else 1:06d}"
     saving.rename(new)
     _flush(folder)
     for old in before[:-1]:
@@ -91,17 +90,13 @@ def load(path):
 
 def load_state(path):
     """The `state` that was saved with the checkpoint, bit for bit, on the CPU; None if there was none."""
-    folder = _find(path).parent
-    if not (folder / STATE).exists():
+    file = _find(path).parent / STATE
+    if not file.exists():
         return None
-    packed, tensors = _read_json(folder / STATE), _read_tensors(folder / STATE_TENSORS)
     try:
-        return _unpack(packed, tensors)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(_damaged(folder / STATE, f"{type(error).__name__}: {error}")) from error
-
-
-# --- encoders, ours and others' --------------------------------------------------------------------
+        return _unpack(_read_json(file), _read_tensors(file.parent / STATE_TENSORS))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(_damaged(file, repr(error))) from error
 
 
 def load_encoder(path, which="target", heads=None):
@@ -110,10 +105,11 @@ def load_encoder(path, which="target", heads=None):
     Our own checkpoints, as for `load`; an official I-JEPA `.pth.tar` (read with `weights_only=True`: it can
     run no code); Hugging Face `IJepaModel` weights, as a folder or its `model.safetensors`.
     which: "target", the encoder that the paper evaluates, or "context". Hugging Face's weights hold ONE
-    encoder and `which` does not change it: their converter, like timm's, took the CONTEXT encoder, so
-    numbers differ from the paper's.
+    encoder, whatever `which` says: their converter, like timm's, took the CONTEXT encoder, so numbers
+    differ from the paper's.
     heads: attention heads, for files that do not say them and have none of the published widths.
     The config's sizes are those of the tensors; what it says of the predictor is only our default.
+    Raises as `load` does.
     """
     if which not in NETWORKS:
         raise ValueError(f'which must be "target" or "context", not {which!r}')
@@ -127,6 +123,9 @@ def load_encoder(path, which="target", heads=None):
     return _hugging_face(weights, beside, heads)
 
 
+# --- what others publish ----------------------------------------------------------------------------
+
+
 def _official_tensors(path, network):
     """One encoder's state dict out of an official file, without the prefix of DistributedDataParallel."""
     try:
@@ -136,20 +135,22 @@ def _official_tensors(path, network):
             f"{path} cannot be read as weights: it is cut short, of another format, or holds code, which is "
             f"never run ({type(error).__name__}); download it again"
         ) from error
-    found = list(content) if isinstance(content, dict) else [type(content).__name__]
-    if network not in found or not isinstance(content[network], dict):
+    found = content if isinstance(content, dict) else {type(content).__name__: None}
+    if not isinstance(found.get(network), dict):
         raise ValueError(
             f"{path} is no official I-JEPA file with the key {network!r}, it holds: "
-            f"{', '.join(map(str, found[:6]))}; choose another file or the other encoder"
+            f"{', '.join(map(str, list(found)[:6]))}; choose another file or the other encoder"
         )
     return {str(name).removeprefix("module."): tensor for name, tensor in content[network].items()}
 
 
 def _hugging_face(path, beside, heads):
-    """An `IJepaModel`'s encoder, under names of either style."""
-    if beside.get("model_type", "ijepa") != "ijepa" or beside.get("hidden_act", "gelu") != "gelu":
-        kind = beside.get("model_type"), beside.get("hidden_act")
-        raise ValueError(f"{path} is a {kind[0]} model with {kind[1]}; only ijepa models with gelu can be loaded")
+    """An `IJepaModel`'s encoder, from names of either style."""
+    kind = beside.get("model_type", "ijepa"), beside.get("hidden_act", "gelu"), beside.get("qkv_bias", True)
+    if kind != ("ijepa", "gelu", True):
+        raise ValueError(
+            f"{path} is a {kind[0]} model ({kind[1]}); choose one of type ijepa with gelu and biases"
+        )
     tensors = {}
     for name, tensor in _read_tensors(path).items():
         for pattern, official in HUGGING_FACE:
@@ -157,31 +158,32 @@ def _hugging_face(path, beside, heads):
         if not name.startswith(("pooler.", "classifier.", "embeddings.mask_token")):
             tensors[name] = tensor
     for q in [name for name in tensors if ".attn.q." in name]:
-        parts = [tensors.pop(q.replace(".attn.q.", f".attn.{x}."), None) for x in "qkv"]
-        if all(part is not None for part in parts):
-            tensors[q.replace(".attn.q.", ".attn.qkv.")] = torch.cat(parts)
+        names = [q.replace(".attn.q.", f".attn.{part}.") for part in "qkv"]
+        if all(name in tensors for name in names):
+            tensors[q.replace(".attn.q.", ".attn.qkv.")] = torch.cat([tensors.pop(name) for name in names])
     heads = beside.get("num_attention_heads", heads)
     return _published(tensors, path, heads, beside.get("image_size"), beside.get("layer_norm_eps", 1e-6))
 
 
 def _published(tensors, path, heads, image_size=None, norm_eps=1e-6):
-    """Our Encoder from tensors under the official names; a square image unless `image_size` says more."""
+    """Our Encoder from tensors under the official names; of square images unless `image_size` says more."""
     width, channels, patch, _ = _shape(tensors, "patch_embed.proj.weight", 4, path)
     _, places, _ = _shape(tensors, "pos_embed", 3, path)
     hidden, _ = _shape(tensors, "blocks.0.mlp.fc1.weight", 2, path)
-    side = math.isqrt(places)
-    if image_size is None and side**2 != places:
-        raise ValueError(f"{path} has positions for {places} patches, which is no square, and no config.json")
-    heads = heads or OFFICIAL_HEADS.get(width)
+    heads = heads or HEADS.get(width)
     if heads is None:
-        raise ValueError(f"{path} does not say its number of attention heads; pass heads=, a divisor of {width}")
-    depth = len({name.split(".")[1] for name in tensors if name.startswith("blocks.")})
+        raise ValueError(f"{path} does not say how many heads its width of {width} has; pass heads=")
     config = ModelConfig(
-        image_size=image_size or side * patch, patch_size=patch, channels=channels, width=width, depth=depth,
-        heads=heads, mlp_ratio=hidden / width, norm_eps=norm_eps,
-    )  # fmt: skip
-    names = {"patch_embed.proj.weight": "embed.weight", "patch_embed.proj.bias": "embed.bias"}
-    ours = {names.get(name, name): tensor for name, tensor in tensors.items()}
+        image_size=image_size or math.isqrt(places) * patch,
+        patch_size=patch,
+        channels=channels,
+        width=width,
+        depth=len({name.split(".")[1] for name in tensors if name.startswith("blocks.")}),
+        heads=heads,
+        mlp_ratio=hidden / width,
+        norm_eps=norm_eps,
+    )
+    ours = {name.replace("patch_embed.proj.", "embed."): tensor for name, tensor in tensors.items()}
     ours["embed.weight"] = ours["embed.weight"].flatten(1)  # a convolution with stride P is a linear layer
     ours["positions"] = ours.pop("pos_embed")[0]
     return _filled(Encoder, config, ours, path), config
@@ -190,72 +192,59 @@ def _published(tensors, path, heads, image_size=None, norm_eps=1e-6):
 def _shape(tensors, name, ndim, path):
     shape = getattr(tensors.get(name), "shape", ())
     if len(shape) != ndim:
-        raise ValueError(f"{path} is not an I-JEPA encoder: it has no {name} of {ndim} dimensions")
+        raise ValueError(
+            f"{path} holds no I-JEPA encoder, as it has no {ndim}-dimensional {name}; if jepa-lite saved it, "
+            "put its config.json beside it"
+        )
     return shape
 
 
-# --- building and checking --------------------------------------------------------------------------
+# --- building ---------------------------------------------------------------------------------------
 
 
 def _filled(network, config, tensors, path):
-    """`network(config)` with exactly these tensors; built without drawing weights that would be replaced."""
+    """`network(config)` with exactly these tensors; no weights are drawn only to be replaced."""
     with torch.device("meta"):
         model = network(config)
-    wanted = model.state_dict()
-    for problem, names in (("lacks", wanted.keys() - tensors), ("has the unexpected", tensors.keys() - wanted)):
-        if names:
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            raise ValueError(f"{path} {problem} tensor {min(names)}{more}: it is not what its config.json, or "
-                             "its name, says; choose another checkpoint")  # fmt: skip
-    for name, tensor in tensors.items():
-        if getattr(tensor, "shape", None) != wanted[name].shape:
-            raise ValueError(
-                f"{path}: tensor {name} is {_by(getattr(tensor, 'shape', ()))} and must be {_by(wanted[name].shape)} "
-                "by its config; choose another checkpoint"
-            )
-    model.to_empty(device="cpu").load_state_dict(tensors)
+    try:
+        model.to_empty(device="cpu").load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = textwrap.shorten(str(error).partition(":")[2], 300)
+        raise ValueError(f"{path} does not fit its config: {reason}; choose another checkpoint") from error
     return model
 
 
-def _by(shape):
-    return " x ".join(map(str, shape)) or "a single value"
-
-
 def _own_config(weights, values):
-    if "format" not in values:
+    if values.get("format") == FORMAT:
+        return Config.from_dict({name: value for name, value in values.items() if name != "format"})
+    if "format" in values:
         raise ValueError(
-            f"{weights} is no jepa-lite checkpoint: no config.json of one lies beside it; of official and "
-            "Hugging Face weights only the encoder can be loaded (load_encoder)"
+            f"{weights} has format {values['format']}, not {FORMAT}; update jepa-lite to read it"
         )
-    if values["format"] != FORMAT:
-        raise ValueError(
-            f"{weights} was saved in format {values['format']} and this jepa-lite reads format {FORMAT}; update it"
-        )
-    return Config.from_dict({name: value for name, value in values.items() if name != "format"})
+    raise ValueError(
+        f"no config.json of jepa-lite lies beside {weights}; put it there, or use load_encoder: of other "
+        "people's weights only the encoder can be loaded"
+    )
 
 
-# --- files -------------------------------------------------------------------------------------------
+# --- files ------------------------------------------------------------------------------------------
 
 
 def _find(path):
-    """The weights file of a run folder (its newest), a checkpoint folder, or the file itself."""
+    """The weights file of a run folder (its newest), of a checkpoint folder, or the file itself."""
     path = Path(path)
     if path.is_file():
         return path
     for folder in (path, *_checkpoints(path)[-1:]):
         if (folder / WEIGHTS).is_file():
             return folder / WEIGHTS
-    missing = "holds no checkpoint" if path.exists() else "does not exist"
-    raise FileNotFoundError(f"{path} {missing}; pass a run folder, a checkpoint folder or a weights file")
+    problem = f"holds no {WEIGHTS} and no checkpoint folder" if path.exists() else "does not exist"
+    raise FileNotFoundError(f"{path} {problem}; pass a run folder, a checkpoint folder or a weights file")
 
 
 def _checkpoints(folder):
     """The checkpoint folders of a run, oldest first."""
-    return sorted((p for p in folder.glob("checkpoint-*") if p.name[11:].isdigit()), key=_number)
-
-
-def _number(folder):
-    return int(folder.name[11:])
+    return sorted(folder.glob("checkpoint-" + 6 * "[0-9]"))
 
 
 def _config_beside(weights):
@@ -263,7 +252,7 @@ def _config_beside(weights):
     path = weights.parent / CONFIG
     values = _read_json(path) if path.exists() else {}
     if not isinstance(values, dict):
-        raise ValueError(_damaged(path, "it holds no object"))
+        raise ValueError(_damaged(path, "no JSON object"))
     return values
 
 
@@ -278,25 +267,16 @@ def _read_tensors(path, prefix=""):
     """{name without `prefix`: tensor} of a safetensors file."""
     try:
         with safe_open(path, "pt") as file:
-            return {name[len(prefix) :]: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
+            return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise ValueError(_damaged(path, error)) from error
 
 
 def _damaged(path, error):
-    others = [p.name for p in _checkpoints(path.parent.parent) if p != path.parent]
-    way_out = f"load {path.parent.parent / others[-1]}" if others else "copy it again"
+    others = [str(p) for p in _checkpoints(path.parent.parent) if p != path.parent]
+    way_out = f"load {others[-1]} instead" if others else "copy or download it again"
     return f"{path} is missing, damaged or cut short ({error}); {way_out}"
-
-
-def _write_json(path, values):
-    path.write_text(json.dumps(values, indent=1) + "\n", "utf-8")
-    _flush(path)
-
-
-def _write_tensors(path, tensors):
-    save_file(tensors, path)
-    _flush(path)
 
 
 def _flush(path):
@@ -310,11 +290,8 @@ def _flush(path):
         os.close(handle)
 
 
-# --- nested values as JSON plus a flat dict of tensors -----------------------------------------------
-
-
 def _pack(value, tensors):
-    """Plain JSON for `value`; its tensors move into `tensors`, copied, because those of a state may be shared."""
+    """`value` as plain JSON. Its tensors go to the flat dict `tensors`, copied: a state may share them."""
     if isinstance(value, torch.Tensor):
         tensors[str(len(tensors))] = value.detach().to("cpu", copy=True).contiguous()
         return {"tensor": str(len(tensors) - 1)}
@@ -324,7 +301,7 @@ def _pack(value, tensors):
         return {type(value).__name__: [_pack(item, tensors) for item in value]}
     if value is None or type(value) in (bool, int, float, str):
         return value
-    raise ValueError(f"a state holds tensors, numbers, strings, lists and dicts, not {type(value).__name__}: {value!r}")
+    raise ValueError(f"a state may hold tensors, numbers, strings, lists and dicts, not {value!r}")
 
 
 def _unpack(packed, tensors):

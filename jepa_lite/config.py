@@ -237,7 +237,7 @@ def _paper(encoder, patch_size, image_size=224, epochs=300):
 
 # What a short run of a small network needs, measured on `shapes` (benchmarks/README.md): targets
 # normed over the batch, a quicker moving average, a smaller context (which is also cheaper).
-_SHORT = TrainConfig(lr=2e-3, weight_decay=(0.04, 0.04), momentum=(0.98, 1.0), crop_scale=(1.0, 1.0))
+_SHORT = TrainConfig(lr=3e-3, weight_decay=(0.04, 0.04), momentum=(0.98, 1.0), crop_scale=(1.0, 1.0))
 _SMALL_CONTEXT = MaskConfig(context_scale=(0.4, 0.6))
 
 PRESETS = {

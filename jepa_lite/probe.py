@@ -38,7 +38,7 @@ def features(encoder, images, *, last=1, batch=256, device=None):
 
     def pooled(x):
         stages = encoder.stages(x)[-last:] if last > 1 else [encoder(x)]
-        return torch.cat([tokens.mean(1) for tokens in stages], 1)  # (batch, last * D)
+        return torch.cat([stage.mean(1) for stage in stages], 1)  # (batch, last * D)
 
     return _encode(encoder, pooled, images, batch, device)
 
@@ -61,7 +61,7 @@ def pixels(images):
 def random_encoder(config, seed):
     """An encoder of a `ModelConfig` with untrained weights, drawn from `seed`."""
     with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # the CPU's alone: fork_rng restores no other here
         return Encoder(config)
 
 
@@ -188,13 +188,12 @@ def _choose_penalty(model, x, y, held_out):
     if not len(held_y):
         return 1.0  # one image a class: nothing to choose on
     model.set_params(warm_start=True)
-    best, chosen, worse = -1.0, None, 0
+    best, chosen = -1.0, None
     for penalty in PENALTIES:
         accuracy = model.set_params(C=1 / (penalty * len(fit_y))).fit(fit_x, fit_y).score(held_x, held_y)
-        worse = worse + 1 if accuracy < best else 0
         if accuracy > best:
             best, chosen = accuracy, penalty
-        if worse == 2:  # weaker penalties fit ever slower, and only overfit more
+        if accuracy < best - 0.01:  # weaker penalties only overfit more, and take ever longer
             break
     return chosen
 
@@ -232,7 +231,7 @@ def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20
     with "attentive" where asked for. "chance" always says the most frequent training class.
     Raises ValueError, before any fit, for data on which a probe would mean nothing.
     """
-    _check_ladder(config, encoders, train, test, last, k)
+    _check_ladder(encoders, train, test, last, k)
     probes = ("linear", "knn", "attentive") if attentive else ("linear", "knn")
     counts = {"n_train": len(train.labels), "n_test": len(test.labels)}
     chance = _accuracy(train.labels.mode().values, test.labels)
@@ -268,54 +267,51 @@ def _pixel_tokens(images, patch_size):
 # --- what is refused ------------------------------------------------------------------------------
 
 
+def _require(holds, message):
+    if not holds:
+        raise ValueError(message)
+
+
 def _check_last(encoder, last):
     depth = len(encoder.blocks)
-    if not 1 <= last <= depth:
-        raise ValueError(f"last must be from 1 to {depth}, the encoder's depth, not {last}")
+    _require(1 <= last <= depth, f"last must be from 1 to {depth}, the encoder's depth, not {last}")
 
 
 def _check_k(n, k):
-    if not 1 <= k <= n:
-        raise ValueError(f"kNN with k = {k} needs at least {k} training images, not {n}; take a smaller k or more")
+    way_out = "take a smaller k or more images"
+    _require(1 <= k <= n, f"kNN with k = {k} needs at least {k} training images, not {n}; {way_out}")
 
 
 def _check_classes(labels, name):
-    if len(labels.unique()) < 2:
-        raise ValueError(f"{name} holds fewer than two classes, so there is nothing to tell apart")
+    several = len(labels.unique()) > 1
+    _require(several, f"{name} holds fewer than two classes, so there is nothing to tell apart")
 
 
 def _check_features(train_x, train_y, test_x):
-    if len(train_x) != len(train_y) or train_x.shape[1:] != test_x.shape[1:] or not len(test_x):
-        raise ValueError(
-            f"training features {tuple(train_x.shape)} with {len(train_y)} labels and test features "
-            f"{tuple(test_x.shape)} do not belong together"
-        )
+    _require(
+        len(train_x) == len(train_y) and train_x.shape[1:] == test_x.shape[1:] and len(test_x),
+        f"training features {tuple(train_x.shape)} with {len(train_y)} labels and test features "
+        f"{tuple(test_x.shape)} do not belong together",
+    )
     _check_classes(train_y, "the training set")
     for x, name in ((train_x, "training"), (test_x, "test")):
-        bad = (~torch.isfinite(x)).flatten(1).any(1).nonzero()[:, 0]
-        if len(bad):
-            raise ValueError(
-                f"the features of {len(bad)} of {len(x)} {name} images hold NaN or infinity (the first is image "
-                f"{int(bad[0])}): the encoder has diverged, or those images are broken"
-            )
+        bad = (~torch.isfinite(x)).flatten(1).any(1).nonzero()[:, 0].tolist()
+        _require(
+            not bad,
+            f"the features of {len(bad)} of {len(x)} {name} images hold NaN or infinity (numbers {bad[:8]}): "
+            f"the encoder has diverged, or those images are broken",
+        )
 
 
-def _check_ladder(config, encoders, train, test, last, k):
-    for images in (train, test):
-        size = tuple(images.images.shape[1:])
-        if size != (config.channels, *config.image_size):
-            raise ValueError(
-                f"{images.name} holds images of {size} but the encoders take {(config.channels, *config.image_size)}; "
-                f"load them with image_size={config.image_size}"
-            )
-    taken = {"chance", "pixels", "random"} & set(encoders)
-    if taken:
-        raise ValueError(f"the ladder has a row {', '.join(taken)} of its own; give that encoder another name")
-    if train.classes != test.classes:
-        raise ValueError(f"the classes of {train.name} and {test.name} differ, so labels cannot be compared")
+def _check_ladder(encoders, train, test, last, k):
+    _require(len(test.labels), f"the test set of {test.name} is empty")
     _check_classes(train.labels, train.name)
     _check_k(len(train.labels), k)
-    if not len(test.labels):
-        raise ValueError(f"the test set of {test.name} is empty")
+    one, other = tuple(train.images.shape[1:]), tuple(test.images.shape[1:])
+    _require(one == other, f"training images are {one} and test images {other}; load both at one image_size")
+    same = train.classes == test.classes
+    _require(same, f"{train.name} and {test.name} have different classes, so their labels do not match")
+    taken = ", ".join({"chance", "pixels", "random"} & set(encoders))
+    _require(not taken, f"the ladder has a row {taken} of its own; give that encoder another name")
     for encoder in encoders.values():
         _check_last(encoder, last)

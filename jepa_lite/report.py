@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 
 from . import plots
-from .config import Config, MaskConfig
+from .checkpoint import load
+from .config import MaskConfig
 from .data import denormalize, normalize
 from .masking import sample_masks
 from .pretrain import machine
@@ -23,7 +24,10 @@ from .pretrain import machine
 SHOWN, BANK, QUERIES = 6, 64, 4  # images with features; images searched for neighbours; rows of retrieval
 COMPANY = 15  # shifted copies beside a single image
 FILES = {
+    "model.safetensors": "weights",
     "config.json": "every setting",
+    "state.json": "for a resumed run",
+    "state.safetensors": "for a resumed run: the optimizer's tensors",
     "run.json": "what was run, where and with what",
     "log.jsonl": "a JSON record a step: loss and rates, at times rank, std, position share, gap, probe",
     "results.json": "the ladder and how it was made",
@@ -62,22 +66,24 @@ def write_report(folder, model, images, *, results, log, generator, control=None
     """Write `report.html` into the folder of a run, whole or not at all; returns its path.
 
     model: the trained `IJEPA` or `PixelTwin`; images: uint8 (n, 3, H, W), held out, at least two;
-    results, log: what results.json and log.jsonl hold; control: an `Encoder` with random weights, shown
-    beside the trained one. Raises FileNotFoundError without a config.json, ValueError for one image.
+    results, log: what results.json and log.jsonl hold (`results["curve_random"]`, {"knn": ...}, is the level
+    of random weights in the log's own probe, where that is not the ladder's); control: an `Encoder` with
+    random weights, shown beside the trained one. Raises FileNotFoundError without a checkpoint, ValueError
+    for one image.
     """
     folder = Path(folder)
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"there is no config.json in {folder}; give the folder of a run")
     if len(images) < 2:
         raise ValueError(f"a report compares images, so it needs at least two, not {len(images)}")
-    config = Config.from_dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    config = load(folder)[1]
     ladder = {row["name"]: row for row in results["ladder"]}
-    state = _state(model, images[:BANK], config.masks, generator, control)
+    drawn = images[torch.randperm(len(images), generator=generator)[:BANK]]
+    state = _state(model, drawn, config.masks, generator, control)
+    level = results.get("curve_random") or ladder.get("random")
     sections = [
         _section(
             "The ladder", plots.ladder(results["ladder"]), *_ladder_claim(ladder), _ladder_table(ladder)
         ),
-        _section("Loss, rank and probe", plots.curves(log, ladder.get("random")), *_curves_claim(log)),
+        _section("Loss, rank and probe", plots.curves(log, level), *_curves_claim(log)),
         *_pictures(state),
         _files(folder),
         _how(results, config),
@@ -252,12 +258,8 @@ def _ladder_table(ladder):
 
 def _files(folder):
     rows = [
-        (
-            path.name,
-            FILES.get(path.name, "weights" * (path.suffix == ".safetensors")),
-            f"{path.stat().st_size:,}",
-        )
-        for path in sorted(folder.iterdir())
+        (path.relative_to(folder).as_posix(), FILES.get(path.name, ""), f"{path.stat().st_size:,}")
+        for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith("report.html")
     ]
     table = _table(f"In the folder {folder.name}, beside this page", ("file", "what it holds", "bytes"), rows)
@@ -271,12 +273,12 @@ def _flat(values, prefix=""):
 
 
 def _how(results, config):
-    facts = machine() | {name: value for name, value in results.items() if name != "ladder"}
+    facts = machine() | {name: value for name, value in results.items() if name not in ("ladder", "config")}
     table = _table("How these numbers were made, and on what", ("what", "value"), _flat(facts))
     settings = escape(json.dumps(config.to_dict(), indent=2))
     return (
         "<section><h2>How it was measured</h2><p>The probes read frozen features of the target encoder. The "
-        "pictures show the first images that this page was given, and were not picked.</p>"
+        "images shown were drawn at random from held-out ones, and not picked.</p>"
         f"{table}<details><summary>Every setting</summary><pre>{settings}</pre></details></section>\n"
     )
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import torch
 
-LEAVES = 20
-AGREE = 0.6  # share of the leaves that follow a shared factor; the others stray
+LEAVES = 250  # of an image; what is not covered by one is ground, filled like a leaf
+RADIUS = (0.05, 0.08)  # of a leaf, as shares of the image's shorter side: about half a patch of 8 x 8
 ORIENTATIONS = 8
 WOBBLE = 0.25  # of the angle between two orientations: how far a leaf's stripes may be off
-CYCLES = (4.0, 9.0)  # of a stripe pattern across the image
+CYCLES = (6.0, 12.0)  # of a leaf's stripes, were they to cross the whole image
 SHAPES = ("disc", "square", "triangle")
 HUES = ("red", "yellow", "green", "cyan", "blue", "magenta")
 MODES = ("shared", "local", "off")
@@ -93,9 +93,7 @@ def _choose(n, values, mode, generator):
         chosen = torch.zeros(n, LEAVES, dtype=torch.long)
     else:
         chosen = torch.randint(values, (n, LEAVES if mode == "local" else 1), generator=generator)
-    stray = torch.randint(values, (n, LEAVES), generator=generator)
-    follows = torch.rand(n, LEAVES, generator=generator) < AGREE
-    return torch.where(follows, chosen, stray) if mode == "shared" else chosen.expand(n, LEAVES), chosen[:, 0]
+    return chosen.expand(n, LEAVES), chosen[:, 0]
 
 
 def _uniform(n, low, high, mode, generator):
@@ -112,20 +110,28 @@ def _pixels(size):
 
 def _top_leaf(n, size, shape, factors, generator):
     """Which leaf is seen at each pixel: (n, H, W), 0 being the ground under all leaves."""
-    y, x = _pixels(size)
-    radius = _uniform(n, 0.12, 0.3, factors.size, generator)
+    radius = _uniform(n, *RADIUS, factors.size, generator)
     side = math.ceil(math.sqrt(LEAVES))
     lattice = torch.stack([torch.arange(LEAVES) // side, torch.arange(LEAVES) % side], -1) / (side - 1)
     place = torch.rand(n, LEAVES, 2, generator=generator)
     place = place if factors.place == "local" else lattice.expand(n, LEAVES, 2)
     top = torch.zeros(n, *size, dtype=torch.long)
+    reach = math.ceil(RADIUS[1] * min(size)) + 1
+    box = torch.arange(-reach, reach + 1)  # the pixels that a leaf can cover, around its centre
+    extent = torch.tensor(size) / min(size)  # of the image, in shorter sides
     for leaf in range(1, LEAVES):
         r, kind = radius[:, leaf, None, None], shape[:, leaf, None, None]
-        dy = (y - place[:, leaf, 0, None, None] * y.max()) / r  # (n, H, 1)
-        dx = ((x - place[:, leaf, 1, None, None] * x.max()) / r).abs()  # (n, 1, W)
+        centre = place[:, leaf] * extent * min(size)  # (n, 2), in pixels
+        row = centre[:, 0:1].long() + box  # (n, R)
+        column = centre[:, 1:2].long() + box
+        dy = ((row + 0.5 - centre[:, 0:1]) / min(size))[:, :, None] / r  # (n, R, 1)
+        dx = (((column + 0.5 - centre[:, 1:2]) / min(size))[:, None, :] / r).abs()  # (n, 1, R)
         disc, square = dx**2 + dy**2 < 1, (dx < 0.87) & (dy.abs() < 0.87)
         triangle = (dy < 0.75) & (dy > 1.75 * dx - 1)
-        top[torch.where(kind == 0, disc, torch.where(kind == 1, square, triangle))] = leaf
+        inside = torch.where(kind == 0, disc, torch.where(kind == 1, square, triangle))
+        inside &= ((row >= 0) & (row < size[0]))[:, :, None] & ((column >= 0) & (column < size[1]))[:, None, :]
+        image, i, j = inside.nonzero(as_tuple=True)
+        top[image, row[image, i], column[image, j]] = leaf
     return top
 
 

@@ -7,7 +7,6 @@ and a resumed run sees the very batches, crops and masks that it would have seen
 """
 
 import contextlib
-import dataclasses
 import math
 import os
 import time
@@ -34,8 +33,8 @@ def make_model(config, seed=0):
 
 def generator_for(seed, *numbers):
     """A generator that is a pure function of its arguments, different for any two sets of them."""
-    mixed = seed
-    for number in numbers:  # splitmix64's step, so that neighbours are unrelated
+    mixed = 0
+    for number in (seed, *numbers):  # splitmix64's step, so that neighbours are unrelated
         mixed = (mixed + number + 1) * 0x9E3779B97F4A7C15 % 2**64
         mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 % 2**64
         mixed ^= mixed >> 27
@@ -68,11 +67,11 @@ class Run:
     def __init__(self, config, images, device="cpu", model=None):
         _check(config, images)
         self.config, self.images, self.device = config, images, torch.device(device)
-        self.rank, self.world = _distributed()
+        self.rank, self.world = join_processes()
         self.model = (model or make_model(config.model, config.train.seed)).to(self.device)
         self.optimizer = make_optimizer(self.model, config.train, self.device)
         self.step, self.elapsed = 0, 0.0  # steps done, seconds spent in them
-        loss = DistributedDataParallel(self.model) if self.world > 1 else self.model
+        loss = DistributedDataParallel(self.model, broadcast_buffers=False) if self.world > 1 else self.model
         self.loss = torch.compile(loss, dynamic=True) if config.train.compile else loss
 
     # --- where the run stands --------------------------------------------------------------------
@@ -119,7 +118,7 @@ class Run:
             if self.step % self.config.train.log_every == 0 or self.done:
                 record |= self.measures()
             record["seconds"] = time.perf_counter() - started
-            self.elapsed += record["seconds"]
+            self.elapsed = self._agreed(self.elapsed + record["seconds"])
             yield record
 
     def train_step(self):
@@ -181,6 +180,14 @@ class Run:
             )
         return value
 
+    def _agreed(self, seconds):
+        """Rank 0's clock, so that all processes stop at the same step."""
+        if self.world == 1:
+            return seconds
+        clock = torch.tensor([seconds], dtype=torch.float64, device=self.device)
+        torch.distributed.broadcast(clock, 0)
+        return clock.item()
+
     def _set_rates(self):
         train, progress = self.config.train, self.progress
         rates = {
@@ -225,10 +232,12 @@ def _count(masks):
     return {"tokens": tokens, "padding": 1 - real / tokens}
 
 
-def _distributed():
+def join_processes():
     """(rank, world size); joins the process group when started by torchrun."""
     if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", 1)) == 1:
         return 0, 1
     if not torch.distributed.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
         torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return torch.distributed.get_rank(), torch.distributed.get_world_size()

@@ -1,0 +1,202 @@
+"""Claims about the training loop.
+
+1. Two identical runs produce bitwise identical parameters and losses; another seed does not.
+2. A run that is saved and resumed is bitwise the run that never stopped.
+3. Measuring does not touch the training's random state.
+4. An epoch shows every image at most once, in a new order each time; two ranks share a batch out.
+5. A run ends at the first of steps, epochs and seconds, and its schedules end there too.
+6. It learns: the loss falls, and the target encoder follows the context encoder without a gradient.
+7. At most a tenth of the tokens is padding, and the gathered gradient is that of the whole batch.
+8. NaN stops the run before it touches the weights, and says where; images that do not fit, too.
+9. Autocast and torch.compile change the loss by no more than their rounding.
+"""
+
+import functools
+import itertools
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from jepa_lite.augment import augment
+from jepa_lite.checkpoint import load, load_state, save
+from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
+from jepa_lite.data import normalize
+from jepa_lite.masking import sample_masks
+from jepa_lite.shapes import shapes
+from jepa_lite.train import Run, generator_for, make_model
+
+MODEL = ModelConfig(
+    image_size=(32, 48), patch_size=8, width=32, depth=2, heads=2, predictor_width=16, predictor_depth=1, predictor_heads=2
+)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return shapes(44, (32, 48), seed=3)[0]
+
+
+def config(**train):
+    values = {"steps": 6, "batch_size": 8, "groups": 3, "lr": 2e-3, "log_every": 2, "flip": True}
+    return Config(MODEL, MaskConfig(), TrainConfig(**values | train))
+
+
+def finished(run):
+    return [record["loss"] for record in run.steps()], [p.clone() for p in run.model.parameters()]
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_two_identical_runs_are_bitwise_identical(images):
+    (loss_a, a), (loss_b, b), (_, c) = (finished(Run(config(seed=s), images)) for s in (1, 1, 2))
+    assert loss_a == loss_b and same(a, b)
+    assert not same(a, c)
+
+
+def test_resume_is_exact(images, tmp_path):
+    losses, expected = finished(Run(config(), images))
+    stopped = Run(config(), images)
+    first = [r["loss"] for r in itertools.islice(stopped.steps(), 3)]
+    save(tmp_path, stopped.model, stopped.config, stopped.state())
+    model, saved = load(tmp_path)
+    resumed = Run(saved, images, model=model)
+    resumed.load_state(load_state(tmp_path))
+    rest, weights = finished(resumed)
+    assert first + rest == losses
+    assert same(weights, expected)
+
+
+def test_measuring_changes_nothing(images):
+    (_, often), (_, never) = (finished(Run(config(log_every=n), images)) for n in (1, 1000))
+    assert same(often, never)
+
+
+def test_measures_are_in_the_log(images):
+    records = list(Run(config(log_every=2), images).steps())
+    assert [("rank" in r) for r in records] == [False, True] * 3
+    assert all(0 <= r["position_share"] <= 1 and 0 < r["rank"] <= 32 for r in records if "rank" in r)
+
+
+def test_an_epoch_is_a_permutation_and_ranks_share_it(images):
+    run = Run(config(), images)
+    epochs = [torch.cat([run.batch_indices(5 * e + s) for s in range(5)]) for e in range(2)]
+    assert all(len(e.unique()) == 40 for e in epochs), "44 images make 5 whole batches of 8"
+    assert not torch.equal(*epochs)
+    run.world = 2
+    halves = []
+    for run.rank in (0, 1):
+        halves.append(run.batch_indices(3))
+    assert torch.equal(torch.cat(halves).sort().values, epochs[0][24:32].sort().values)
+
+
+def test_ranks_draw_their_own_masks(images):
+    run = Run(config(), images)
+    drawn = []
+    for run.rank in (0, 1):
+        drawn.append(torch.cat([m.target_idx.flatten() for _, m in run.batch(0)[1]]))
+    assert not torch.equal(*drawn)
+
+
+def test_generators_of_neighbours_are_unrelated():
+    draws = [torch.rand(4, generator=generator_for(s, t, r)) for s in range(3) for t in range(20) for r in range(2)]
+    assert len({tuple(d.tolist()) for d in draws}) == len(draws)
+    first = torch.stack(draws)[:, 0]
+    assert abs(first.mean() - 0.5) < 0.12, first.mean()
+
+
+@pytest.mark.parametrize(("limits", "steps"), [({"steps": 4}, 4), ({"steps": None, "epochs": 2}, 10), ({"epochs": 0.4}, 2)])
+def test_the_first_limit_ends_the_run(images, limits, steps):
+    run = Run(config(**limits), images)
+    records = list(run.steps())
+    assert len(records) == steps and run.done and run.progress == 1.0
+    assert records[-1]["momentum"] == 1.0 and records[-1]["lr"] == pytest.approx(2e-6)
+
+
+def test_seconds_end_the_run(images):
+    run = Run(config(steps=None, seconds=0.5), images)
+    records = list(run.steps())
+    assert sum(r["seconds"] for r in records[:-1]) < 0.5 <= run.elapsed
+
+
+def test_it_learns_and_the_target_follows(images):
+    run = Run(config(steps=60, groups=2, momentum=(0.9, 0.9), warmup=0.0, crop_scale=(1, 1), flip=False), images)
+    before = [p.clone() for p in run.model.target_encoder.parameters()]
+    losses, _ = finished(run)
+    early, late = sum(losses[:6]) / 6, sum(losses[-6:]) / 6
+    assert late < 0.8 * early, (early, late)
+    assert not same(before, run.model.target_encoder.parameters())
+    assert all(p.grad is None for p in run.model.target_encoder.parameters())
+
+
+def test_little_padding_and_the_whole_batchs_gradient(images):
+    run = Run(config(batch_size=40, groups=4, clip_grad=1e9), images)
+    batch, groups = run.batch(0)
+    run._backward(batch, groups)
+    gathered = [p.grad.clone() for p in run.model.parameters() if p.grad is not None]
+    run.model.zero_grad()
+    generator = generator_for(run.config.train.seed, 0, 0)
+    again = augment(normalize(images[run.batch_indices(0)]), run.config.train, generator)
+    whole = sample_masks(MODEL.grid, 40, run.config.masks, generator)
+    assert torch.equal(batch, again)
+    run.model(again, whole).backward()
+    for a, b in zip(gathered, (p.grad for p in run.model.parameters() if p.grad is not None), strict=True):
+        assert (a - b).abs().max() < 1e-6 * max(1, b.abs().max()), (a - b).abs().max()
+
+
+@pytest.mark.parametrize("size", [(64, 8), (112, 8)])
+def test_a_tenth_of_the_tokens_at_most_is_padding(size):
+    model = replace(MODEL, image_size=size[0], patch_size=size[1])
+    run = Run(Config(model, MaskConfig(), TrainConfig(steps=9, batch_size=128)), torch.zeros(128, 3, size[0], size[0], dtype=torch.uint8))
+    from jepa_lite.train import _count
+
+    shares = [_count(run.batch(step)[1])["padding"] for step in range(20)]
+    assert sum(shares) / len(shares) <= 0.10, shares
+
+
+def test_nan_stops_the_run_and_keeps_the_weights(images):
+    run = Run(config(), images)
+    next(run.steps())
+    before = [p.clone() for p in run.model.parameters()]
+    run.model.predictor.proj.bias.data[0] = math.nan
+    with pytest.raises(FloatingPointError, match=r"the loss is nan at step 2; the batch held images \[\d+"):
+        run.train_step()
+    after = list(run.model.parameters())
+    assert run.step == 1
+    assert all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(before, after, strict=True) if not b.isnan().any())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda i: i.float(), "images must be uint8"),
+        (lambda i: i[:, :, :16], "the images are 3 x 16 x 48 but the model takes 3 x 32 x 48"),
+        (lambda i: i[:, :1], "the images are 1 x 32 x 48"),
+        (lambda i: i[:1], "1 images are too few"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused(images, change, words):
+    with pytest.raises(ValueError, match=words):
+        Run(config(), change(images))
+
+
+def test_a_run_without_an_end_is_refused(images):
+    with pytest.raises(ValueError, match="set train.steps, train.epochs or train.seconds"):
+        Run(config(steps=None), images)
+
+
+@pytest.mark.parametrize(("change", "tolerance"), [({"amp": True}, 2e-2), ({"compile": True}, 1e-4)])
+def test_autocast_and_compile_agree_with_plain(images, change, tolerance, monkeypatch):
+    # The capture and its changing shapes are what can go wrong here; no machine need have a compiler.
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    plain, other = (finished(Run(config(steps=2, groups=1, **c), images))[0] for c in ({}, change))
+    assert other == pytest.approx(plain, rel=tolerance)
+
+
+def test_weights_come_from_the_seed_alone():
+    state = torch.get_rng_state()
+    a, b, c = make_model(MODEL, 1), make_model(MODEL, 1), make_model(MODEL, 2)
+    assert torch.equal(torch.get_rng_state(), state), "the caller's random state is left alone"
+    assert same(a.parameters(), b.parameters()) and not same(a.parameters(), c.parameters())
