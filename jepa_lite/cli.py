@@ -11,7 +11,8 @@ import tyro
 from .config import DATA_OF
 from .config import preset as named
 
-Positional = tyro.conf.Positional
+Checkpoint = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")]
+Picture = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")]
 
 
 def demo(out: Path = Path("runs/demo"), minutes: float = 3.0, seed: int = 0, device: str = "auto"):
@@ -62,11 +63,12 @@ def pretrain(
 
     config = configure(preset, minutes, steps, epochs, seed, set)
     run = start(config, data or DATA_OF[preset], root=root, out=out, resume=resume, device=_device(device))
-    print(f"{run.step} steps in {run.elapsed / 60:.1f} min. Next: jepa-lite probe {out}")
+    if run.rank == 0:
+        print(f"{run.step} steps in {run.elapsed / 60:.1f} min. Next: jepa-lite probe {out}")
 
 
 def probe(
-    checkpoint: Positional[Path],
+    checkpoint: Checkpoint,
     data: str | None = None,
     root: Path | None = None,
     which: str = "target",
@@ -111,8 +113,8 @@ def probe(
 
 
 def explain(
-    checkpoint: Positional[Path],
-    image: Positional[Path],
+    checkpoint: Checkpoint,
+    image: Picture,
     out: Path = Path("explain.png"),
     seed: int = 0,
 ):
@@ -125,7 +127,7 @@ def explain(
         seed: of the masks.
     """
     from .checkpoint import load
-    from .data import read_image
+    from .folder import read_image
     from .report import explain as draw
 
     model, config = load(checkpoint)

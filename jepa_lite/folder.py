@@ -73,6 +73,16 @@ def fit(image, size):
     return np.asarray(image).transpose(2, 0, 1)
 
 
+def read_image(path, image_size):
+    """One picture file as uint8 (3, H, W). Raises FileNotFoundError or ValueError, naming the file."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no picture at {path}")
+    try:
+        return torch.tensor(_read(Path(path), image_size))
+    except Exception as error:  # a decoder may raise anything on a broken file
+        raise ValueError(f"{path} cannot be read as a picture: {error}") from error
+
+
 class Files(Dataset):
     """Files read one at a time, for `data.stream`; at module level, so that a spawned worker finds it."""
 
@@ -190,7 +200,7 @@ def _read_all(name, root, paths, size, progress):
 
 def _cache_path(root, split, files, size):
     """Where the images are kept: the name changes with the name, size or time of any file."""
-    key = hashlib.sha256(json.dumps([str(root.resolve()), size, files]).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([str(root.resolve()), files]).encode()).hexdigest()[:16]
     folder = os.environ.get("JEPA_LITE_CACHE")
     if not folder:
         folder = root / ".jepa_lite" if os.access(root, os.W_OK) else "~/.cache/jepa_lite/folders"

@@ -17,11 +17,12 @@ from .data import load as load_data
 from .train import Run
 
 
-def pretrain(config, data, *, root=None, out, resume=False, device="cpu"):
+def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=None):
     """Train `config` on the data set named `data`, writing to the folder `out`. Returns the `Run`.
 
     Raises ValueError or FileNotFoundError before any long work: for a folder that already holds a
-    run (unless `resume`), for data that is missing, for a device that is not there.
+    run (unless `resume`), for data that is missing, for a device that is not there. `watch(record)` is
+    called at every step.
     """
     out = Path(out)
     state = _previous(out, resume)
@@ -32,9 +33,11 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu"):
     if state is not None:
         run.model.load_state_dict(load(out)[0].state_dict())
         run.load_state(state)
-    describe(out, run, data=data, root=str(root.name) if root else None)
-    for _ in recorded(run, out):
-        pass
+    if run.rank == 0:
+        describe(out, run, data=data)
+    for record in recorded(run, out):
+        if watch:
+            watch(record)
     return run
 
 
@@ -59,11 +62,13 @@ def recorded(run, out, title="training"):
     bar, rank = _bar(run, title), None
     try:
         for record in run.steps():
-            yield record
+            try:
+                yield record
+            finally:  # a step that was made is logged, even if whoever iterates stops here
+                if log:
+                    log.write(record)
             rank = record.get("rank", rank)
             _show(bar, run, record["loss"], rank)
-            if log:
-                log.write(record)
     finally:  # also when stopped by hand or by an error: nothing that was learned is lost
         bar.close()
         if log:

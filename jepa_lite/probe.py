@@ -34,7 +34,7 @@ def features(encoder, images, *, last=1, batch=256, device=None):
     uint8 images are normalised; float images are taken as they are. Runs where the encoder is, or moves
     it to `device`; returns float32 on the CPU. Raises ValueError for `last` beyond the encoder's depth.
     """
-    _check_last(encoder, last)
+    _check_last(len(encoder.blocks), last)
 
     def pooled(x):
         stages = encoder.stages(x)[-last:] if last > 1 else [encoder(x)]
@@ -136,7 +136,7 @@ def predict_linear(train_x, train_y, test_x):
     return torch.from_numpy(model.predict(test))
 
 
-def predict_attentive(train_tokens, train_y, test_tokens, *, generator, heads=4, epochs=20, lr=3e-3):
+def predict_attentive(train_tokens, train_y, test_tokens, *, generator, heads=4, epochs=20, lr=1e-2):
     """Labels (m,) of test_tokens (m, N, D) by an attentive probe trained on train_tokens (n, N, D).
 
     It can find a class that sits in a few patches, which the mean over tokens drowns. AdamW on a fixed
@@ -193,7 +193,8 @@ def _choose_penalty(model, x, y, held_out):
         accuracy = model.set_params(C=1 / (penalty * len(fit_y))).fit(fit_x, fit_y).score(held_x, held_y)
         if accuracy > best:
             best, chosen = accuracy, penalty
-        if accuracy < best - 0.01:  # weaker penalties only overfit more, and take ever longer
+        error = (best * (1 - best) / len(held_y)) ** 0.5
+        if accuracy < best - 2 * error - 0.01:  # weaker penalties overfit more still, and take ever longer
             break
     return chosen
 
@@ -231,7 +232,7 @@ def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20
     with "attentive" where asked for. "chance" always says the most frequent training class.
     Raises ValueError, before any fit, for data on which a probe would mean nothing.
     """
-    _check_ladder(encoders, train, test, last, k)
+    _check_ladder(config, encoders, train, test, last, k)
     probes = ("linear", "knn", "attentive") if attentive else ("linear", "knn")
     counts = {"n_train": len(train.labels), "n_test": len(test.labels)}
     chance = _accuracy(train.labels.mode().values, test.labels)
@@ -272,8 +273,7 @@ def _require(holds, message):
         raise ValueError(message)
 
 
-def _check_last(encoder, last):
-    depth = len(encoder.blocks)
+def _check_last(depth, last):
     _require(1 <= last <= depth, f"last must be from 1 to {depth}, the encoder's depth, not {last}")
 
 
@@ -303,7 +303,7 @@ def _check_features(train_x, train_y, test_x):
         )
 
 
-def _check_ladder(encoders, train, test, last, k):
+def _check_ladder(config, encoders, train, test, last, k):
     _require(len(test.labels), f"the test set of {test.name} is empty")
     _check_classes(train.labels, train.name)
     _check_k(len(train.labels), k)
@@ -313,5 +313,4 @@ def _check_ladder(encoders, train, test, last, k):
     _require(same, f"{train.name} and {test.name} have different classes, so their labels do not match")
     taken = ", ".join({"chance", "pixels", "random"} & set(encoders))
     _require(not taken, f"the ladder has a row {taken} of its own; give that encoder another name")
-    for encoder in encoders.values():
-        _check_last(encoder, last)
+    _check_last(min([config.depth, *(len(encoder.blocks) for encoder in encoders.values())]), last)

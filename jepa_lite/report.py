@@ -8,6 +8,7 @@ and no script, reads by day and by night, and holds its figures in itself.
 import base64
 import io
 import json
+import math
 import os
 from html import escape
 from pathlib import Path
@@ -23,6 +24,7 @@ from .pretrain import machine
 
 SHOWN, BANK, QUERIES = 6, 64, 4  # images with features; images searched for neighbours; rows of retrieval
 COMPANY = 15  # shifted copies beside a single image
+DPI = 144  # one and a half pixels of a figure to one of the page
 FILES = {
     "model.safetensors": "weights",
     "config.json": "every setting",
@@ -159,9 +161,13 @@ def _ladder_claim(ladder):
     )
 
 
+def _known(value):
+    return value is not None and math.isfinite(value)
+
+
 def _curves_claim(log):
     names = {"rank": "effective rank", "position_share": "position share", "gap": "alignment gap"}
-    last = {key: record[key] for record in log for key in names if record.get(key) is not None}
+    last = {key: r[key] for r in log for key in names if _known(r.get(key))}
     told = ", ".join(f"{names[key]} {value:.3g}" for key, value in last.items())
     return (
         "The loss is a proxy; the evidence is a rank well above 1 and a probe above its dotted line"
@@ -219,7 +225,7 @@ def _pictures(state):
 def _section(title, fig, see, wrong, before=""):
     """A figure as pixels inside the page, at twice its sharpness, between its words."""
     buffer, name = io.BytesIO(), escape(title)
-    fig.savefig(buffer, format="png", dpi=144, pil_kwargs={"optimize": True})
+    fig.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"optimize": True})
     data = base64.b64encode(buffer.getvalue()).decode()
     return (
         f'<section><h2>{name}</h2>{before}<figure><div class="wide" role="group" tabindex="0" '

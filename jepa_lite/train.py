@@ -113,13 +113,13 @@ class Run:
     def steps(self):
         """Train until the run is done, yielding a dict a step: loss, rates, tokens, seconds, measures."""
         while not self.done:
-            started = time.perf_counter()
+            started, before = time.perf_counter(), self.elapsed
             record = self.train_step()
+            self.elapsed = self._agreed(before + time.perf_counter() - started)
             if self.step % self.config.train.log_every == 0 or self.done:
                 record |= self.measures()
-            record["seconds"] = time.perf_counter() - started
-            self.elapsed = self._agreed(self.elapsed + record["seconds"])
-            yield record
+                self.elapsed = self._agreed(before + time.perf_counter() - started)
+            yield record | {"seconds": self.elapsed - before}
 
     def train_step(self):
         """One step of the method: batch, masks, loss, gradient, optimiser, moving average."""

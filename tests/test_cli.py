@@ -1,0 +1,165 @@
+"""Claims about the command line and the main job.
+
+1. `demo` leaves what it promises: weights, config, log, results.json with the five-row ladder, report.html.
+2. What demo wrote can be probed, explained, and told apart from another seed's.
+3. `pretrain` on a folder of pictures: what was interrupted goes on exactly; an old run is not overwritten.
+4. Each --help fits a screen. Bad input is one sentence on stderr, exit status 2, and nothing is lost.
+5. Two processes under torchrun train together: one log, and both ranks' batches in it.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jepa_lite import cli, data, demo
+from jepa_lite.checkpoint import load
+from jepa_lite.pretrain import pretrain
+
+SMALL = ("model.width=32", "model.depth=1", "model.heads=2", "train.batch_size=16", "train.log_every=2")
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """A demo of a few seconds."""
+    out = tmp_path_factory.mktemp("runs") / "demo"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "COUNTS", {"train": 192, "test": 160})
+        patch.setattr(demo, "PROBE", 128)
+        demo.run_demo(out, minutes=0.05, seed=3)
+    return out
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A tree of two class folders, 20 noisy pictures each."""
+    root, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for name, centre in (("dark", 60), ("light", 190)):
+        (root / name).mkdir()
+        for i in range(20):
+            pixels = np.clip(rng.normal(centre, 30, (36, 40, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{i}.png")
+    return root
+
+
+def command(capsys, *words):
+    """Run `jepa-lite words`: (exit status, stdout, stderr)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["jepa-lite", *map(str, words)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+    return status, *capsys.readouterr()
+
+
+def log_of(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_demo_leaves_what_it_promises(run_folder):
+    results = json.loads((run_folder / "results.json").read_text())
+    assert [row["name"] for row in results["ladder"]] == ["chance", "pixels", "random", "pixel_twin", "ijepa"]
+    assert all(0 <= row[probe] <= 1 for row in results["ladder"] for probe in ("linear", "knn"))
+    log = log_of(run_folder)
+    assert results["seed"] == 3 and results["steps"] == len(log) == log[-1]["step"]
+    assert 0.05 * 60 <= results["seconds"] < 30
+    assert sum("knn" in record for record in log) >= 2, "the curve has a beginning and an end"
+    assert "rank" in log[-1]
+    config = load(run_folder)[1]
+    assert json.loads(json.dumps(config.to_dict())) == results["config"]
+    page = (run_folder / "report.html").read_text()
+    assert page.count("<img") >= 6 and f"{results['ladder'][-1]['linear']:.3f}" in page
+
+
+def test_what_demo_wrote_can_be_probed_and_explained(run_folder, tmp_path, capsys):
+    rows = tmp_path / "sub" / "rows.json"
+    status, out, _ = command(capsys, "probe", run_folder, "--limit", 120, "--out", rows, "--last", 4, "--which", "context")
+    written = json.loads(rows.read_text())
+    assert status == 0 and written["data"] == "shapes" and written["encoder"] == "context"
+    assert re.search(rf"ijepa +{written['ladder'][-1]['linear']:.1%} +{written['ladder'][-1]['knn']:.1%}", out), out
+    picture = tmp_path / "picture.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)).save(picture)
+    status, out, err = command(capsys, "explain", run_folder, picture, "--out", tmp_path / "explained.png")
+    assert status == 0, err
+    with Image.open(tmp_path / "explained.png") as drawn:
+        assert drawn.size[0] > 400 and len(drawn.convert("L").getcolors(256)) > 50
+
+
+def test_pretrain_goes_on_where_it_stopped(pictures, tmp_path, capsys):
+    flags = ["--preset", "cifar10", "--data", "folder", "--root", pictures, "--steps", 5, "--set", *SMALL]
+    status, out, err = command(capsys, "pretrain", *flags, "--out", tmp_path / "whole")
+    assert status == 0 and "5 steps" in out, err
+    config = cli.configure("cifar10", None, 5, None, 0, SMALL)
+
+    def interrupt(record):
+        if record["step"] == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(config, "folder", root=pictures, out=tmp_path / "parts", watch=interrupt)
+    status, _, err = command(capsys, "pretrain", *flags, "--out", tmp_path / "parts")
+    assert status == 2 and "add --resume" in err, "an old run is not overwritten"
+    status, _, err = command(capsys, "pretrain", *flags, "--out", tmp_path / "parts", "--resume")
+    assert status == 0, err
+    losses = [[r["loss"] for r in log_of(tmp_path / name)] for name in ("whole", "parts")]
+    assert losses[0] == losses[1]
+    a, b = (load(tmp_path / name)[0].state_dict() for name in ("whole", "parts"))
+    assert all(a[key].equal(b[key]) for key in a)
+
+
+@pytest.mark.parametrize("name", ["demo", "pretrain", "probe", "explain"])
+def test_help_fits_a_screen(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    status, out, _ = command(capsys, name, "--help")
+    lines = out.strip().splitlines()
+    assert status == 0 and len(lines) <= 40, f"{len(lines)} lines"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["pretrain", "--preset", "vast"], "preset must be one of demo, cifar10"),
+        (["pretrain", "--data", "folder", "--root", "nowhere"], "nowhere"),
+        (["pretrain", "--data", "imagenets"], "imagenets"),
+        (["pretrain", "--set", "model.dept=3"], "no setting 'model.dept'"),
+        (["pretrain", "--set", "model.patch_size=5"], "patch sizes that do: 1, 2, 4, 8, 16, 32"),
+        (["pretrain", "--set", "masks.target_scale=[0.9,1.0]"], "masks do not fit a 8 x 8 grid"),
+        (["pretrain", "--set", "fast"], "NAME=VALUE"),
+        (["pretrain", "--device", "abacus"], "no device 'abacus'"),
+        (["probe", "nowhere"], "nowhere"),
+        (["explain", "nowhere", "picture.png"], "nowhere"),
+    ],
+)
+def test_bad_input_is_one_sentence(words, sentence, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = command(capsys, *words)
+    assert status == 2 and sentence in err, err
+    assert len(err.strip().splitlines()) == 1 and "Traceback" not in err
+    assert not list(tmp_path.rglob("*.safetensors")), "nothing was written"
+
+
+def test_a_broken_picture_is_named(run_folder, tmp_path, capsys):
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    status, _, err = command(capsys, "explain", run_folder, tmp_path / "broken.jpg")
+    assert status == 2 and "broken.jpg" in err and len(err.strip().splitlines()) == 1
+
+
+def test_two_processes_train_together(pictures, tmp_path):
+    words = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "jepa_lite.cli",
+        "pretrain", "--data", "folder", "--root", pictures, "--out", tmp_path / "two", "--steps", 3, "--device", "cpu",
+        "--set", *SMALL,
+    ]  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "USE_LIBUV": "0"}
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, env=environment, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    log = log_of(tmp_path / "two")
+    assert [record["step"] for record in log] == [1, 2, 3]
+    assert done.stdout.count("3 steps") == 1, "rank 0 alone speaks"
