@@ -93,9 +93,10 @@ def load_state(path):
     file = _find(path).parent / STATE
     if not file.exists():
         return None
+    packed, tensors = _read_json(file), _read_tensors(file.parent / STATE_TENSORS)
     try:
-        return _unpack(_read_json(file), _read_tensors(file.parent / STATE_TENSORS))
-    except (KeyError, TypeError, AttributeError) as error:
+        return _unpack(packed, tensors)
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(_damaged(file, repr(error))) from error
 
 

@@ -55,7 +55,7 @@ def pretrain(
         steps: stop after so many steps.
         epochs: stop after so many passes over the data.
         resume: go on from the last checkpoint in OUT.
-        seed: of weights, order, crops and masks.
+        seed: of weights, order, crops and masks (not of the data).
         device: cpu, cuda, mps, or auto.
         set: any other setting: --set model.depth=6 train.lr=1e-3 masks.num_targets=2
     """
@@ -102,7 +102,7 @@ def probe(
     encoder, model = load_encoder(checkpoint, which)
     name = data or trained_on(checkpoint)
     splits = [
-        load_data(name, split, image_size=model.image_size, root=root, seed=seed, limit=limit)
+        load_data(name, split, image_size=model.image_size, root=root, limit=limit)
         for split in ("train", "test")
     ]
     rows = ladder(model, {"ijepa": encoder}, *splits, seed=seed, last=last, attentive=attentive, device=device)

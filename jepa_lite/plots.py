@@ -178,8 +178,8 @@ def coverage(context_rate, target_rate):
 
 
 def _series(log, key):
-    """Steps and values of the records that hold `key`, as float arrays; NaN stays, and shows as a gap."""
-    pairs = [(r["step"], np.nan if r[key] is None else r[key]) for r in log if key in r]
+    """Steps and values of the records that hold `key`, as float arrays; NaN and None show as gaps."""
+    pairs = [(r["step"], r[key]) for r in log if key in r]
     return np.array(pairs, float).reshape(-1, 2).T
 
 

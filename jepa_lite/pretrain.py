@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from .checkpoint import load, load_state, save
 from .data import load as load_data
-from .train import Run
+from .train import Run, join_processes
 
 
 def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=None):
@@ -26,8 +26,13 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
     """
     out = Path(out)
     state = _previous(out, resume)
-    train = load_data(data, "train", image_size=config.model.image_size, root=root, seed=config.train.seed)
-    if train.skipped:
+    rank, world = join_processes()
+    if rank > 0:  # rank 0 fetches, unpacks and caches; the others then find it done
+        torch.distributed.barrier()
+    train = load_data(data, "train", image_size=config.model.image_size, root=root, progress=rank == 0)
+    if rank == 0 and world > 1:
+        torch.distributed.barrier()
+    if train.skipped and rank == 0:
         print(f"{len(train.skipped)} files could not be read: {', '.join(train.skipped[:5])}", file=sys.stderr)
     run = Run(config, train.images, device)
     if state is not None:

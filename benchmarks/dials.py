@@ -1,0 +1,55 @@
+"""The demo with one thing changed at a time: writes results/dials.json (one seed, about ten minutes).
+
+    python benchmarks/dials.py
+
+Each row is a run of the demo's preset, 600 steps and seed 0, with the one change that it names, probed
+like the demo. "random" is the same encoder untrained, on the same images.
+"""
+
+from pathlib import Path
+
+from jepa_lite.config import preset
+from jepa_lite.data import normalize
+from jepa_lite.pretrain import machine, recorded, write_json
+from jepa_lite.probe import features, knn, linear, random_encoder
+from jepa_lite.shapes import ShapeFactors, shapes
+from jepa_lite.train import Run
+
+RESULTS = Path(__file__).parent / "results" / "dials.json"
+TRAIN, PROBE = 8000, 2000
+CHANGES = {
+    "as in the demo": {},
+    "targets normed per token (layer)": {"model.target_norm": "layer"},
+    "the paper's context scale": {"masks.context_scale": (0.85, 1.0)},
+    "the paper's momentum": {"train.momentum": (0.996, 1.0)},
+    "sin-cos predictor positions": {"model.predictor_positions": "sincos"},
+    "colour shared by all leaves": {},
+}
+
+
+def main():
+    rows = [row(name, changes) for name, changes in CHANGES.items()]
+    write_json(RESULTS, {"command": "python benchmarks/dials.py", "seed": 0, "rows": rows} | machine())
+
+
+def row(name, changes):
+    config = preset("demo").with_values({"train.seconds": None, "train.seed": 0} | changes)
+    factors = ShapeFactors(colour="shared") if name.startswith("colour") else ShapeFactors()
+    size = config.model.image_size
+    images, labels = shapes(TRAIN, size, seed=0, factors=factors)
+    test, test_labels = shapes(PROBE, size, seed=1, factors=factors)
+    run = Run(config, images)
+    last = list(recorded(run, None, title=name))[-1]
+    encoders = {"ijepa": run.model.target_encoder, "random": random_encoder(config.model, 0)}
+    result = {"name": name, "changes": changes, "seconds": round(run.elapsed, 1), "loss": last["loss"]}
+    result |= {key: last[key] for key in ("rank", "std", "position_share", "gap")}
+    for which, encoder in encoders.items():
+        x, z = features(encoder, normalize(images[:PROBE])), features(encoder, normalize(test))
+        accuracy = [probe(x, labels[:PROBE], z, test_labels) for probe in (linear, knn)]
+        result[which] = dict(zip(("linear", "knn"), accuracy, strict=True))
+    print(result, flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    main()
