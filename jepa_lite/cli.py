@@ -131,9 +131,10 @@ def explain(
     from .report import explain as draw
 
     model, config = load(checkpoint)
-    figure = draw(model, read_image(image, config.model.image_size), torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    figure = draw(model, read_image(image, config.model.image_size), generator, config.masks)
     out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out)
+    figure.savefig(out, dpi=144)
     print(f"{figure.alt_text}\nWritten to {out}")
 
 

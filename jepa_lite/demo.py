@@ -8,9 +8,9 @@ import torch
 from .config import preset
 from .data import load
 from .pretrain import describe, machine, recorded, write_json
-from .probe import features, knn, ladder
+from .probe import features, knn, ladder, random_encoder
 from .report import write_report
-from .train import Run, make_model
+from .train import Run
 
 PROBE = 2000  # labelled images of train that the probes learn from, and as many of test
 CURVE = 8  # times that kNN is measured during the run, for the curve
@@ -43,9 +43,10 @@ def run_demo(out, *, minutes=3.0, seed=0, device="cpu", report=True):
         "twin_seconds": round(twin.elapsed, 1), "seed": seed, "encoder": "target",
         "config": config.to_dict(),
     } | machine(device)  # fmt: skip
+    control = random_encoder(config.model, seed)
+    results["curve_random"] = {"knn": quick_knn(control, labelled, test, device)}
     write_json(out / "results.json", results)
     if report:
-        control = make_model(config.model, seed).encoder.to(device)
         generator = torch.Generator().manual_seed(seed)
         write_report(out, run.model, test.images[:512], results=results, log=log, generator=generator, control=control)
     return results

@@ -106,7 +106,7 @@ def _paper(grid, batch, config, generator):
 
     def draw(count):
         place = torch.randint(len(in_target), (count, config.num_targets), generator=generator)  # (B, M)
-        context = in_context[torch.randint(len(in_context), (count,), generator=generator)]
+        context = in_context.index_select(0, torch.randint(len(in_context), (count,), generator=generator))
         return place, context & ~_any_block(in_target, place)
 
     place, context = draw(batch)
@@ -200,7 +200,7 @@ def _any_block(covers, place):
     """Which patches lie in any of an image's blocks: covers (L, N), place (B, M) -> (B, N)."""
     union = covers.new_zeros(len(place), covers.shape[1])
     for blocks in place.unbind(1):  # M is small: faster than covers[place].any(1)
-        union |= covers[blocks]
+        union |= covers.index_select(0, blocks)  # covers[blocks] would wake the other threads
     return union
 
 
@@ -239,7 +239,7 @@ def official_uncut(grid, batch, config, generator=None):
     context, todo = torch.empty(batch, grid[0] * grid[1], dtype=torch.bool), torch.arange(batch)
     for attempt in range(TRIES * config.num_targets + 1):  # the last try keeps nothing out: it succeeds
         respected = config.num_targets - attempt // TRIES
-        block = in_context[torch.randint(len(in_context), (len(todo),), generator=generator)]
+        block = in_context.index_select(0, torch.randint(len(in_context), (len(todo),), generator=generator))
         context[todo] = block & ~_any_block(in_target, place[todo, :respected])
         todo = todo[context[todo].sum(1) <= config.min_keep]
         if not len(todo):
