@@ -30,28 +30,60 @@ def _require(holds, message):
         raise ValueError(message)
 
 
-def _pair(value, name):
-    """An int or a pair becomes a pair of positive ints (lists come from JSON)."""
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    _require(
-        len(pair) == 2 and all(isinstance(v, int) and v > 0 for v in pair),
-        f"{name} must be a positive whole number or two of them (height, width), not {value!r}",
-    )
-    return pair
+def _is_number(value, kind=(int, float)):
+    return isinstance(value, kind) and not isinstance(value, bool) and -math.inf < value < math.inf
+
+
+def _counts(config, *names, least=1):
+    """The fields `names` must be whole numbers, at least `least`."""
+    for name in names:
+        value = getattr(config, name)
+        whole = _is_number(value, int) and value >= least
+        _require(whole, f"{name} must be at least {least} and whole, not {value!r}")
+
+
+def _numbers(config, *names, low=0.0, high=math.inf, without_low=False):
+    """The fields `names` must be numbers from `low` (or above it, `without_low`) to `high`."""
+    for name in names:
+        value = getattr(config, name)
+        inside = _is_number(value) and low <= value <= high and not (without_low and value == low)
+        span = f"{'above' if without_low else 'from'} {low:g}" + (f" to {high:g}" if high < math.inf else "")
+        _require(inside, f"{name} must be a number {span}, not {value!r}")
+
+
+def _flags(config, *names):
+    for name in names:
+        value = getattr(config, name)
+        _require(isinstance(value, bool), f"{name} must be True or False, not {value!r}")
 
 
 def _one_of(value, choices, name):
     _require(value in choices, f"{name} must be one of {', '.join(choices)}, not {value!r}")
 
 
-def _interval(value, name, top=math.inf):
-    low_high = tuple(float(v) for v in value)
+def _sizes(config, name):
+    """A whole number or two of them becomes two (lists come from JSON)."""
+    value = getattr(config, name)
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     _require(
-        len(low_high) == 2 and 0 < low_high[0] <= low_high[1] <= top,
-        f"{name} must be two numbers, 0 < low <= high{f' <= {top:g}' if top < math.inf else ''}, "
-        f"not {value!r}",
+        len(pair) == 2 and all(_is_number(v, int) and v > 0 for v in pair),
+        f"{name} must be a positive whole number or two of them (height, width), not {value!r}",
     )
-    return low_high
+    object.__setattr__(config, name, pair)
+
+
+def _intervals(config, *names, top=math.inf, ordered=True):
+    """The fields `names` must be two numbers: 0 < low <= high <= top, or merely >= 0 if not `ordered`."""
+    for name in names:
+        value = getattr(config, name)
+        pair = isinstance(value, tuple | list) and len(value) == 2 and all(map(_is_number, value))
+        if ordered:
+            rule = "0 < low <= high" + (f" <= {top:g}" if top < math.inf else "")
+            holds = pair and 0 < value[0] <= value[1] <= top
+        else:
+            rule, holds = "both >= 0", pair and min(value) >= 0
+        _require(holds, f"{name} must be two numbers, {rule}, not {value!r}")
+        object.__setattr__(config, name, (float(value[0]), float(value[1])))
 
 
 @dataclass(frozen=True)
@@ -81,15 +113,15 @@ class ModelConfig:
     norm_eps: float = 1e-6
 
     def __post_init__(self):
-        object.__setattr__(self, "image_size", _pair(self.image_size, "image_size"))
+        _sizes(self, "image_size")
+        _counts(self, "patch_size", "channels", "width", "depth", "heads")
+        _counts(self, "predictor_width", "predictor_depth", "predictor_heads")
+        _numbers(self, "mlp_ratio", "norm_eps", without_low=True)
         grid_size(self.image_size, self.patch_size)
-        for name in ("channels", "width", "depth", "heads", "predictor_width", "predictor_depth"):
-            _require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
         for width, heads in (("width", "heads"), ("predictor_width", "predictor_heads")):
             w, h = getattr(self, width), getattr(self, heads)
-            _require(h >= 1 and w % h == 0, f"{width} {w} does not divide into {heads} {h} equal heads")
+            _require(w % h == 0, f"{width} {w} does not divide into {heads} {h} equal heads")
             _require(w % 4 == 0, f"{width} must divide by 4 for sin-cos positions, not {w}")
-        _require(self.mlp_ratio > 0, f"mlp_ratio must be above 0, not {self.mlp_ratio}")
         _one_of(self.predictor_positions, ("learned", "sincos"), "predictor_positions")
         _one_of(self.predicts, ("latents", "pixels"), "predicts")
         _one_of(self.target_norm, ("layer", "place", "none"), "target_norm")
@@ -124,10 +156,9 @@ class MaskConfig:
 
     def __post_init__(self):
         _one_of(self.rule, ("paper", "official"), "rule")
-        _require(self.num_targets >= 1, f"num_targets must be at least 1, not {self.num_targets}")
-        _require(self.min_keep >= 1, f"min_keep must be at least 1, not {self.min_keep}")
-        for name, top in (("target_scale", 1), ("target_aspect", math.inf), ("context_scale", 1)):
-            object.__setattr__(self, name, _interval(getattr(self, name), name, top))
+        _counts(self, "num_targets", "min_keep")
+        _intervals(self, "target_scale", "context_scale", top=1)
+        _intervals(self, "target_aspect")
 
 
 @dataclass(frozen=True)
@@ -156,21 +187,15 @@ class TrainConfig:
     save_every: float = 600.0  # seconds between checkpoints
 
     def __post_init__(self):
-        for name in ("steps", "epochs", "seconds"):
-            value = getattr(self, name)
-            _require(value is None or value > 0, f"{name} must be above 0 or unset, not {value}")
-        for name in ("batch_size", "groups", "log_every"):
-            _require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("lr", "clip_grad", "save_every"):
-            _require(getattr(self, name) > 0, f"{name} must be above 0, not {getattr(self, name)}")
-        for name in ("warmup", "start_lr", "final_lr"):
-            value = getattr(self, name)
-            _require(0 <= value <= 1, f"{name} is a share, from 0 to 1, not {value}")
-        decay = tuple(float(v) for v in self.weight_decay)
-        _require(len(decay) == 2 and min(decay) >= 0, f"weight_decay must be two numbers >= 0, not {decay}")
-        object.__setattr__(self, "weight_decay", decay)
-        object.__setattr__(self, "momentum", _interval(self.momentum, "momentum", 1))
-        object.__setattr__(self, "crop_scale", _interval(self.crop_scale, "crop_scale", 1))
+        _counts(self, "batch_size", "groups", "log_every")
+        _counts(self, "seed", least=0)
+        _counts(self, *(() if self.steps is None else ("steps",)))
+        _numbers(self, *(n for n in ("epochs", "seconds") if getattr(self, n) is not None), without_low=True)
+        _numbers(self, "lr", "clip_grad", "save_every", without_low=True)
+        _numbers(self, "warmup", "start_lr", "final_lr", high=1)
+        _flags(self, "flip", "amp", "compile")
+        _intervals(self, "weight_decay", ordered=False)
+        _intervals(self, "momentum", "crop_scale", top=1)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,194 @@
+"""What is claimed of the settings, and tested here.
+
+1. Every impossible value is refused when the object is made, in one sentence that names the field.
+2. A value of the wrong kind is refused in the same way: 2.5 blocks, a word for a number, one number for two.
+3. `to_dict` is plain JSON and `from_dict` its inverse; a config is hashable and cannot be changed.
+4. An unknown field is refused by name, with the names there are; so is an unknown preset or encoder.
+5. `with_values` changes just the fields that are named, and checks them.
+6. Masks that do not fit the model's grid are refused when the two meet.
+7. Every preset can be made and is its own JSON's inverse.
+"""
+
+import dataclasses
+import json
+
+import pytest
+
+from jepa_lite.config import ENCODERS, PRESETS, Config, MaskConfig, ModelConfig, TrainConfig, preset
+
+PARTS = {"model": ModelConfig, "masks": MaskConfig, "train": TrainConfig}
+NAN, INF = float("nan"), float("inf")
+
+IMPOSSIBLE = [
+    ("model", "image_size", [0, -8, (32, 0), (32, 32, 32), (32,), 30]),  # 30: the patch of 4 does not divide it
+    ("model", "patch_size", [0, -4, 5, 64]),
+    ("model", "channels", [0, -3]),
+    ("model", "width", [0, -64, 66, 30]),  # heads 4; 4 must divide it
+    ("model", "depth", [0, -1]),
+    ("model", "heads", [0, -4, 5]),
+    ("model", "mlp_ratio", [0, -1.0, NAN]),
+    ("model", "predictor_width", [0, 30, 34]),
+    ("model", "predictor_depth", [0]),
+    ("model", "predictor_heads", [0, 3]),
+    ("model", "predictor_positions", ["fixed", "", None]),
+    ("model", "predicts", ["pixel", None]),
+    ("model", "target_norm", ["batch", None, True]),
+    ("model", "loss", ["l1", None]),
+    ("model", "norm_eps", [0.0, -1e-6, NAN]),
+    ("masks", "rule", ["papers", None]),
+    ("masks", "num_targets", [0, -4]),
+    ("masks", "min_keep", [0, -1]),
+    ("masks", "target_scale", [(0.2, 0.15), (0.0, 0.2), (0.15, 1.2), (0.1,), (NAN, 0.2), (0.1, 0.2, 0.3)]),
+    ("masks", "target_aspect", [(1.5, 0.75), (0.0, 1.5), (-1.0, 1.0), (0.75, INF)]),
+    ("masks", "context_scale", [(0.9, 0.8), (0.5, 1.01), (NAN, NAN)]),
+    ("train", "steps", [0, -1]),
+    ("train", "epochs", [0, -0.5, NAN]),
+    ("train", "seconds", [0, -1.0, NAN]),
+    ("train", "batch_size", [0, -128]),
+    ("train", "groups", [0]),
+    ("train", "lr", [0, -1e-3, NAN, INF]),
+    ("train", "warmup", [-0.1, 1.1, NAN]),
+    ("train", "start_lr", [-0.1, 2]),
+    ("train", "final_lr", [-0.1, 2]),
+    ("train", "weight_decay", [(-0.1, 0.4), (0.4,), (NAN, 0.4), (0.04, INF)]),
+    ("train", "momentum", [(1.0, 0.996), (0.9, 1.1), (0.0, 1.0)]),
+    ("train", "clip_grad", [0, -3, NAN]),
+    ("train", "crop_scale", [(0.0, 1.0), (0.5, 1.5), (1.0, 0.5)]),
+    ("train", "log_every", [0]),
+    ("train", "save_every", [0.0, -1]),
+]
+WRONG_KIND = [
+    *[(part, name, [2.5, "many", None, (1, 2), True])
+      for part, names in {
+          "model": ("patch_size", "channels", "width", "depth", "heads", "predictor_width", "predictor_heads"),
+          "masks": ("num_targets", "min_keep"),
+          "train": ("batch_size", "groups", "log_every", "seed"),
+      }.items() for name in names],
+    *[("train", name, ["fast", None, (0.1, 0.2), True]) for name in ("lr", "warmup", "start_lr", "clip_grad")],
+    *[("masks", name, [0.2, "wide", None, ("a", "b")]) for name in ("target_scale", "target_aspect", "context_scale")],
+    *[("train", name, [0.9, "high", None, ("a", "b")]) for name in ("weight_decay", "momentum", "crop_scale")],
+    *[("train", name, ["yes", 1, None]) for name in ("flip", "amp", "compile")],
+    ("train", "steps", [2.5, "many", True]),
+    ("train", "seconds", ["long", (1, 2)]),
+    ("model", "image_size", [3.5, "large", None, (32.0, 32.0), True]),
+    ("model", "mlp_ratio", ["wide", None]),
+]  # fmt: skip
+
+
+def cases(table):
+    return [pytest.param(p, n, v, id=f"{p}.{n}={v!r}") for p, n, values in table for v in values]
+
+
+@pytest.mark.parametrize("part, name, value", cases(IMPOSSIBLE))
+def test_an_impossible_value_is_refused_by_name(part, name, value):
+    with pytest.raises(ValueError) as refusal:
+        PARTS[part](**{name: value})
+    message = str(refusal.value)
+    assert name in message or (name == "image_size" and "image" in message), message
+    assert "\n" not in message and ". " not in message, f"one sentence, please: {message}"
+
+
+@pytest.mark.parametrize("part, name, value", cases(WRONG_KIND))
+def test_a_value_of_the_wrong_kind_is_refused_by_name(part, name, value):
+    with pytest.raises(ValueError, match=name) as refusal:
+        PARTS[part](**{name: value})
+    assert "\n" not in str(refusal.value)
+
+
+def test_every_field_is_among_the_impossible_values():
+    tried = {(part, name) for part, name, _ in IMPOSSIBLE + WRONG_KIND}
+    fields = {(part, field.name) for part, kind in PARTS.items() for field in dataclasses.fields(kind)}
+    assert tried == fields, f"not tried: {fields - tried}; no such field: {tried - fields}"
+
+
+UNUSUAL = Config(
+    ModelConfig(
+        image_size=(20, 28), patch_size=4, channels=1, width=48, depth=3, heads=6, mlp_ratio=48 / 11,
+        predictor_width=24, predictor_depth=1, predictor_heads=2, predictor_positions="sincos", predicts="pixels",
+        target_norm="none", loss="l2", norm_eps=1e-5,
+    ),
+    MaskConfig("paper", 2, (0.1, 0.21), (0.8, 1.3), (0.7, 0.9), 3),
+    TrainConfig(
+        7, 1.5, 12.25, 33, 3, 3e-4, 0.15, 0.3, 0.02, (0.01, 0.02), (0.9, 0.95), 1.5, (0.4, 0.8), True, 11, True, True,
+        5, 1.5,
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("config", [Config(), UNUSUAL], ids=["defaults", "unusual"])
+def test_json_and_back(config):
+    back = Config.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert back == config and hash(back) == hash(config)
+
+
+def test_the_unusual_config_differs_from_the_defaults_in_every_field():
+    same = [
+        f"{part}.{name}"
+        for part, values in UNUSUAL.to_dict().items()
+        for name, value in values.items()
+        if value == Config().to_dict()[part][name]
+    ]
+    assert same in ([], ["model.patch_size", "masks.rule"]), same
+
+
+def test_missing_parts_and_fields_are_the_defaults():
+    assert Config.from_dict({}) == Config()
+    assert Config.from_dict({"model": {"depth": 7}}).model == ModelConfig(depth=7)
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ModelConfig().depth = 5
+
+
+@pytest.mark.parametrize(
+    "values, unknown", [({"modle": {}}, "modle"), ({"model": {"dept": 3}}, "dept"), ({"train": {"lr_": 1}}, "lr_")]
+)
+def test_an_unknown_field_is_refused_by_name(values, unknown):
+    with pytest.raises(ValueError, match=f"unknown field {unknown} in .* it knows: "):
+        Config.from_dict(values)
+
+
+def test_with_values_changes_what_is_named_and_checks_it():
+    changed = UNUSUAL.with_values({"model.depth": 6, "train.lr": 2e-3, "masks.target_scale": [0.12, 0.18]})
+    expected = UNUSUAL.to_dict()
+    expected["model"]["depth"], expected["train"]["lr"] = 6, 2e-3
+    expected["masks"]["target_scale"] = (0.12, 0.18)
+    assert changed.to_dict() == expected and UNUSUAL.model.depth == 3
+    for name in ("model.dept", "depth", "model", "", "models.depth", "model.depth.x"):
+        with pytest.raises(ValueError, match=f"no setting {name!r}; there are: .*model.depth"):
+            UNUSUAL.with_values({name: 6})
+    with pytest.raises(ValueError, match="depth must be at least 1"):
+        UNUSUAL.with_values({"model.depth": 0})
+
+
+def test_masks_that_cannot_fit_the_grid_are_refused_when_the_two_meet():
+    tight = MaskConfig(target_scale=(0.9, 1.0))
+    with pytest.raises(ValueError, match="do not fit a 8 x 8 grid"):
+        Config(masks=tight)
+    with pytest.raises(ValueError, match="do not fit a 2 x 2 grid"):
+        Config(model=ModelConfig(image_size=8, patch_size=4))
+    with pytest.raises(ValueError, match="would never end on a 8 x 8 grid"):
+        Config(masks=MaskConfig(rule="official", min_keep=10))
+
+
+def test_a_named_encoder_is_its_size_and_takes_other_fields():
+    config = ModelConfig.sized("giant", image_size=(224, 448), patch_size=16, depth=2)
+    assert (config.width, config.depth, config.heads, config.grid) == (1408, 2, 16, (14, 28))
+    assert round(config.width * config.mlp_ratio) == 6144  # as published
+    for name in ENCODERS:
+        assert ModelConfig.sized(name).width == ENCODERS[name][0]
+    with pytest.raises(ValueError, match="encoder must be one of pico, .*giant, not 'gigantic'"):
+        ModelConfig.sized("gigantic")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_its_own_jsons_inverse(name):
+    assert Config.from_dict(json.loads(json.dumps(preset(name).to_dict()))) == PRESETS[name]
+    train = preset(name).train
+    assert any((train.steps, train.epochs, train.seconds)), "a preset must say when it ends"
+
+
+def test_an_unknown_preset_is_refused_with_the_names():
+    with pytest.raises(ValueError, match="preset must be one of demo, .*, not 'demos'"):
+        preset("demos")
