@@ -310,7 +310,7 @@ def _unpack(packed, tensors):
         return packed
     ((kind, content),) = packed.items()
     if kind == "tensor":
-        return tensors[content]
+        return tensors[content].clone()  # not a map of a file that the next save may delete
     if kind == "dict":
         return {key: _unpack(item, tensors) for key, item in content}
     return {"list": list, "tuple": tuple}[kind](_unpack(item, tensors) for item in content)

@@ -1,0 +1,60 @@
+# The course in four commands. Each first makes .venv if it is missing or older than pyproject.toml.
+# CONTRIBUTING.md says how to do the same without make.
+#   make lab                      open the notebooks
+#   make demo                     train, measure and explain an I-JEPA in minutes
+#   make test                     every test and every notebook (a part of them: make test ARGS=tests/test_vit.py)
+#   make lint                     what must hold of the code's form
+# PYTHON=... chooses the interpreter, CONSTRAINTS=... a file of versions for pip.
+
+VENV := .venv
+ARGS :=
+CONSTRAINTS :=
+PYTHON :=
+BIN := $(VENV)/bin
+
+.PHONY: help lab demo test lint
+help:
+	@sed -n 's/^#   //p' Makefile
+
+lab: $(VENV)/.installed
+	@$(BIN)/python -m jupyterlab --ip=127.0.0.1 notebooks
+
+demo: $(VENV)/.installed
+	@$(BIN)/jepa-lite demo $(ARGS)
+
+test: $(VENV)/.installed
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
+	@rm -f $@; $(BIN)/python -m pip --version >/dev/null 2>&1 || { $(MAKE_VENV); }
+	@echo "Installing JEPA Lite into $(VENV). The first time this takes minutes and gigabytes, most of it PyTorch."
+	@{ $(BIN)/python -m pip install --disable-pip-version-check --no-input $(addprefix -c ,$(CONSTRAINTS)) \
+	    -e ".[test]" && touch $@; } 2>&1 | tee $(VENV)/install.log | $(SHOW_PROGRESS)
+	@test -e $@ || { tail -n 20 $(VENV)/install.log; \
+	    echo "make: the installation failed, as said above and in $(VENV)/install.log; mend that and run make again"; exit 1; }
+
+define MAKE_VENV
+set -- "$(PYTHON)"; [ "$$1" ] || set -- python3 python3.13 python3.12 python3.11 python3.14 python; \
+for python; do \
+  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+    echo "Making $(VENV) with $$("$$python" --version)"; \
+    exec "$$python" -m venv $$(test -f $(VENV)/pyvenv.cfg && echo --clear) $(VENV); \
+  fi; \
+done; \
+echo "make: found no Python 3.11 or newer with its venv module among: $$*. Install one (Debian, Ubuntu:" \
+     "apt install python3 python3-venv; macOS: brew install python; or conda env create -f environment.yml)" \
+     "or name yours: make PYTHON=/path/to/python3"; \
+exit 1
+endef
+
+# pip says hundreds of lines: show the large downloads and the long silent step, leave the rest to the log.
+define SHOW_PROGRESS
+awk '/\.whl \([0-9.]+ MB\)$$/ && substr($$(NF-1), 2) + 0 > 30 { split($$(NF-2), n, "-"); \
+       print "  fetching " n[1] " " n[2] ", " substr($$(NF-1), 2) " MB" } \
+     /^Installing collected packages/ { print "  unpacking " NF - 3 " packages" } \
+     /^Successfully installed/ { print "  done" } { fflush() }'
+endef

@@ -1,0 +1,267 @@
+"""Claims tested here:
+
+1. environment.yml, requirements-oldest.txt and pyproject.toml ask for the same things, with the same floors.
+2. pyproject.toml has floors only; each package of the library's imports is asked for by name.
+3. Every `make` target that the documents name exists; CI runs lint and test, in public on three systems with
+   the newest and the oldest versions, and on Windows by the very commands that CONTRIBUTING.md gives.
+4. CITATION.cff names the software, its version and the paper.
+5. No file names the folder beside the checkout, except .ci/run, or a path of one machine.
+6. A module of the library opens with a docstring and stays under 300 lines.
+7. A notebook is committed without outputs, counts or widget state; one that raises fails plain `pytest`.
+8. A test cannot reach another machine, and can reach this one.
+"""
+
+import ast
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+CONDA_NAMES = {"torch": "pytorch"}  # where conda-forge's name is not PyPI's
+IMPORT_NAMES = {"sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow"}
+MADE_HERE = {".git", ".venv", "runs", "data", ".pytest_cache", ".ruff_cache", ".hypothesis"}
+
+
+def project_files():
+    """Every file that is or could be committed, relative to ROOT; a source tree without git works too."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard", "-z"]
+    git = shutil.which("git") and subprocess.run(command, capture_output=True, check=False)
+    if git and git.stdout:
+        listed = [Path(name) for name in git.stdout.decode().split("\0") if name]
+    else:
+        walked = (p.relative_to(ROOT) for p in ROOT.rglob("*") if p.is_file())
+        listed = [p for p in walked if p.parts[0] not in MADE_HERE and "__pycache__" not in p.parts]
+    return sorted(p for p in listed if (ROOT / p).is_file())
+
+
+def text(path):
+    """The file's text, empty for a binary file."""
+    content = (ROOT / path).read_bytes()
+    return "" if b"\0" in content else content.decode("utf-8")
+
+
+def floors(requirements):
+    """{name: floor} of requirement strings, each of which must be exactly `name>=floor`."""
+    found = {}
+    for requirement in map(Requirement, requirements):
+        specifiers = list(requirement.specifier)
+        assert [s.operator for s in specifiers] == [">="], f"{requirement}: want one floor and no more"
+        found[requirement.name.lower()] = specifiers[0].version
+    return found
+
+
+def wanted():
+    library = floors(PROJECT["project"]["dependencies"])
+    return library | floors(PROJECT["project"]["optional-dependencies"]["test"])
+
+
+def make_targets():
+    return set(re.findall(r"^([a-z][a-z-]*):", text("Makefile"), re.M))
+
+
+def commands(path):
+    """The shell commands of a Markdown file: code spans and indented or fenced lines."""
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text(path), re.M | re.S)
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text(path), flags=re.M | re.S))
+    indented = re.findall(r"^    (\S.*)$", text(path), re.M)
+    return [c.strip() for c in spans + indented + [line for block in fenced for line in block.splitlines()]]
+
+
+def workflow():
+    return yaml.safe_load(text(".github/workflows/ci.yml"))
+
+
+# 1 -------------------------------------------------------------------------------------------------------
+
+
+def test_environment_yml_agrees_with_pyproject():
+    environment = yaml.safe_load(text("environment.yml"))
+    assert environment["channels"] == ["conda-forge"]
+    entries = environment["dependencies"]
+    pip = [line for entry in entries if isinstance(entry, dict) for line in entry["pip"]]
+    assert "-e ." in pip, f"the pip part must install the project itself, it has {pip}"
+    conda = [entry for entry in entries if isinstance(entry, str) and entry != "pip"]
+    found = floors(conda + [line for line in pip if not line.startswith("-")])
+    python = found.pop("python")
+    assert f">={python}" == PROJECT["project"]["requires-python"]
+    expected = {CONDA_NAMES.get(name, name): floor for name, floor in wanted().items()}
+    assert found == expected, f"only in one of the two: {set(found.items()) ^ set(expected.items())}"
+
+
+def test_oldest_requirements_are_the_floors():
+    lines = [line for line in text("requirements-oldest.txt").splitlines() if not line.startswith("#")]
+    expected = [f"{name}=={floor}" for name, floor in wanted().items()]
+    assert lines == expected, f"only in one of the two: {set(lines) ^ set(expected)}"
+
+
+# 2 -------------------------------------------------------------------------------------------------------
+
+
+def test_every_import_of_the_library_is_a_dependency():
+    imported = set()
+    for path in (ROOT / "jepa_lite").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                imported.add(node.module.split(".")[0])
+    outside = imported - set(sys.stdlib_module_names) - {"jepa_lite"}
+    missing = {IMPORT_NAMES.get(n, n) for n in outside} - set(floors(PROJECT["project"]["dependencies"]))
+    assert "torch" in outside and not missing, f"imported, but not a dependency: {missing}"
+
+
+def test_the_course_opens_after_a_plain_install():
+    plain = floors(PROJECT["project"]["dependencies"])
+    assert {"jupyterlab", "ipywidgets"} <= set(plain), f"notebooks need JupyterLab and ipywidgets: {plain}"
+
+
+# 3 -------------------------------------------------------------------------------------------------------
+
+
+def test_documented_make_targets_exist():
+    named = {}
+    for path in project_files():
+        if path.suffix == ".md":
+            found = [m for c in commands(path) for m in re.findall(r"^make ([a-z][a-z-]*)", c)]
+            named |= dict.fromkeys(found, path)
+    assert {"lab", "test", "demo", "lint"} <= set(named), f"the documents only name {sorted(named)}"
+    unknown = {target: str(path) for target, path in named.items() if target not in make_targets()}
+    assert not unknown, f"named in a document, but no target of the Makefile: {unknown}"
+
+
+def test_lab_listens_on_this_machine_only():
+    addresses = re.findall(r"--(?:ServerApp\.)?ip[= ](\S+)", text("Makefile") + text("CONTRIBUTING.md"))
+    assert len(addresses) == 2 and set(addresses) == {"127.0.0.1"}, f"JupyterLab listens on {addresses}"
+
+
+def test_ci_run_lints_and_tests():
+    called = re.findall(r"^make ([a-z-]+)", text(".ci/run"), re.M)
+    assert called == ["lint", "test"], f"pytest's summary must come last, and CI runs make {called}"
+    assert "set -euo pipefail" in text(".ci/run"), "a command that fails must fail the run"
+    assert os.name == "nt" or os.access(ROOT / ".ci/run", os.X_OK), ".ci/run is not executable"
+
+
+def test_public_ci_runs_the_same_on_three_systems():
+    jobs = workflow()["jobs"]
+    runs = "\n".join(step["run"] for job in jobs.values() for step in job["steps"] if "run" in step)
+    called = set(re.findall(r"make ([a-z-]+)", runs))
+    assert called == set(re.findall(r"^make ([a-z-]+)", text(".ci/run"), re.M)), f"the workflow runs {called}"
+    rows = jobs["test"]["strategy"]["matrix"]["include"]
+    assert {row["os"].split("-")[0] for row in rows} == {"ubuntu", "macos", "windows"}, rows
+    oldest = [row for row in rows if "constraints" in row]
+    assert [row["constraints"] for row in oldest] == ["requirements-oldest.txt"], rows
+    assert oldest[0]["python"] == PROJECT["project"]["requires-python"].removeprefix(">="), oldest
+    unlimited = [name for name, job in jobs.items() if "timeout-minutes" not in job]
+    assert not unlimited, f"jobs without a time limit: {unlimited}"
+    assert workflow()["permissions"] == {"contents": "read"}, "the workflow needs to read, nothing more"
+
+
+def test_windows_ci_runs_the_documented_commands():
+    (step,) = [s for s in workflow()["jobs"]["test"]["steps"] if s.get("if") == "runner.os == 'Windows'"]
+    undocumented = [line for line in step["run"].splitlines() if line not in commands("CONTRIBUTING.md")]
+    assert not undocumented, f"CI runs what CONTRIBUTING.md does not say: {undocumented}"
+
+
+# 4 -------------------------------------------------------------------------------------------------------
+
+
+def test_citation_names_the_software_and_the_paper():
+    citation = yaml.safe_load(text("CITATION.cff"))
+    assert (citation["cff-version"], citation["type"], citation["license"]) == ("1.2.0", "software", "MIT")
+    version = PROJECT["project"]["version"]
+    assert citation["version"] == version, f"CITATION.cff says {citation['version']}, pyproject {version}"
+    assert citation["title"] and citation["message"] and citation["authors"]
+    paper = citation["preferred-citation"]
+    names = [author["family-names"] for author in paper["authors"]]
+    expected = "Assran Duval Misra Bojanowski Vincent Rabbat LeCun Ballas"
+    assert " ".join(names) == expected, f"authors in the paper's order: {names}"
+    assert paper["title"].startswith("Self-Supervised Learning from Images") and paper["year"] == 2023
+    assert "2301.08243" in paper["identifiers"][0]["value"]
+
+
+# 5 -------------------------------------------------------------------------------------------------------
+
+
+def test_no_file_names_the_folder_beside_the_checkout():
+    beside = ".." + "/shared"
+    naming = [str(p) for p in project_files() if beside in text(p) and p != Path(".ci/run")]
+    assert not naming, f"only .ci/run may name {beside}: {naming}"
+
+
+def test_no_file_names_a_path_of_one_machine():
+    pattern = re.compile(r"(?<![\w.:/])/(?:work|root|home/\w+|Users/\w+)/")
+    naming = {str(p): found.group() for p in project_files() if (found := pattern.search(text(p)))}
+    assert not naming, f"paths that exist on one machine only: {naming}"
+
+
+# 6 -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "jepa_lite").glob("*.py")), ids=lambda p: p.name)
+def test_modules_open_with_a_docstring_and_stay_small(path):
+    source = path.read_text("utf-8")
+    assert ast.get_docstring(ast.parse(source)), f"{path.name} does not say what it is and what it is not"
+    lines = len(source.splitlines())
+    assert lines < 300, f"{path.name} has {lines} lines: is it still one idea?"
+
+
+# 7 -------------------------------------------------------------------------------------------------------
+
+
+def test_notebooks_are_committed_clean():
+    for path in project_files():
+        if path.suffix == ".ipynb":
+            notebook = json.loads(text(path))
+            assert "widgets" not in notebook["metadata"], f"{path} holds widget state; clear its outputs"
+            code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+            ran = [cell for cell in code if cell["outputs"] or cell["execution_count"]]
+            assert not ran, f"{path} holds the outputs of {len(ran)} cells; clear them"
+
+
+def test_plain_pytest_fails_when_a_notebook_raises(tmp_path):
+    for name, code in (("good", "6 * 7"), ("bad", "1 / 0")):
+        cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": code}
+        notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+        (tmp_path / "notebooks").mkdir(exist_ok=True)
+        (tmp_path / "notebooks" / f"{name}.ipynb").write_text(json.dumps(notebook))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "notebooks"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "1 failed, 1 passed" in run.stdout and run.returncode == 1, run.stdout[-2000:] + run.stderr[-500:]
+    assert "notebooks" in PROJECT["tool"]["pytest"]["ini_options"]["testpaths"]
+
+
+# 8 -------------------------------------------------------------------------------------------------------
+
+
+def test_another_machine_is_out_of_reach(connections_refused):
+    address = ("192.0.2.1", 9)  # reserved for documents: no machine has it
+    with socket.socket() as s:
+        for connect in (s.connect, s.connect_ex):
+            with pytest.raises(OSError, match=r"without a network.*192\.0\.2\.1"):
+                connect(address)
+    with pytest.raises(OSError, match=r"example\.invalid"):
+        socket.create_connection(("example.invalid", 80))
+    assert connections_refused == ["192.0.2.1", "192.0.2.1", "example.invalid"], connections_refused
+    connections_refused.clear()
+
+
+def test_this_machine_is_within_reach():
+    server = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(("localhost", server.getsockname()[1]))
+    server.settimeout(10)  # fail rather than wait for ever
+    accepted, _ = server.accept()
+    with server, client, accepted:
+        client.sendall(b"here")
+        assert accepted.recv(4) == b"here"

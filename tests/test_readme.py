@@ -1,0 +1,128 @@
+"""Claims about the README and benchmarks/README.md.
+
+1. The tables are the data under benchmarks/results, to the last digit.
+2. Every relative link leads to a file, and every picture has alt text.
+3. The Python of the README runs, and the commands that it names exist.
+4. The benchmark data says how it was made: command, seed, versions, machine.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md"]
+NAMES = {"pixels": "raw pixels", "random": "random weights", "pixel_twin": "pixel twin", "ijepa": "**I-JEPA**"}
+
+
+def result(name):
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def percent(value):
+    return f"{100 * value:.1f}"
+
+
+def demo_table():
+    rows = result("demo")["ladder"]
+    cells = [[f"{percent(r[p])} ± {percent(r[p + '_std'])}" for p in ("linear", "knn")] for r in rows]
+    named = [[NAMES.get(r["name"], r["name"]), *c] for r, c in zip(rows, cells, strict=True)]
+    return table(["features", "linear, %", "20-NN, %"], named)
+
+
+def cifar_table():
+    ladders = result("cifar10")["ladder"]
+    rows = [[NAMES.get(a["name"], a["name"]), percent(a["linear"]), percent(a["knn"]), percent(b["linear"]), percent(b["knn"])]
+            for a, b in zip(ladders["last_1"], ladders["last_4"], strict=True)]  # fmt: skip
+    return table(["features", "linear, %", "20-NN, %", "linear, last four layers", "20-NN, last four"], rows)
+
+
+def dials_table():
+    rows = [
+        [r["name"], *(percent(r[w][p]) for w in ("ijepa", "random") for p in ("linear", "knn")), f"{r['rank']:.1f}"]
+        for r in result("dials")["rows"]
+    ]
+    return table(["the demo with", "linear, %", "20-NN, %", "random: linear", "random: 20-NN", "rank"], rows)
+
+
+def step_table():
+    rows = [
+        [
+            f"{r['encoder']}, {r['width']} wide, {r['context']} masks", f"{r['images_per_second']:.0f}",
+            percent(r["padding_share"]), percent(r["data_share"]), f"{r['gflops']:.0f}", f"{r['share_of_matmul']:.2f}",
+        ]
+        for r in result("step")["rows"]
+    ]  # fmt: skip
+    return table(["encoder", "images a second", "padding, %", "data, %", "GFLOP/s", "of a matrix product"], rows)
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "make"),
+    [
+        ("README.md", "demo", demo_table),
+        ("benchmarks/README.md", "cifar10", cifar_table),
+        ("benchmarks/README.md", "dials", dials_table),
+        ("benchmarks/README.md", "step", step_table),
+    ],
+)
+def test_tables_are_the_data(page, name, make):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    block = re.search(rf"<!-- results/{name}.json -->\n(.*?)\n<!-- end -->", text, re.S)
+    assert block, f"{page} has no table of {name}"
+    assert block[1].strip() == make(), f"{page} should hold:\n{make()}"
+
+
+def test_ijepa_stands_above_its_controls_by_more_than_the_spread():
+    rows = {row["name"]: row for row in result("demo")["ladder"]}
+    for probe in ("linear", "knn"):
+        for control in ("chance", "pixels", "random", "pixel_twin"):
+            spread = rows["ijepa"][f"{probe}_std"] + rows[control][f"{probe}_std"]
+            gain = rows["ijepa"][probe] - rows[control][probe]
+            assert gain > spread, f"{probe}: {gain:.3f} above {control}, spread {spread:.3f}"
+    assert len(result("demo")["runs"]) >= 3
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for alt, target in re.findall(r"(!?\[[^\]]*\])\(([^)]+)\)", text):
+        assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
+        assert not alt.startswith("![]"), f"{page.name}: {target} has no alt text"
+
+
+def test_the_python_of_the_readme_runs():
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    assert code
+    for block in code:
+        names = {}
+        exec(compile(block, "README.md", "exec"), names)
+        assert torch.isfinite(names["loss"])
+
+
+def test_the_commands_of_the_readme_exist():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"`?make (\w+)", text)) - {"first", "contexts"}:
+        assert re.search(rf"^{target}:", makefile, re.M) or target not in ("lab", "demo", "test", "lint"), target
+    from jepa_lite import cli
+
+    for command in set(re.findall(r"jepa-lite (\w+)", text)):
+        assert callable(getattr(cli, command)), command
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda p: p.name)
+def test_data_says_how_it_was_made(path):
+    facts = json.loads(path.read_text())
+    assert facts["command"].startswith("python benchmarks/")
+    assert (ROOT / facts["command"].split()[1]).exists()
+    assert {"python", "torch"} <= set(facts["versions"]) and facts["machine"]["processor"]
+    assert "seed" in json.dumps(facts)
