@@ -27,7 +27,10 @@ def main(root, out):
     about = json.loads((Path(out) / "run.json").read_text())
     log = [json.loads(line) for line in (Path(out) / "log.jsonl").read_text().splitlines()]
     encoder, model = load_encoder(out)
-    splits = [load("folder", split, image_size=model.image_size, root=root, limit=PROBE) for split in ("train", "test")]
+    splits = [
+        load("folder", split, image_size=model.image_size, root=root, limit=PROBE)
+        for split in ("train", "test")
+    ]
     rows = {f"last_{last}": ladder(model, {"ijepa": encoder}, *splits, seed=0, last=last) for last in (1, 4)}
     measured = [record for record in log if "rank" in record]
     keys = ("step", "loss", "rank", "std", "position_share", "gap")

@@ -23,7 +23,12 @@ def main():
         runs = [run_demo(Path(folder) / str(seed), seed=seed, report=False) for seed in SEEDS]
     rows = [summary(name, runs) for name in (row["name"] for row in runs[0]["ladder"])]
     kept = [{key: run[key] for key in ("seed", "steps", "seconds", "twin_seconds", "ladder")} for run in runs]
-    facts = {"command": "python benchmarks/demo.py", "config": runs[0]["config"], "ladder": rows, "runs": kept}
+    facts = {
+        "command": "python benchmarks/demo.py",
+        "config": runs[0]["config"],
+        "ladder": rows,
+        "runs": kept,
+    }
     write_json(RESULTS, facts | machine())
     for row in rows:
         print(row)

@@ -27,7 +27,10 @@ PREDICTOR = {"pico": (32, 2, 4), "nano": (48, 3, 4), "micro": (64, 3, 4), "tiny"
 def main():
     images = shapes(512, 64, seed=0)[0]
     rows = [measure(name, context, images) for name in PREDICTOR for context in ("paper", "demo")]
-    write_json(RESULTS, {"command": "python benchmarks/step.py", "seed": 0, "rounds": ROUNDS, "rows": rows} | machine())
+    write_json(
+        RESULTS,
+        {"command": "python benchmarks/step.py", "seed": 0, "rounds": ROUNDS, "rows": rows} | machine(),
+    )
     for row in rows:
         print(", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{v}" for k, v in row.items()))
 
@@ -36,7 +39,12 @@ def measure(encoder, context, images):
     """A row of the table for one encoder, under the paper's masks or the demo's smaller context."""
     width, depth, heads = PREDICTOR[encoder]
     model = ModelConfig.sized(
-        encoder, image_size=64, patch_size=8, predictor_width=width, predictor_depth=depth, predictor_heads=heads
+        encoder,
+        image_size=64,
+        patch_size=8,
+        predictor_width=width,
+        predictor_depth=depth,
+        predictor_heads=heads,
     )
     masks = MaskConfig() if context == "paper" else MaskConfig(context_scale=(0.4, 0.6))
     train = TrainConfig(steps=10**6, log_every=10**6, batch_size=128 if encoder != "tiny" else 64)
@@ -67,7 +75,9 @@ def measure(encoder, context, images):
         "images_per_second": train.batch_size / step,
         "padding_share": statistics.mean(r["padding"] for r in records),
         "data_share": statistics.median(r["seconds_data"] / s for r, s in zip(records, seconds, strict=True)),
-        "update_share": statistics.median(r["seconds_update"] / s for r, s in zip(records, seconds, strict=True)),
+        "update_share": statistics.median(
+            r["seconds_update"] / s for r, s in zip(records, seconds, strict=True)
+        ),
         "gflops": speed / 1e9,
         "matmul_gflops": peak / 1e9,
         "share_of_matmul": speed / peak,

@@ -28,7 +28,9 @@ def demo(out: Path = Path("runs/demo"), minutes: float = 3.0, seed: int = 0, dev
 
     results = run_demo(out, minutes=minutes, seed=seed, device=_device(device))
     print(_table(results["ladder"]))
-    print(f"\n{results['steps']} steps in {results['seconds']:.0f} s. Open {out / 'report.html'} in a browser.")
+    print(
+        f"\n{results['steps']} steps in {results['seconds']:.0f} s. Open {out / 'report.html'} in a browser."
+    )
 
 
 def pretrain(
@@ -105,7 +107,9 @@ def probe(
         load_data(name, split, image_size=model.image_size, root=root, limit=limit)
         for split in ("train", "test")
     ]
-    rows = ladder(model, {"ijepa": encoder}, *splits, seed=seed, last=last, attentive=attentive, device=device)
+    rows = ladder(
+        model, {"ijepa": encoder}, *splits, seed=seed, last=last, attentive=attentive, device=device
+    )
     print(_table(rows))
     if out:
         facts = {"ladder": rows, "data": name, "encoder": which, "last": last, "seed": seed} | machine(device)
@@ -172,7 +176,9 @@ def _table(rows):
     probes = [p for p in ("linear", "knn", "attentive") if p in rows[-1]]
     lines = [f"{'':14}" + "".join(f"{p:>11}" for p in probes)]
     for row in rows:
-        lines.append(f"{row['name']:14}" + "".join(f"{row[p]:11.1%}" if p in row else " " * 11 for p in probes))
+        lines.append(
+            f"{row['name']:14}" + "".join(f"{row[p]:11.1%}" if p in row else " " * 11 for p in probes)
+        )
     return "\n".join(lines)
 
 

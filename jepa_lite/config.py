@@ -280,4 +280,10 @@ PRESETS = {
     "vit-l16": _paper("large", 16, epochs=600),
     "vit-h14": _paper("huge", 14),
 }
-DATA_OF = {"demo": "shapes", "cifar10": "cifar10", "vit-b16": "folder", "vit-l16": "folder", "vit-h14": "folder"}
+DATA_OF = {
+    "demo": "shapes",
+    "cifar10": "cifar10",
+    "vit-b16": "folder",
+    "vit-l16": "folder",
+    "vit-h14": "folder",
+}

@@ -48,7 +48,9 @@ def run_demo(out, *, minutes=3.0, seed=0, device="cpu", report=True):
     write_json(out / "results.json", results)
     if report:
         generator = torch.Generator().manual_seed(seed)
-        write_report(out, run.model, test.images[:512], results=results, log=log, generator=generator, control=control)
+        write_report(
+            out, run.model, test.images[:512], results=results, log=log, generator=generator, control=control
+        )
     return results
 
 
@@ -65,7 +67,9 @@ def watched(run, out, train, test):
 def quick_knn(encoder, train, test, device):
     """20-NN accuracy from 500 labelled images to 500 others: a rough curve, the ladder is the measure."""
     sides = [(s.images[:CURVE_IMAGES], s.labels[:CURVE_IMAGES]) for s in (train, test)]
-    (x, y), (test_x, test_y) = ((features(encoder, images, device=device), labels) for images, labels in sides)
+    (x, y), (test_x, test_y) = (
+        (features(encoder, images, device=device), labels) for images, labels in sides
+    )
     return knn(x, y, test_x, test_y)
 
 

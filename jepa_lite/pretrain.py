@@ -33,7 +33,9 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
     if rank == 0 and world > 1:
         torch.distributed.barrier()
     if train.skipped and rank == 0:
-        print(f"{len(train.skipped)} files could not be read: {', '.join(train.skipped[:5])}", file=sys.stderr)
+        print(
+            f"{len(train.skipped)} files could not be read: {', '.join(train.skipped[:5])}", file=sys.stderr
+        )
     run = Run(config, train.images, device)
     if state is not None:
         run.model.load_state_dict(load(out)[0].state_dict())
@@ -108,14 +110,16 @@ class Log:
 
 
 def _bar(run, title):
-    return tqdm(total=1000, desc=title, bar_format="{desc} {bar} {percentage:3.0f}% {postfix}", disable=run.rank > 0)
+    return tqdm(
+        total=1000, desc=title, bar_format="{desc} {bar} {percentage:3.0f}% {postfix}", disable=run.rank > 0
+    )
 
 
 def _show(bar, run, loss, rank):
     done = max(run.progress, 1e-6)
     left = run.elapsed * (1 - done) / done
     bar.set_postfix_str(
-        f"loss {loss:.3f}, rank {'-' if rank is None else f'{rank:.0f}'}, {left // 60:.0f}:{left % 60:02.0f} left",
+        f"loss {loss:.3f}, rank {rank or 0:.0f}, {left // 60:.0f}:{left % 60:02.0f} left",
         refresh=False,
     )
     bar.update(round(1000 * done) - bar.n)
@@ -163,5 +167,9 @@ def machine(device="cpu"):
 
 def _processor():
     cpuinfo = Path("/proc/cpuinfo")
-    names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    names = (
+        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        if cpuinfo.exists()
+        else []
+    )
     return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()

@@ -129,7 +129,9 @@ def _top_leaf(n, size, shape, factors, generator):
         disc, square = dx**2 + dy**2 < 1, (dx < 0.87) & (dy.abs() < 0.87)
         triangle = (dy < 0.75) & (dy > 1.75 * dx - 1)
         inside = torch.where(kind == 0, disc, torch.where(kind == 1, square, triangle))
-        inside &= ((row >= 0) & (row < size[0]))[:, :, None] & ((column >= 0) & (column < size[1]))[:, None, :]
+        inside &= ((row >= 0) & (row < size[0]))[:, :, None] & ((column >= 0) & (column < size[1]))[
+            :, None, :
+        ]
         image, i, j = inside.nonzero(as_tuple=True)
         top[image, row[image, i], column[image, j]] = leaf
     return top

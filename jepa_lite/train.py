@@ -7,6 +7,7 @@ and a resumed run sees the very batches, crops and masks that it would have seen
 """
 
 import contextlib
+import itertools
 import math
 import os
 import time
@@ -54,7 +55,9 @@ def parameter_groups(model, weight_decay):
 def make_optimizer(model, config, device):
     """AdamW; the fused kernel where torch has one for the device."""
     groups = parameter_groups(model, config.weight_decay[0])
-    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=torch.device(device).type in ("cpu", "cuda"))
+    return torch.optim.AdamW(
+        groups, lr=config.lr, betas=(0.9, 0.95), fused=torch.device(device).type in ("cpu", "cuda")
+    )
 
 
 class Run:
@@ -84,7 +87,9 @@ class Run:
     def total_steps(self):
         """The step at which `steps` or `epochs` ends the run; infinite when only `seconds` is set."""
         train = self.config.train
-        by_epochs = math.ceil(train.epochs * (len(self.images) // self.batch_size)) if train.epochs else math.inf
+        by_epochs = (
+            math.ceil(train.epochs * (len(self.images) // self.batch_size)) if train.epochs else math.inf
+        )
         return min(train.steps or math.inf, by_epochs)
 
     @property
@@ -136,7 +141,7 @@ class Run:
         self.model.update_target(rates["momentum"])
         self.step += 1
         times.append(time.perf_counter())
-        data, gradients, update = (b - a for a, b in zip(times, times[1:], strict=False))
+        data, gradients, update = (b - a for a, b in itertools.pairwise(times))
         return {"step": self.step, "loss": loss, **rates, "gradient": float(gradient), **_count(masks)} | {
             "seconds_data": data, "seconds_gradient": gradients, "seconds_update": update
         }  # fmt: skip
@@ -175,7 +180,7 @@ class Run:
             idx = self.batch_indices(self.step)
             raise FloatingPointError(
                 f"the loss is {value} at step {self.step + 1}; the batch held images "
-                f"{idx[:8].tolist()}{' ...' if len(idx) > 8 else ''}. Lower train.lr or look at those images; "
+                f"{idx[:8].tolist()}{' ...' if len(idx) > 8 else ''}: lower train.lr or look at those images; "
                 "the weights are still those of the step before"
             )
         return value

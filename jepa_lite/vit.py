@@ -22,7 +22,9 @@ class Attention(nn.Module):
 
     def _heads(self, x):
         B, N, D = x.shape
-        return self.qkv(x).view(B, N, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)  # (3, B, h, N, D/h)
+        return (
+            self.qkv(x).view(B, N, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
+        )  # (3, B, h, N, D/h)
 
     def forward(self, x, keep=None):
         """x (B, N, D); keep (B, N) is True for real tokens and False for padding -> (B, N, D)."""

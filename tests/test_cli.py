@@ -80,10 +80,14 @@ def test_demo_leaves_what_it_promises(run_folder):
 
 def test_what_demo_wrote_can_be_probed_and_explained(run_folder, tmp_path, capsys):
     rows = tmp_path / "sub" / "rows.json"
-    status, out, _ = command(capsys, "probe", run_folder, "--limit", 120, "--out", rows, "--last", 4, "--which", "context")
+    status, out, _ = command(
+        capsys, "probe", run_folder, "--limit", 120, "--out", rows, "--last", 4, "--which", "context"
+    )
     written = json.loads(rows.read_text())
     assert status == 0 and written["data"] == "shapes" and written["encoder"] == "context"
-    assert re.search(rf"ijepa +{written['ladder'][-1]['linear']:.1%} +{written['ladder'][-1]['knn']:.1%}", out), out
+    assert re.search(
+        rf"ijepa +{written['ladder'][-1]['linear']:.1%} +{written['ladder'][-1]['knn']:.1%}", out
+    ), out
     picture = tmp_path / "picture.jpg"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)).save(picture)
     status, out, err = command(capsys, "explain", run_folder, picture, "--out", tmp_path / "explained.png")
@@ -139,7 +143,7 @@ def test_help_fits_a_screen(name, capsys, monkeypatch):
 )
 def test_bad_input_is_one_sentence(words, sentence, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    status, out, err = command(capsys, *words)
+    status, _, err = command(capsys, *words)
     assert status == 2 and sentence in err, err
     assert len(err.strip().splitlines()) == 1 and "Traceback" not in err
     assert not list(tmp_path.rglob("*.safetensors")), "nothing was written"
@@ -153,9 +157,9 @@ def test_a_broken_picture_is_named(run_folder, tmp_path, capsys):
 
 def test_two_processes_train_together(pictures, tmp_path):
     words = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "jepa_lite.cli",
-        "pretrain", "--data", "folder", "--root", pictures, "--out", tmp_path / "two", "--steps", 3, "--device", "cpu",
-        "--set", *SMALL,
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+        "-m", "jepa_lite.cli", "pretrain", "--data", "folder", "--root", pictures, "--out", tmp_path / "two",
+        "--steps", 3, "--device", "cpu", "--set", *SMALL,
     ]  # fmt: skip
     environment = os.environ | {"OMP_NUM_THREADS": "1", "USE_LIBUV": "0"}
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, env=environment, timeout=240)

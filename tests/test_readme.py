@@ -16,7 +16,12 @@ import torch
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md"]
-NAMES = {"pixels": "raw pixels", "random": "random weights", "pixel_twin": "pixel twin", "ijepa": "**I-JEPA**"}
+NAMES = {
+    "pixels": "raw pixels",
+    "random": "random weights",
+    "pixel_twin": "pixel twin",
+    "ijepa": "**I-JEPA**",
+}
 
 
 def result(name):
@@ -41,14 +46,21 @@ def demo_table():
 
 def cifar_table():
     ladders = result("cifar10")["ladder"]
-    rows = [[NAMES.get(a["name"], a["name"]), percent(a["linear"]), percent(a["knn"]), percent(b["linear"]), percent(b["knn"])]
-            for a, b in zip(ladders["last_1"], ladders["last_4"], strict=True)]  # fmt: skip
+    probes = ("linear", "knn")
+    rows = [
+        [NAMES.get(a["name"], a["name"]), *(percent(row[probe]) for row in (a, b) for probe in probes)]
+        for a, b in zip(ladders["last_1"], ladders["last_4"], strict=True)
+    ]
     return table(["features", "linear, %", "20-NN, %", "linear, last four layers", "20-NN, last four"], rows)
 
 
 def dials_table():
     rows = [
-        [r["name"], *(percent(r[w][p]) for w in ("ijepa", "random") for p in ("linear", "knn")), f"{r['rank']:.1f}"]
+        [
+            r["name"],
+            *(percent(r[w][p]) for w in ("ijepa", "random") for p in ("linear", "knn")),
+            f"{r['rank']:.1f}",
+        ]
         for r in result("dials")["rows"]
     ]
     return table(["the demo with", "linear, %", "20-NN, %", "random: linear", "random: 20-NN", "rank"], rows)
@@ -58,11 +70,14 @@ def step_table():
     rows = [
         [
             f"{r['encoder']}, {r['width']} wide, {r['context']} masks", f"{r['images_per_second']:.0f}",
-            percent(r["padding_share"]), percent(r["data_share"]), f"{r['gflops']:.0f}", f"{r['share_of_matmul']:.2f}",
+            percent(r["padding_share"]), percent(r["data_share"]),
+            f"{r['gflops']:.0f}", f"{r['share_of_matmul']:.2f}",
         ]
         for r in result("step")["rows"]
     ]  # fmt: skip
-    return table(["encoder", "images a second", "padding, %", "data, %", "GFLOP/s", "of a matrix product"], rows)
+    return table(
+        ["encoder", "images a second", "padding, %", "data, %", "GFLOP/s", "of a matrix product"], rows
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +127,9 @@ def test_the_commands_of_the_readme_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"`?make (\w+)", text)) - {"first", "contexts"}:
-        assert re.search(rf"^{target}:", makefile, re.M) or target not in ("lab", "demo", "test", "lint"), target
+        assert re.search(rf"^{target}:", makefile, re.M) or target not in ("lab", "demo", "test", "lint"), (
+            target
+        )
     from jepa_lite import cli
 
     for command in set(re.findall(r"jepa-lite (\w+)", text)):

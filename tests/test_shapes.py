@@ -42,7 +42,9 @@ def test_the_label_is_the_direction_of_the_stripes():
 def test_a_local_texture_has_no_direction_and_a_shared_one_has():
     def peak(mode):
         label = "colour" if mode == "local" else "texture"
-        factors = ShapeFactors(texture=mode, colour="shared" if mode == "local" else "off", label=label, noise=0.0)
+        factors = ShapeFactors(
+            texture=mode, colour="shared" if mode == "local" else "off", label=label, noise=0.0
+        )
         s = spectrum(shapes(64, 64, seed=2, factors=factors)[0])
         return (s.max(1).values / s.mean(1)).mean()
 

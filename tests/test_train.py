@@ -28,7 +28,14 @@ from jepa_lite.shapes import shapes
 from jepa_lite.train import Run, generator_for, make_model
 
 MODEL = ModelConfig(
-    image_size=(32, 48), patch_size=8, width=32, depth=2, heads=2, predictor_width=16, predictor_depth=1, predictor_heads=2
+    image_size=(32, 48),
+    patch_size=8,
+    width=32,
+    depth=2,
+    heads=2,
+    predictor_width=16,
+    predictor_depth=1,
+    predictor_heads=2,
 )
 
 
@@ -101,13 +108,17 @@ def test_ranks_draw_their_own_masks(images):
 
 
 def test_generators_of_neighbours_are_unrelated():
-    draws = [torch.rand(4, generator=generator_for(s, t, r)) for s in range(3) for t in range(20) for r in range(2)]
+    draws = [
+        torch.rand(4, generator=generator_for(s, t, r)) for s in range(3) for t in range(20) for r in range(2)
+    ]
     assert len({tuple(d.tolist()) for d in draws}) == len(draws)
     first = torch.stack(draws)[:, 0]
     assert abs(first.mean() - 0.5) < 0.12, first.mean()
 
 
-@pytest.mark.parametrize(("limits", "steps"), [({"steps": 4}, 4), ({"steps": None, "epochs": 2}, 10), ({"epochs": 0.4}, 2)])
+@pytest.mark.parametrize(
+    ("limits", "steps"), [({"steps": 4}, 4), ({"steps": None, "epochs": 2}, 10), ({"epochs": 0.4}, 2)]
+)
 def test_the_first_limit_ends_the_run(images, limits, steps):
     run = Run(config(**limits), images)
     records = list(run.steps())
@@ -122,7 +133,9 @@ def test_seconds_end_the_run(images):
 
 
 def test_it_learns_and_the_target_follows(images):
-    run = Run(config(steps=60, groups=2, momentum=(0.9, 0.9), warmup=0.0, crop_scale=(1, 1), flip=False), images)
+    run = Run(
+        config(steps=60, groups=2, momentum=(0.9, 0.9), warmup=0.0, crop_scale=(1, 1), flip=False), images
+    )
     before = [p.clone() for p in run.model.target_encoder.parameters()]
     losses, _ = finished(run)
     early, late = sum(losses[:6]) / 6, sum(losses[-6:]) / 6
@@ -149,7 +162,10 @@ def test_little_padding_and_the_whole_batchs_gradient(images):
 @pytest.mark.parametrize("size", [(64, 8), (112, 8)])
 def test_a_tenth_of_the_tokens_at_most_is_padding(size):
     model = replace(MODEL, image_size=size[0], patch_size=size[1])
-    run = Run(Config(model, MaskConfig(), TrainConfig(steps=9, batch_size=128)), torch.zeros(128, 3, size[0], size[0], dtype=torch.uint8))
+    run = Run(
+        Config(model, MaskConfig(), TrainConfig(steps=9, batch_size=128)),
+        torch.zeros(128, 3, size[0], size[0], dtype=torch.uint8),
+    )
     from jepa_lite.train import _count
 
     shares = [_count(run.batch(step)[1])["padding"] for step in range(20)]
@@ -165,7 +181,11 @@ def test_nan_stops_the_run_and_keeps_the_weights(images):
         run.train_step()
     after = list(run.model.parameters())
     assert run.step == 1
-    assert all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(before, after, strict=True) if not b.isnan().any())
+    assert all(
+        torch.equal(a.nan_to_num(), b.nan_to_num())
+        for a, b in zip(before, after, strict=True)
+        if not b.isnan().any()
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +203,7 @@ def test_images_that_do_not_fit_are_refused(images, change, words):
 
 
 def test_a_run_without_an_end_is_refused(images):
-    with pytest.raises(ValueError, match="set train.steps, train.epochs or train.seconds"):
+    with pytest.raises(ValueError, match=r"set train\.steps, train\.epochs or train\.seconds"):
         Run(config(steps=None), images)
 
 
