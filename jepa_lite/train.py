@@ -180,7 +180,7 @@ class Run:
             idx = self.batch_indices(self.step)
             raise FloatingPointError(
                 f"the loss is {value} at step {self.step + 1}; the batch held images "
-                f"{idx[:8].tolist()}{' ...' if len(idx) > 8 else ''}: lower train.lr or look at those images; "
+                f"{idx[:8].tolist()}{' ...' if len(idx) > 8 else ''}: lower train.lr or look at them; "
                 "the weights are still those of the step before"
             )
         return value

@@ -227,7 +227,8 @@ def test_a_block_is_torchs_encoder_layer(padded):
 def test_the_sincos_table_is_that_of_mae(side, width):
     config = ViTMAEConfig(
         hidden_size=width, num_hidden_layers=1, num_attention_heads=4, intermediate_size=8, 
-        image_size=8 * side, patch_size=8, decoder_hidden_size=16, decoder_num_hidden_layers=1, decoder_num_attention_heads=1,
+        image_size=8 * side, patch_size=8, decoder_hidden_size=16,
+        decoder_num_hidden_layers=1, decoder_num_attention_heads=1,
         decoder_intermediate_size=8,
     )  # fmt: skip
     embeddings = ViTMAEEmbeddings(config)
