@@ -23,7 +23,13 @@ CHANGES = {
     "the paper's context scale": {"masks.context_scale": (0.85, 1.0)},
     "the paper's momentum": {"train.momentum": (0.996, 1.0)},
     "sin-cos predictor positions": {"model.predictor_positions": "sincos"},
-    "colour shared by all leaves": {},
+    "the stripes' hue shared by all leaves": {},
+    "a light shared by all leaves": {},
+}
+
+FACTORS = {
+    "the stripes' hue shared by all leaves": ShapeFactors(colour="shared"),
+    "a light shared by all leaves": ShapeFactors(light="shared"),
 }
 
 
@@ -36,7 +42,7 @@ def row(name, changes):
     config = preset("demo").with_values(
         {"train.steps": STEPS, "train.seconds": None, "train.seed": 0} | changes
     )
-    factors = ShapeFactors(colour="shared") if name.startswith("colour") else ShapeFactors()
+    factors = FACTORS.get(name, ShapeFactors())
     size = config.model.image_size
     images, labels = shapes(TRAIN, size, seed=0, factors=factors)
     test, test_labels = shapes(PROBE, size, seed=1, factors=factors)

@@ -6,8 +6,9 @@ anew for each leaf) or "off" (the same in all images). The label is a shared fac
 
 Why the default is as it is: I-JEPA learns first what the context and the target have in common. By
 default that is the texture (the direction of the stripes), which is also the label; colour,
-shape, size, place and phase are drawn for each leaf and tell nothing about the next one. Share the
-colour instead, and it becomes the shortcut: it predicts every patch and crowds out the rest.
+shape, size, place and phase are drawn for each leaf and tell nothing about the next one. Switch on a
+shared light, a tint of the whole image, and it becomes the shortcut: any patch betrays every other one's
+mean colour, which a linear layer sees at once (benchmarks/README.md measures what that costs).
 """
 
 import math
@@ -34,11 +35,12 @@ class ShapeFactors:
     shape: str = "local"
     size: str = "local"
     place: str = "local"  # "off" puts the leaves on a fixed lattice
+    light: str = "off"  # the mean colour: white, one tint for the image, or one for each leaf
     noise: float = 0.1
     label: str = "texture"  # which shared factor to name: texture, colour or shape
 
     def __post_init__(self):
-        for name in ("texture", "colour", "shape", "size", "place"):
+        for name in ("texture", "colour", "shape", "size", "place", "light"):
             modes = ("local", "off") if name == "place" else MODES
             if getattr(self, name) not in modes:
                 raise ValueError(f"{name} must be one of {', '.join(modes)}, not {getattr(self, name)!r}")
@@ -80,11 +82,22 @@ def _draw(n, size, factors, generator):
     top = _top_leaf(n, size, shape, factors, generator)  # (n, H, W)
     wave = _stripes(n, size, texture, top, factors, generator)  # (n, H, W), from -1 to 1
     colour = _colours(hue, factors, generator)  # (n, L, 3)
-    paint = torch.stack([colour[..., c].gather(1, top.flatten(1)).view_as(wave) for c in range(3)], 1)
-    images = 0.5 + 0.35 * wave[:, None] * paint  # (n, 3, H, W)
+    images = 0.5 + 0.35 * wave[:, None] * _seen(colour, top)  # (n, 3, H, W)
+    if factors.light != "off":
+        tint = [_uniform(n, -0.2, 0.2, factors.light, generator) for _ in range(3)]
+        images = images + _seen(torch.stack(tint, -1), top)
     images = images + factors.noise * torch.randn(images.shape, generator=generator)
     labels = {"texture": texture_label, "colour": hue_label, "shape": shape_label}[factors.label]
     return (images.clamp(0, 1) * 255).round().to(torch.uint8), labels
+
+
+def _seen(values, top):
+    """Each leaf's RGB (n, LEAVES, 3) at the pixels where it is on top (n, H, W): (n, 3, H, W)."""
+    return (
+        values.gather(1, top.flatten(1)[..., None].expand(-1, -1, 3))
+        .unflatten(1, top.shape[1:])
+        .movedim(-1, 1)
+    )
 
 
 def _choose(n, values, mode, generator):

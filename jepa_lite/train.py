@@ -28,7 +28,7 @@ from .pixels import PixelTwin
 def make_model(config, seed=0):
     """The network of a ModelConfig, `IJEPA` or `PixelTwin`, with weights drawn from `seed`."""
     with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return (PixelTwin if config.predicts == "pixels" else IJEPA)(config)
 
 

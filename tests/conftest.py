@@ -7,6 +7,7 @@ import os
 import socket
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before anything imports transformers
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a waiting thread gives way: other work may run beside
 
 import hypothesis
 import pytest

@@ -81,6 +81,15 @@ def test_shape_is_visible_and_named():
     assert straight[square].min() > straight[others].max(), (straight[square].min(), straight[others].max())
 
 
+def test_a_shared_light_tints_the_whole_image_and_a_local_one_each_leaf():
+    def spread(mode):
+        images = shapes(40, 64, seed=8, factors=ShapeFactors(light=mode, noise=0.0))[0].float()
+        return images.mean((2, 3)).std(0).mean()  # of the images' mean colours
+
+    off, local, shared = (spread(mode) for mode in ("off", "local", "shared"))
+    assert shared > 20 > 2 * local and local > off, (off, local, shared)
+
+
 def test_nothing_simple_gives_the_label_away():
     images, labels = shapes(800, 48, seed=6)
     counts = labels.bincount(minlength=8)

@@ -25,7 +25,7 @@ from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.data import normalize
 from jepa_lite.masking import sample_masks
 from jepa_lite.shapes import shapes
-from jepa_lite.train import Run, generator_for, make_model
+from jepa_lite.train import Run, _count, generator_for, make_model
 
 MODEL = ModelConfig(
     image_size=(32, 48),
@@ -159,15 +159,12 @@ def test_little_padding_and_the_whole_batchs_gradient(images):
         assert (a - b).abs().max() < 1e-6 * max(1, b.abs().max()), (a - b).abs().max()
 
 
-@pytest.mark.parametrize("size", [(64, 8), (112, 8)])
-def test_a_tenth_of_the_tokens_at_most_is_padding(size):
-    model = replace(MODEL, image_size=size[0], patch_size=size[1])
-    run = Run(
-        Config(model, MaskConfig(), TrainConfig(steps=9, batch_size=128)),
-        torch.zeros(128, 3, size[0], size[0], dtype=torch.uint8),
-    )
-    from jepa_lite.train import _count
-
+@pytest.mark.parametrize("scale", [(0.85, 1.0), (0.4, 0.6)])
+@pytest.mark.parametrize("size", [64, 112])
+def test_a_tenth_of_the_tokens_at_most_is_padding(size, scale):
+    model = replace(MODEL, image_size=size)
+    blank = torch.zeros(128, 3, size, size, dtype=torch.uint8)
+    run = Run(Config(model, MaskConfig(context_scale=scale), TrainConfig(steps=9)), blank)
     shares = [_count(run.batch(step)[1])["padding"] for step in range(20)]
     assert sum(shares) / len(shares) <= 0.10, shares
 
