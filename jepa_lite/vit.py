@@ -104,13 +104,14 @@ class Encoder(nn.Module):
         grid = grid_size(image_size, self.patch_size)
         if grid == self.grid:
             return self.positions
-        width, device = self.positions.shape[1], self.positions.device
-        if not torch.allclose(self.positions, sincos_positions(self.grid, width, device), atol=1e-4):
+        width = self.positions.shape[1]
+        made, wanted = (sincos_positions(g, width).to(self.positions) for g in (self.grid, grid))
+        if not torch.allclose(self.positions, made, atol=1e-4):
             raise ValueError(
                 f"this encoder's positions were learned for a {self.grid[0]} x {self.grid[1]} grid and "
                 f"cannot be recomputed for {grid[0]} x {grid[1]}; resize the images"
             )
-        return sincos_positions(grid, width, device)
+        return wanted
 
     def stages(self, images):
         """The tokens after each block, the last one normalised: a list of `depth` tensors (B, N, D)."""
