@@ -107,12 +107,12 @@ def measure(model, images, masks):
 
 
 def _checked(x, ndim, shape):
-    """`x` in double precision: sums over many tokens keep their digits."""
+    """`x` in double precision, where the device has it: sums over many tokens keep their digits."""
     if x.ndim != ndim:
         raise ValueError(f"this measure takes a tensor of shape {shape}, not {tuple(x.shape)}")
     if not torch.isfinite(x).all():
         raise ValueError("the features hold NaN or infinity: the run has diverged or an image is broken")
-    return x.detach().double()
+    return x.detach().to(torch.float32 if x.device.type == "mps" else torch.float64)
 
 
 def _rounding(x):

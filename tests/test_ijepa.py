@@ -108,7 +108,7 @@ def test_targets_come_from_the_whole_image_and_predictions_from_the_context_alon
 
 def test_gradients_reach_context_encoder_and_predictor_alone():
     model, images = model_with(), drawn(4, 3, 20, 28)
-    target_map = model.targets(images)
+    target_map = model.targets(images.clone().requires_grad_())
     assert not target_map.requires_grad and target_map.grad_fn is None
     model.loss(images, masks_for(4)).backward()
     for name, parameter in model.named_parameters():
