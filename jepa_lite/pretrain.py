@@ -16,6 +16,9 @@ from .checkpoint import load, load_state, save
 from .data import load as load_data
 from .train import Run, join_processes
 
+# A resumed run may be given another end, another pace of saving and another device's speed-ups.
+ENDS = ("steps", "epochs", "seconds", "save_every", "log_every", "groups", "amp", "compile")
+
 
 def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=None):
     """Train `config` on the data set named `data`, writing to the folder `out`. Returns the `Run`.
@@ -25,7 +28,7 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
     called at every step.
     """
     out = Path(out)
-    state = _previous(out, resume)
+    state = _previous(out, config, resume)
     rank, world = join_processes()
     if rank > 0:  # rank 0 fetches, unpacks and caches; the others then find it done
         torch.distributed.barrier()
@@ -48,14 +51,22 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
     return run
 
 
-def _previous(out, resume):
-    """The state to go on from, or None for a new run; refuses to write over an old one."""
+def _previous(out, config, resume):
+    """The state to go on from, or None for a new run; refuses to write over an old one, or to bend one."""
     if not (out / "log.jsonl").exists():
         if resume:
             raise FileNotFoundError(f"{out} holds no run to resume; leave out --resume to start one")
         return None
     if not resume:
         raise ValueError(f"{out} already holds a run; add --resume to go on with it, or choose another --out")
+    old, new = (c.to_dict() for c in (load(out)[1], config))
+    changed = [
+        f"{p}.{n} was {old[p][n]}" for p in old for n in old[p] if old[p][n] != new[p][n] and n not in ENDS
+    ]
+    if changed:
+        raise ValueError(
+            f"{out} cannot go on with other settings ({', '.join(changed)}); give the same again"
+        )
     state = load_state(out)
     if state is None:
         raise ValueError(f"{out} holds no checkpoint to resume from; choose another --out")

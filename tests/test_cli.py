@@ -113,6 +113,9 @@ def test_pretrain_goes_on_where_it_stopped(pictures, tmp_path, capsys):
         pretrain(config, "folder", root=pictures, out=tmp_path / "parts", watch=interrupt)
     status, _, err = command(capsys, "pretrain", *flags, "--out", tmp_path / "parts")
     assert status == 2 and "add --resume" in err, "an old run is not overwritten"
+    other = [*flags, "train.lr=0.1"]
+    status, _, err = command(capsys, "pretrain", *other, "--out", tmp_path / "parts", "--resume")
+    assert status == 2 and "train.lr was 0.003" in err, "a run is not bent half-way"
     status, _, err = command(capsys, "pretrain", *flags, "--out", tmp_path / "parts", "--resume")
     assert status == 0, err
     losses = [[r["loss"] for r in log_of(tmp_path / name)] for name in ("whole", "parts")]
