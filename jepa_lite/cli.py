@@ -7,6 +7,7 @@ from typing import Annotated
 
 import torch
 import tyro
+from safetensors import SafetensorError
 
 from .config import DATA_OF
 from .config import preset as named
@@ -187,7 +188,7 @@ def main():
     commands = {"demo": demo, "pretrain": pretrain, "probe": probe, "explain": explain}
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="jepa-lite", description=__doc__)
-    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, SafetensorError) as error:  # OSError: a full disk, too
         sys.exit(_fail(error))
     except KeyboardInterrupt:
         sys.exit(_fail("stopped"))

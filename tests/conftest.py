@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 import torch
 
-torch.set_num_threads(2)  # tiny tensors: more threads only wait for each other
+torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
 hypothesis.settings.register_profile("jepa-lite", deadline=None, print_blob=True)  # no test asserts a time
 hypothesis.settings.load_profile("jepa-lite")
 

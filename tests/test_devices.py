@@ -8,7 +8,8 @@ numbers (the check of the positions at another resolution).
 1. A whole step runs there, by the very pieces that training uses: masks drawn on the CPU, images augmented
    on the device, loss by groups, gradients, clipping, AdamW, moving average.
 2. All that it makes lies on that device; stages and attention maps too.
-3. This test can fail: masks, images or a network that were left on the CPU are refused.
+3. All but the gradient's own computation runs on fake "cuda" as well: loss, clipping, fused AdamW, average.
+4. This test can fail: masks, images or a network that were left on the CPU are refused.
 """
 
 import contextlib
@@ -101,3 +102,24 @@ def test_what_was_left_on_the_cpu_is_refused(left):
             if name != left:
                 network.to(DEVICE)
         step(model, groups, **({left: "cpu"} if left.endswith("_on") else {}))
+
+
+def test_all_but_autograd_runs_on_fake_cuda():
+    model, groups = model_and_groups()
+    cuda = torch.device("cuda", 0)
+    with fake_tensors(), torch.no_grad():
+        model.to(cuda)
+        images = augment(normalize(torch.zeros(6, 3, 20, 28, dtype=torch.uint8, device=cuda)), TRAIN)
+        target_map = model.targets(images)
+        losses = [model.loss(images[r.to(cuda)], part.to(cuda), target_map[r.to(cuda)]) for r, part in groups]
+        assert devices(losses) == {cuda}
+        optimizer = make_optimizer(model, TRAIN, cuda)
+        trained = [p for p in model.parameters() if p.requires_grad]
+        for parameter in trained:
+            parameter.grad = torch.zeros_like(parameter)
+        clip_grad_norm_(trained, TRAIN.clip_grad)
+        optimizer.step()
+        model.update_target(0.99)
+        assert devices(model.state_dict().values()) == {cuda} and optimizer.defaults["fused"]
+        with pytest.raises(RuntimeError, match=r"[Dd]evice"):
+            model.loss(images, groups[0][1], target_map)  # its masks were left on the CPU
