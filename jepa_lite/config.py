@@ -169,8 +169,8 @@ class TrainConfig:
     epochs: float | None = None
     seconds: float | None = None
     batch_size: int = 128
-    # Images of like context size share one of this many micro-batches: 4 pad 11% of the demo's tokens, 6 less
-    # than 10%, and a small micro-batch stays in the cache.
+    # Images of like context size share one of this many micro-batches: six keep padding under a tenth of the
+    # tokens also where contexts are small, and a small micro-batch stays in the cache.
     groups: int = 6
     lr: float = 1e-3
     warmup: float = 0.1  # share of the run
