@@ -118,7 +118,7 @@ def check_finite(images, name):
     if bad:
         raise ValueError(
             f"image {bad[0]} of {name} holds a NaN or an infinity ({len(bad)} of {len(images)} images do); "
-            f"mend or leave out those images before training"
+            f"mend or leave out those images"
         )
 
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from .data import normalize
+from .data import check_finite, normalize
 from .patches import patchify
 from .schedules import cosine
 from .vit import Encoder
@@ -67,6 +67,8 @@ def random_encoder(config, seed):
 
 @torch.no_grad()
 def _encode(encoder, function, images, batch, device):
+    if images.is_floating_point():
+        check_finite(images, "the images")
     device = torch.device(device) if device is not None else encoder.positions.device
     encoder.to(device)
     out = []

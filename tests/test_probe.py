@@ -427,3 +427,10 @@ def test_the_ladder_refuses_before_any_fit(monkeypatch):
     ):
         with pytest.raises(ValueError, match=message):
             probe.ladder(CONFIG, encoders, *sets, seed=0, **options)
+
+
+def test_a_nan_among_the_images_is_named_before_anything_is_encoded():
+    images = torch.rand(5, 3, 12, 20, generator=generator())
+    images[3, 1, 2, 2] = math.nan
+    with pytest.raises(ValueError, match="image 3 of the images holds a NaN"):
+        probe.features(probe.random_encoder(CONFIG, 0), images)
