@@ -146,8 +146,9 @@ def explain(
 def configure(name, minutes, steps, epochs, seed, changes):
     """The Config of a preset with the command line's changes. ValueError for what it does not know."""
     values = {"train.seed": seed}
-    if minutes or steps or epochs:
-        values |= {"train.seconds": minutes and minutes * 60, "train.steps": steps, "train.epochs": epochs}
+    if any(end is not None for end in (minutes, steps, epochs)):
+        seconds = None if minutes is None else 60 * minutes
+        values |= {"train.seconds": seconds, "train.steps": steps, "train.epochs": epochs}
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals:

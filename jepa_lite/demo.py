@@ -77,7 +77,6 @@ def train_twin(run, images, device):
     """The pixel twin of a finished run: same encoder, seed, masks, batches and number of steps."""
     changes = {"model.predicts": "pixels", "train.steps": run.step, "train.seconds": None}
     twin = Run(run.config.with_values(changes), images, device)
-    bar_only = recorded(twin, None, title="pixel twin")
-    for _ in bar_only:
+    for _ in recorded(twin, None, title="pixel twin"):
         pass
     return twin

@@ -142,6 +142,7 @@ def test_help_fits_a_screen(name, capsys, monkeypatch):
         (["pretrain", "--set", "model.patch_size=5"], "patch sizes that do: 1, 2, 4, 8, 16, 32"),
         (["pretrain", "--set", "masks.target_scale=[0.9,1.0]"], "masks do not fit a 8 x 8 grid"),
         (["pretrain", "--set", "fast"], "NAME=VALUE"),
+        (["pretrain", "--minutes", "0"], "seconds must be a number above 0"),
         (["pretrain", "--device", "abacus"], "no device 'abacus'"),
         (["probe", "nowhere"], "nowhere"),
         (["explain", "nowhere", "picture.png"], "nowhere"),
