@@ -6,6 +6,7 @@ Each row is a run of the demo's preset, cut to 400 steps, seed 0, with the one c
 like the demo. "random" is the same encoder untrained, on the same images.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 from jepa_lite.config import preset
@@ -35,13 +36,17 @@ FACTORS = {
 
 def main():
     rows = [row(name, changes) for name, changes in CHANGES.items()]
-    write_json(RESULTS, {"command": "python benchmarks/dials.py", "seed": 0, "rows": rows} | machine())
+    facts = {"command": "python benchmarks/dials.py", "seed": 0, "config": base().to_dict(), "rows": rows}
+    write_json(RESULTS, facts | machine())
+
+
+def base():
+    """What every row starts from."""
+    return preset("demo").with_values({"train.steps": STEPS, "train.seconds": None, "train.seed": 0})
 
 
 def row(name, changes):
-    config = preset("demo").with_values(
-        {"train.steps": STEPS, "train.seconds": None, "train.seed": 0} | changes
-    )
+    config = base().with_values(changes)
     factors = FACTORS.get(name, ShapeFactors())
     size = config.model.image_size
     images, labels = shapes(TRAIN, size, seed=0, factors=factors)
@@ -49,7 +54,8 @@ def row(name, changes):
     run = Run(config, images)
     last = list(recorded(run, None, title=name))[-1]
     encoders = {"ijepa": run.model.target_encoder, "random": random_encoder(config.model, 0)}
-    result = {"name": name, "changes": changes, "seconds": round(run.elapsed, 1), "loss": last["loss"]}
+    result = {"name": name, "changes": changes, "factors": asdict(factors)}
+    result |= {"seconds": round(run.elapsed, 1), "loss": last["loss"]}
     result |= {key: last[key] for key in ("rank", "std", "position_share", "gap")}
     for which, encoder in encoders.items():
         x, z = features(encoder, normalize(images[:PROBE])), features(encoder, normalize(test))
