@@ -3,46 +3,28 @@
 A run folder holds its newest two checkpoints, such as `checkpoint-000001/` and `checkpoint-000002/`.
 Each is written under another name, flushed to the disk, and gets its own name last: one rename makes it
 exist, whole. So a crash at any moment leaves the checkpoints of before, and files of two saves never mix.
-`load_encoder` also reads what others publish: official I-JEPA files and Hugging Face's `IJepaModel`.
+`load_encoder` also reads what others publish (published.py).
 """
 
 import json
-import math
 import os
-import re
 import shutil
 import textwrap
-import zipfile
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from .config import ENCODERS, Config, ModelConfig
+from .config import Config
 from .ijepa import IJEPA
 from .pixels import PixelTwin
+from .published import hugging_face, official
 from .vit import Encoder
 
 FORMAT = 1
 WEIGHTS, CONFIG, STATE, STATE_TENSORS = "model.safetensors", "config.json", "state.json", "state.safetensors"
 NETWORKS = {"target": "target_encoder", "context": "encoder"}  # the official files use the same names
-PUBLISHED = ("tiny", "small", "base", "large", "huge", "giant")
-HEADS = {ENCODERS[size][0]: ENCODERS[size][2] for size in PUBLISHED}  # by width
-# Hugging Face's names (the files' and those of transformers 5 in memory) in terms of the official ones.
-HUGGING_FACE = (
-    (r"^ijepa\.", ""),
-    (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
-    (r"^embeddings\.position_embeddings$", "pos_embed"),
-    (r"^(encoder\.)?layers?\.", "blocks."),
-    (r"\.layernorm_before\.", ".norm1."),
-    (r"\.layernorm_after\.", ".norm2."),
-    (r"\.attention\.(?:attention\.)?([qkv])(?:uery|ey|alue|_proj)\.", r".attn.\1."),
-    (r"\.attention\.(output\.dense|o_proj)\.", ".attn.proj."),
-    (r"\.intermediate\.dense\.", ".mlp.fc1."),
-    (r"\.output\.dense\.", ".mlp.fc2."),
-    (r"^layernorm\.", "norm."),
-)
 
 
 def save(folder, model, config, state=None):
@@ -116,88 +98,12 @@ def load_encoder(path, which="target", heads=None):
         raise ValueError(f'which must be "target" or "context", not {which!r}')
     weights = _find(path)
     if weights.suffix != ".safetensors":
-        return _published(_official_tensors(weights, NETWORKS[which]), weights, heads)
-    beside = _config_beside(weights)
-    if "format" in beside:
-        config = _own_config(weights, beside).model
-        return _filled(Encoder, config, _read_tensors(weights, NETWORKS[which] + "."), weights), config
-    return _hugging_face(weights, beside, heads)
-
-
-# --- what others publish ----------------------------------------------------------------------------
-
-
-def _official_tensors(path, network):
-    """One encoder's state dict out of an official file, without the prefix of DistributedDataParallel."""
-    try:
-        content = torch.load(path, "cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # a broken pickle can raise anything
-        raise ValueError(
-            f"{path} cannot be read as weights: it is cut short, of another format, or holds code, which is "
-            f"never run ({type(error).__name__}); download it again"
-        ) from error
-    found = content if isinstance(content, dict) else {type(content).__name__: None}
-    if not isinstance(found.get(network), dict):
-        raise ValueError(
-            f"{path} is no official I-JEPA file with the key {network!r}, it holds: "
-            f"{', '.join(map(str, list(found)[:6]))}; choose another file or the other encoder"
-        )
-    return {str(name).removeprefix("module."): tensor for name, tensor in content[network].items()}
-
-
-def _hugging_face(path, beside, heads):
-    """An `IJepaModel`'s encoder, from names of either style."""
-    kind = beside.get("model_type", "ijepa"), beside.get("hidden_act", "gelu"), beside.get("qkv_bias", True)
-    if kind != ("ijepa", "gelu", True):
-        raise ValueError(
-            f"{path} is a {kind[0]} model ({kind[1]}); choose one of type ijepa with gelu and biases"
-        )
-    tensors = {}
-    for name, tensor in _read_tensors(path).items():
-        for pattern, official in HUGGING_FACE:
-            name = re.sub(pattern, official, name)
-        if not name.startswith(("pooler.", "classifier.", "embeddings.mask_token")):
-            tensors[name] = tensor
-    for q in [name for name in tensors if ".attn.q." in name]:
-        names = [q.replace(".attn.q.", f".attn.{part}.") for part in "qkv"]
-        if all(name in tensors for name in names):
-            tensors[q.replace(".attn.q.", ".attn.qkv.")] = torch.cat([tensors.pop(name) for name in names])
-    heads = beside.get("num_attention_heads", heads)
-    return _published(tensors, path, heads, beside.get("image_size"), beside.get("layer_norm_eps", 1e-6))
-
-
-def _published(tensors, path, heads, image_size=None, norm_eps=1e-6):
-    """Our Encoder from tensors under the official names; of square images unless `image_size` says more."""
-    width, channels, patch, _ = _shape(tensors, "patch_embed.proj.weight", 4, path)
-    _, places, _ = _shape(tensors, "pos_embed", 3, path)
-    hidden, _ = _shape(tensors, "blocks.0.mlp.fc1.weight", 2, path)
-    heads = heads or HEADS.get(width)
-    if heads is None:
-        raise ValueError(f"{path} does not say how many heads its width of {width} has; pass heads=")
-    config = ModelConfig(
-        image_size=image_size or math.isqrt(places) * patch,
-        patch_size=patch,
-        channels=channels,
-        width=width,
-        depth=len({name.split(".")[1] for name in tensors if name.startswith("blocks.")}),
-        heads=heads,
-        mlp_ratio=hidden / width,
-        norm_eps=norm_eps,
-    )
-    ours = {name.replace("patch_embed.proj.", "embed."): tensor for name, tensor in tensors.items()}
-    ours["embed.weight"] = ours["embed.weight"].flatten(1)  # a convolution with stride P is a linear layer
-    ours["positions"] = ours.pop("pos_embed")[0]
-    return _filled(Encoder, config, ours, path), config
-
-
-def _shape(tensors, name, ndim, path):
-    shape = getattr(tensors.get(name), "shape", ())
-    if len(shape) != ndim:
-        raise ValueError(
-            f"{path} holds no I-JEPA encoder, as it has no {ndim}-dimensional {name}; if jepa-lite saved it, "
-            "put its config.json beside it"
-        )
-    return shape
+        config, tensors = official(weights, NETWORKS[which], heads)
+    elif "format" in (beside := _config_beside(weights)):
+        config, tensors = _own_config(weights, beside).model, _read_tensors(weights, NETWORKS[which] + ".")
+    else:
+        config, tensors = hugging_face(_read_tensors(weights), weights, beside, heads)
+    return _filled(Encoder, config, tensors, weights), config
 
 
 # --- building ---------------------------------------------------------------------------------------
