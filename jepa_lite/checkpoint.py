@@ -3,6 +3,7 @@
 A run folder holds its newest two checkpoints, such as `checkpoint-000001/` and `checkpoint-000002/`.
 Each is written under another name, flushed to the disk, and gets its own name last: one rename makes it
 exist, whole. So a crash at any moment leaves the checkpoints of before, and files of two saves never mix.
+What a disk does to a file later shows in its checksum; then the checkpoint before is taken, and it is said.
 `load_encoder` also reads what others publish (published.py).
 """
 
@@ -10,6 +11,8 @@ import json
 import os
 import shutil
 import textwrap
+import warnings
+import zlib
 from pathlib import Path
 
 import torch
@@ -24,6 +27,7 @@ from .vit import Encoder
 
 FORMAT = 1
 WEIGHTS, CONFIG, STATE, STATE_TENSORS = "model.safetensors", "config.json", "state.json", "state.safetensors"
+CHECKSUMS = "checksums.json"  # {file: [bytes, crc32]}
 NETWORKS = {"target": "target_encoder", "context": "encoder"}  # the official files use the same names
 
 
@@ -34,28 +38,97 @@ def save(folder, model, config, state=None):
     dicts (keys str or int), lists and tuples of tensors, numbers, strings and None. Anything else is a
     ValueError. The checkpoint before is kept, older ones are deleted.
     """
-    folder, tensors = Path(folder), {}
-    packed = _pack(state, tensors)
+    folder = Path(folder)
     saving = folder / ".saving"
     shutil.rmtree(saving, ignore_errors=True)  # what a crash may have left
-    saving.mkdir(parents=True)
-    weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, saving / WEIGHTS)
-    (saving / CONFIG).write_text(json.dumps({"format": FORMAT} | config.to_dict(), indent=2), "utf-8")
-    if state is not None:
-        save_file(tensors, saving / STATE_TENSORS)
-        (saving / STATE).write_text(json.dumps(packed), "utf-8")
-    for path in saving.iterdir():
-        shutil.copymode(saving / CONFIG, path)  # safetensors would let only the owner read
-        _flush(path)
-    _flush(saving)
-    before = _checkpoints(folder)
-    new = folder / f"checkpoint-{int(before[-1].name[-6:]) + 1 if before else 1:06d}"
-    saving.rename(new)
+    try:
+        _write(saving, model, config, state)
+        before = _checkpoints(folder)
+        new = folder / f"checkpoint-{int(before[-1].name[-6:]) + 1 if before else 1:06d}"
+        saving.rename(new)
+    finally:  # on a full disk, what was begun must not take the room that the next try needs
+        shutil.rmtree(saving, ignore_errors=True)
     _flush(folder)
     for old in before[:-1]:
         shutil.rmtree(old, ignore_errors=True)
     return new
+
+
+def _write(folder, model, config, state):
+    """Write all files of a checkpoint to `folder`, and wait until the disk holds them."""
+    tensors = {}
+    packed = _pack(state, tensors)
+    folder.mkdir(parents=True)
+    weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, folder / WEIGHTS)
+    (folder / CONFIG).write_text(json.dumps({"format": FORMAT} | config.to_dict(), indent=2), "utf-8")
+    if state is not None:
+        save_file(tensors, folder / STATE_TENSORS)
+        (folder / STATE).write_text(json.dumps(packed), "utf-8")
+    sums = {path.name: _checksum(path) for path in sorted(folder.iterdir())}
+    (folder / CHECKSUMS).write_text(json.dumps(sums), "utf-8")
+    for path in folder.iterdir():
+        shutil.copymode(folder / CONFIG, path)  # safetensors would let only the owner read
+        _flush(path)
+    _flush(folder)
+
+
+def newest(folder):
+    """The newest checkpoint of a run folder that is whole; those after it are named in a warning.
+
+    Raises FileNotFoundError when the run has none, ValueError when all of them are damaged.
+    """
+    folder, damaged = Path(folder), []
+    for checkpoint in reversed(_checkpoints(folder)):
+        if not (damage := find_damage(checkpoint)):
+            for problem in damaged:
+                warnings.warn(f"{problem}; {checkpoint}, which is whole, is used instead", stacklevel=2)
+            return checkpoint
+        damaged.append(f"{checkpoint} is damaged: {damage}")
+    if damaged:
+        raise ValueError(f"no checkpoint of {folder} is whole: {'; '.join(damaged)}; copy it again")
+    raise FileNotFoundError(f"{folder} holds no checkpoint")
+
+
+def set_aside(folder, after):
+    """Rename the damaged checkpoints after the checkpoint `after`, for `save` counts on all being whole."""
+    for checkpoint in _checkpoints(Path(folder)):
+        if checkpoint.name > after.name:
+            aside = checkpoint.with_name(f"damaged-{checkpoint.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            checkpoint.rename(aside)
+
+
+def find_damage(checkpoint, names=None):
+    """What is wrong with a checkpoint's files (those of `names`), by size and checksum; None if nothing.
+
+    Checkpoints without checksums, copied by hand perhaps, are only seen to be damaged when they are read.
+    """
+    file = Path(checkpoint) / CHECKSUMS
+    try:
+        sums = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        for name, (size, crc) in sums.items():
+            if names and name not in names:
+                continue
+            if not (file.parent / name).is_file():
+                return f"{name} is missing"
+            now = _checksum(file.parent / name)
+            if now[0] != size:
+                return f"{name} has {now[0]:,} bytes of {size:,}"
+            if now[1] != crc:
+                return f"{name} has changed on the disk"
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return f"{file.name} or a file that it names cannot be read ({error})"
+    return None
+
+
+def _checksum(path):
+    """[bytes, crc32] of a file."""
+    crc = 0
+    with open(path, "rb") as file:
+        while chunk := file.read(2**22):
+            crc = zlib.crc32(chunk, crc)
+    return [path.stat().st_size, crc]
 
 
 def load(path):
@@ -72,7 +145,7 @@ def load(path):
 
 def load_state(path):
     """The `state` that was saved with the checkpoint, bit for bit, on the CPU; None if there was none."""
-    file = _find(path).parent / STATE
+    file = _find(path, (STATE, STATE_TENSORS)).parent / STATE
     if not file.exists():
         return None
     packed, tensors = _read_json(file), _read_tensors(file.parent / STATE_TENSORS)
@@ -137,16 +210,23 @@ def _own_config(weights, values):
 # --- files ------------------------------------------------------------------------------------------
 
 
-def _find(path):
-    """The weights file of a run folder (its newest), of a checkpoint folder, or the file itself."""
+def _find(path, needed=None):
+    """The weights file of a run folder (its newest whole one), of a checkpoint folder, or the file itself.
+
+    Raises ValueError if it and its config, or else the files `needed` beside it, are damaged.
+    """
     path = Path(path)
-    if path.is_file():
-        return path
-    for folder in (path, *_checkpoints(path)[-1:]):
-        if (folder / WEIGHTS).is_file():
-            return folder / WEIGHTS
-    problem = f"holds no {WEIGHTS} and no checkpoint folder" if path.exists() else "does not exist"
-    raise FileNotFoundError(f"{path} {problem}; pass a run folder, a checkpoint folder or a weights file")
+    if not path.is_file():
+        checkpoints = _checkpoints(path)
+        if not checkpoints and not (path / WEIGHTS).is_file():
+            problem = f"holds no {WEIGHTS} and no checkpoint folder" if path.exists() else "does not exist"
+            raise FileNotFoundError(
+                f"{path} {problem}; pass a run folder, a checkpoint folder or a weights file"
+            )
+        path = (newest(path) if checkpoints else path) / WEIGHTS
+    if damage := find_damage(path.parent, needed or (path.name, CONFIG)):
+        raise ValueError(_damaged(path.parent, damage))
+    return path
 
 
 def _checkpoints(folder):
@@ -181,7 +261,8 @@ def _read_tensors(path, prefix=""):
 
 
 def _damaged(path, error):
-    others = [str(p) for p in _checkpoints(path.parent.parent) if p != path.parent]
+    folder = path if path.is_dir() else path.parent
+    others = [str(p) for p in _checkpoints(folder.parent) if p != folder]
     way_out = f"load {others[-1]} instead" if others else "copy or download it again"
     return f"{path} is missing, damaged or cut short ({error}); {way_out}"
 

@@ -10,7 +10,8 @@
  7. `load_encoder` gives the target encoder unless asked for the context encoder.
  8. A malicious pickle runs nothing. No file that we write is a pickle.
  9. Whatever is missing, cut short, damaged, of another size or another format is refused in one sentence
-    that names the file and says what to do; a damaged newest checkpoint names the one before.
+    that names the file and says what to do. A run's newest checkpoint that is damaged, even in one bit, is
+    named, and the one before is used, and kept.
 10. Files are as readable to others as any other file.
 """
 
@@ -30,12 +31,13 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import load_file, save_file
 
 from jepa_lite import checkpoint
-from jepa_lite.checkpoint import load, load_encoder, load_state, save
+from jepa_lite.checkpoint import load, load_encoder, load_state, newest, save, set_aside
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.ijepa import IJEPA
 from jepa_lite.masking import sample_masks
+from jepa_lite.optimizer import make_optimizer
 from jepa_lite.pixels import PixelTwin
-from jepa_lite.train import make_model, make_optimizer
+from jepa_lite.train import make_model
 
 CONFIG = Config(
     ModelConfig(
@@ -279,7 +281,8 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         save(tmp_path, *version(2))
     monkeypatch.undo()
-    assert version_on_disk(tmp_path) == {1}
+    left = [p.name for p in tmp_path.iterdir()]
+    assert version_on_disk(tmp_path) == {1} and left == ["checkpoint-000001"], f"{left} fill the disk"
     save(tmp_path, *version(3))
     assert version_on_disk(tmp_path) == {3}
 
@@ -293,7 +296,7 @@ def test_everything_is_flushed_before_the_rename_that_makes_it_exist(tmp_path, m
     new = save(tmp_path, *version(1))
     files = {p.stat().st_ino for p in new.iterdir()}
     at = events.index("rename")
-    assert len(files) == 4 and files <= set(events[:at]), "a file was not flushed before the rename"
+    assert len(files) == 5 and files <= set(events[:at]), "a file was not flushed before the rename"
     if os.name == "posix":  # Windows cannot flush a folder
         assert events[at - 1] == new.stat().st_ino and events[at + 1 :] == [tmp_path.stat().st_ino]
 
@@ -348,6 +351,7 @@ def test_no_file_of_ours_is_a_pickle(tmp_path):
     model, optimizer = trained(steps=1)
     new = save(tmp_path, model, CONFIG, {"optimizer": optimizer.state_dict()})
     assert sorted(p.name for p in new.iterdir()) == [
+        "checksums.json",
         "config.json",
         "model.safetensors",
         "state.json",
@@ -397,34 +401,99 @@ def test_nothing_there(tmp_path):
             assert_one_sentence(refusal, tmp_path / name)
 
 
+FILES = ["model.safetensors", "config.json", "state.json", "state.safetensors"]
+CHANGES = {
+    "emptied": lambda content: b"",
+    "cut in half": lambda content: content[: len(content) // 2],
+    "cut by a byte": lambda content: content[:-1],
+    "a bit flipped": lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
+    "overwritten": lambda content: bytes(len(content)),
+    "gone": None,
+}
+
+
+def damage(file, change):
+    if CHANGES[change] is None:
+        file.unlink()
+    else:
+        file.write_bytes(CHANGES[change](file.read_bytes()))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(run, name, change):
+    damage(run / "checkpoint-000002" / name, change)
+    for loader in (newest, load, load_encoder, load_state):
+        with pytest.warns(
+            UserWarning, match=f"checkpoint-000002 is damaged: {name} .*checkpoint-000001"
+        ) as w:
+            loaded = loader(run)
+        assert len(w) == 1, [str(warning.message) for warning in w]
+    assert loaded["n"] == 1, "the state is not that of the whole checkpoint"
+    for loader in (load_state,) if name.startswith("state") else (load, load_encoder):
+        with pytest.raises((ValueError, FileNotFoundError)) as refusal:
+            loader(run / "checkpoint-000002")
+        assert_one_sentence(refusal, run / "checkpoint-000002")
+    damage(run / "checkpoint-000001" / name, "a bit flipped")
+    with pytest.raises(ValueError, match=r"no checkpoint of .* is whole: .*000002.*000001") as refusal:
+        newest(run)
+    assert_one_sentence(refusal, name)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"config.json": 3}', '{"config.json": [1, "a"]}', "{"])
+def test_damaged_checksums_are_damage(run, content):
+    (run / "checkpoint-000002" / "checksums.json").write_text(content)
+    with pytest.warns(UserWarning, match="checkpoint-000002 is damaged"):
+        assert load_state(run)["n"] == 1
+
+
+def test_a_checkpoint_set_aside_is_never_the_one_before(run):
+    damage(run / "checkpoint-000002" / "model.safetensors", "a bit flipped")
+    for n in (7, 8):
+        with pytest.warns(UserWarning, match="is damaged"):
+            set_aside(run, after=newest(run))
+        new = save(run, *version(n))
+        kept = sorted(p.name for p in run.iterdir())
+        assert kept == ["checkpoint-000001", "checkpoint-000002", "damaged-checkpoint-000002"], kept
+        damage(new / "state.json", "emptied")
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert load_state(run)["n"] == 1, "the good one was deleted in favour of a damaged one"
+
+
+@pytest.fixture
+def unchecked(run):
+    """The newest of two checkpoints, without checksums, so that it is read before it is found damaged."""
+    (run / "checkpoint-000002" / "checksums.json").unlink()
+    return run / "checkpoint-000002"
+
+
 @pytest.mark.parametrize("share", [0.0, 0.0005, 0.5, 0.999])
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "state.json", "state.safetensors"])
-def test_files_that_are_cut_short_name_the_checkpoint_before(run, name, share):
-    path = run / "checkpoint-000002" / name
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_are_cut_short_name_the_checkpoint_before(unchecked, name, share):
+    path = unchecked / name
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     for loader in (load_state,) if name.startswith("state") else (load, load_encoder):
         with pytest.raises(ValueError, match="cut short") as refusal:
-            loader(run)
-        assert_one_sentence(refusal, path, run / "checkpoint-000001")
-    load(run / "checkpoint-000001"), load_state(run / "checkpoint-000001")
+            loader(unchecked)
+        assert_one_sentence(refusal, path, unchecked.with_name("checkpoint-000001"))
 
 
-def test_a_missing_file_of_the_state_is_named(run):
-    (run / "checkpoint-000002" / "state.safetensors").unlink()
+def test_a_missing_file_of_the_state_is_named(unchecked):
+    (unchecked / "state.safetensors").unlink()
     with pytest.raises(ValueError) as refusal:
-        load_state(run)
-    assert_one_sentence(refusal, "state.safetensors", run / "checkpoint-000001")
+        load_state(unchecked)
+    assert_one_sentence(refusal, "state.safetensors", unchecked.with_name("checkpoint-000001"))
 
 
 @pytest.mark.parametrize(
     "content", ['{"tensor": "9999"}', '{"set": []}', '{"dict": 3}', '{"a": 1, "b": 2}', "{}"]
 )
-def test_a_state_of_another_form_is_refused(run, content):
-    (run / "checkpoint-000002" / "state.json").write_text(content)
+def test_a_state_of_another_form_is_refused(unchecked, content):
+    (unchecked / "state.json").write_text(content)
     with pytest.raises(ValueError) as refusal:
-        load_state(run)
-    assert_one_sentence(refusal, "state.json", run / "checkpoint-000001")
+        load_state(unchecked)
+    assert_one_sentence(refusal, "state.json", unchecked.with_name("checkpoint-000001"))
 
 
 @pytest.mark.parametrize("change, named", [
@@ -433,27 +502,27 @@ def test_a_state_of_another_form_is_refused(run, content):
     (lambda t: t.update({"target_encoder.embed.weight": torch.ones(24, 33)}), "embed.weight"),
     (lambda t: [t.pop(name) for name in list(t)], "embed.weight"),
 ])  # fmt: skip
-def test_weights_that_do_not_fit_their_config_are_named(run, change, named):
-    path = run / "checkpoint-000002" / "model.safetensors"
+def test_weights_that_do_not_fit_their_config_are_named(unchecked, change, named):
+    path = unchecked / "model.safetensors"
     tensors = read(path)
     change(tensors)
     save_file(tensors, path)
     for loader in (load, load_encoder):
         with pytest.raises(ValueError, match="does not fit its config") as refusal:
-            loader(run)
+            loader(unchecked)
         assert_one_sentence(refusal, path, named)
 
 
-def test_the_context_encoder_does_not_need_the_targets_tensors(run):
-    path = run / "checkpoint-000002" / "model.safetensors"
+def test_the_context_encoder_does_not_need_the_targets_tensors(unchecked):
+    path = unchecked / "model.safetensors"
     tensors = read(path)
     del tensors["target_encoder.norm.bias"]
     save_file(tensors, path)
-    assert torch.equal(load_encoder(run, "context")[0].norm.bias, tensors["encoder.norm.bias"])
+    assert torch.equal(load_encoder(unchecked, "context")[0].norm.bias, tensors["encoder.norm.bias"])
 
 
-def test_another_config_is_refused(run):
-    path = run / "checkpoint-000002" / "config.json"
+def test_another_config_is_refused(unchecked):
+    path = unchecked / "config.json"
     values = json.loads(path.read_text())
     for change, error in [
         ({"format": 2}, "has format 2, not 1; update jepa-lite"),
@@ -464,19 +533,19 @@ def test_another_config_is_refused(run):
         path.write_text(json.dumps(values | change))
         for loader in (load, load_encoder):
             with pytest.raises(ValueError, match=error):
-                loader(run)
+                loader(unchecked)
     path.write_text("[1, 2]")
     with pytest.raises(ValueError) as refusal:
-        load(run)
+        load(unchecked)
     assert_one_sentence(refusal, path)
 
 
-def test_without_its_config_a_checkpoint_is_refused(run):
-    path = run / "checkpoint-000002" / "config.json"
+def test_without_its_config_a_checkpoint_is_refused(unchecked):
+    path = unchecked / "config.json"
     path.unlink()
     for loader in (load, load_encoder):
         with pytest.raises(ValueError) as refusal:
-            loader(run)
+            loader(unchecked)
         assert_one_sentence(refusal, path.with_name("model.safetensors"), "config.json")
 
 
