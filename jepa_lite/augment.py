@@ -13,11 +13,17 @@ import torch.nn.functional as F
 RATIO = (3 / 4, 4 / 3)  # width / height of a crop, as in torchvision's RandomResizedCrop
 
 
-def augment(images, train_config, generator=None):
-    """Crop and flip as `train_config` (a TrainConfig) says: (B, C, H, W) -> (B, C, H, W), a float tensor."""
+def augment(images, train_config, generator=None, batch=None, rows=slice(None)):
+    """Crop and flip as `train_config` (a TrainConfig) says: (B, C, H, W) -> (B, C, H, W), a float tensor.
+
+    Where `images` are but the `rows` of a batch of `batch` images, all of it is drawn for and the rows are
+    taken: each image is treated alike, however many processes share the batch.
+    """
+    batch = batch or len(images)
     if train_config.crop_scale != (1.0, 1.0):
-        images = random_resized_crop(images, train_config.crop_scale, RATIO, generator)
-    return random_flip(images, generator) if train_config.flip else images
+        corner, size = draw_boxes(batch, images.shape[-2:], train_config.crop_scale, RATIO, generator)
+        images = crop(images, corner[rows], size[rows])
+    return flip(images, _coins(batch, generator)[rows]) if train_config.flip else images
 
 
 def random_resized_crop(images, scale=(0.3, 1.0), ratio=RATIO, generator=None):
@@ -28,14 +34,22 @@ def random_resized_crop(images, scale=(0.3, 1.0), ratio=RATIO, generator=None):
     here the area is kept and the shape is bent. Boxes are whole pixels, and bilinear with no antialias
     is exact: a crop is never larger than the image, so nothing shrinks.
     """
-    corner, size = _boxes(len(images), images.shape[-2:], scale, ratio, generator)
+    corner, size = draw_boxes(len(images), images.shape[-2:], scale, ratio, generator)
     return crop(images, corner, size)
 
 
 def random_flip(images, generator=None):
     """Mirror each image left to right with probability one half: (B, C, H, W), a new tensor."""
-    flip = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)  # (B,)
-    return torch.where(flip[:, None, None, None], images.flip(-1), images)
+    return flip(images, _coins(len(images), generator))
+
+
+def flip(images, chosen):
+    """Mirror the images for which `chosen` (B,), bool, is true: (B, C, H, W), a new tensor."""
+    return torch.where(chosen.to(images.device)[:, None, None, None], images.flip(-1), images)
+
+
+def _coins(batch, generator):
+    return torch.rand(batch, generator=generator) < 0.5  # (B,)
 
 
 def crop(images, corner, size):
@@ -62,7 +76,7 @@ def _sources(start, size, length):
     return (2 * pixel + 1) / length - 1
 
 
-def _boxes(batch, image_size, scale, ratio, generator):
+def draw_boxes(batch, image_size, scale, ratio, generator):
     """Corners and sizes of random boxes, each (B, 2) int64, (row, column), all inside the image."""
     H, W = image_size
     u = torch.rand(batch, 4, generator=generator)

@@ -1,8 +1,8 @@
 """The data sets, all behind `load`: RGB images of one size, as a uint8 tensor in memory.
 
 `shapes` and `photos` need no network; torchvision's sets are fetched at first use (fetch.py); `folder`
-is any tree of class folders (folder.py), and `stream` reads one that does not fit in memory. Nothing
-random happens to an image here: see augment.py.
+is any tree of class folders (folder.py), and `stream` is for one that does not fit in memory (stream.py).
+Nothing random happens to an image here: see augment.py.
 """
 
 import importlib.util
@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from .fetch import obtain
-from .folder import Files, fit, list_images, read_tree
+from .folder import fit, list_images, read_tree
 from .shapes import CLASSES, shapes
+from .stream import Files
 
 DATASETS = ("shapes", "photos", "cifar10", "cifar100", "stl10", "fashion_mnist", "imagenette", "folder")
 SPLITS = ("train", "test")
@@ -72,28 +72,20 @@ def load(name, split="train", *, image_size, root=None, seed=0, limit=None, prog
     return _torchvision(name, split, size, _root(root), seed, limit, progress)
 
 
-def stream(name, split="train", *, image_size, root=None, batch_size, workers=2, seed=0, limit=None):
-    """A DataLoader over a set that does not fit in memory: `folder` or `imagenette`.
+def stream(
+    name, split="train", *, image_size, root=None, seed=0, limit=None, progress=True,
+    crop_scale=None, crop_seed=0, workers=2,
+):  # fmt: skip
+    """A set that need not fit in memory, `folder` or `imagenette`, as `Files` for a training run to read.
 
-    Yields (images uint8 (B, 3, H, W), labels int64 (B,), index int64 (B,)); `index` numbers the files
-    of the split. "train" is shuffled anew in each epoch, also by `seed`; "test" keeps its order. A file
-    that cannot be read is named in a warning and left out of its batch. Raises as `load` does.
+    The first six arguments as for `load`. crop_scale: cut a random box of such a share of each file, drawn
+    by `crop_seed`, the step and the image. workers: processes that read ahead. Raises as `load` does.
     """
     size = _check(name, split, image_size, limit)
     if name not in ("folder", "imagenette"):
-        raise ValueError(f"{name} fits in memory and has no stream; use load({name!r}, ...) instead")
-    root, files, labels, _ = _files(name, split, size, root, seed, limit, progress=True)
-    return DataLoader(
-        Files(root, [path for path, *_ in files], labels.tolist(), size),
-        batch_size=batch_size,
-        shuffle=split == "train",
-        num_workers=workers,
-        collate_fn=Files.collate,
-        generator=torch.Generator().manual_seed(seed),
-        multiprocessing_context="spawn" if workers else None,  # the same on every system
-        persistent_workers=workers > 0,
-        pin_memory=torch.cuda.is_available(),
-    )
+        raise ValueError(f"{name} is loaded whole: leave out train.stream, or use load({name!r}, ...)")
+    root, files, _, _ = _files(name, split, size, root, seed, limit, progress)
+    return Files(root, [path for path, *_ in files], size, crop_scale, crop_seed, workers)
 
 
 def normalize(images):
@@ -240,6 +232,6 @@ def _files(name, split, size, root, seed, limit, progress):
 
 def _folder(name, split, size, root, seed, limit, progress):
     root, files, labels, classes = _files(name, split, size, root, seed, limit, progress)
-    _check_memory(name, len(files), size, "use stream, a limit, or a smaller image_size")
+    _check_memory(name, len(files), size, "use --set train.stream=true, a limit, or a smaller image_size")
     images, rows, skipped = read_tree(name, root, split, files, size, progress)
     return Images(images, labels[rows], classes, name, skipped)

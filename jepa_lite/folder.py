@@ -8,6 +8,7 @@ the folder is read-only, below ~/.cache/jepa_lite); delete that freely.
 import contextlib
 import hashlib
 import json
+import math
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,9 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch.utils.data import Dataset
 from tqdm import tqdm
+
+from .augment import RATIO, draw_boxes
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 HELD_OUT = 0.1  # share of each class that is the test split, where the tree has none
@@ -61,16 +63,23 @@ def read_tree(name, root, split, files, size, progress=True):
 
 def fit(image, size):
     """A PIL image of any mode -> uint8 array (3, H, W): resized to cover `size`, then cut at the centre."""
-    if image.mode.startswith("I"):  # 16 bits of grey; Pillow alone would cut them at 255
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
-    elif image.mode == "F":
-        raise ValueError("its pixels are floats of no known range")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    image = image if image.mode == "RGB" else image.convert("RGB")
+    image = _rgb(image)
     if image.size != (size[1], size[0]):
         image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BILINEAR)  # it antialiases
     return np.asarray(image).transpose(2, 0, 1)
+
+
+def fit_crop(image, size, scale, generator):
+    """As `fit`, but a random box of a share of the area drawn from `scale`: augment.py's, on the file itself.
+
+    A box cut from all the pixels that the file has is sharper than one cut from an image already shrunk.
+    """
+    image = _rgb(image)
+    corner, sides = draw_boxes(1, (image.height, image.width), scale, RATIO, generator)
+    (top, left), (height, width) = corner[0].tolist(), sides[0].tolist()
+    box = (left, top, left + width, top + height)
+    resized = image.resize((size[1], size[0]), Image.Resampling.BILINEAR, box)
+    return np.asarray(resized).transpose(2, 0, 1)
 
 
 def read_image(path, image_size):
@@ -78,35 +87,9 @@ def read_image(path, image_size):
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no picture at {path}")
     try:
-        return torch.tensor(_read(Path(path), image_size))
+        return torch.tensor(read(Path(path), image_size))
     except Exception as error:  # a decoder may raise anything on a broken file
         raise ValueError(f"{path} cannot be read as a picture: {error}") from error
-
-
-class Files(Dataset):
-    """Files read one at a time, for `data.stream`; at module level, so that a spawned worker finds it."""
-
-    def __init__(self, root, paths, labels, size):
-        self.root, self.paths, self.labels, self.size = root, paths, labels, size
-
-    def __len__(self):
-        return len(self.paths)
-
-    def __getitem__(self, i):
-        """(image uint8 (3, H, W), label, i), or None, with a warning, where the file cannot be read."""
-        try:
-            return torch.tensor(_read(self.root / self.paths[i], self.size)), self.labels[i], i
-        except Exception as error:  # a decoder may raise anything on a broken file
-            warnings.warn(f"skipped {self.paths[i]}: {error}", stacklevel=2)
-
-    @staticmethod
-    def collate(items):
-        """A batch of the items that could be read. Raises ValueError when there is none."""
-        read = [item for item in items if item is not None]
-        if not read:
-            raise ValueError(f"not one of the {len(items)} images of a batch could be read; see the warnings")
-        images, labels, index = zip(*read, strict=True)
-        return torch.stack(images), torch.tensor(labels), torch.tensor(index)
 
 
 # --- finding --------------------------------------------------------------------------------------
@@ -167,28 +150,44 @@ def _hold_out(train, seed):
 # --- reading --------------------------------------------------------------------------------------
 
 
-def _read(path, size):
-    """One file -> uint8 (3, H, W). Raises on a file that is empty, broken, or a decompression bomb."""
+def read(path, size, crop_scale=None, generator=None):
+    """One file -> uint8 (3, H, W), by `fit`, or by `fit_crop` where `crop_scale` is given.
+
+    Raises on a file that is empty, broken, or a decompression bomb.
+    """
+    # A large JPEG is decoded at a smaller scale, which still has a pixel for each one of the smallest crop.
+    margin = 2 if crop_scale is None else (crop_scale[0] * RATIO[0]) ** -0.5
     try:
         with Image.open(path) as image:
-            image.draft(None, (2 * size[1], 2 * size[0]))  # a large JPEG is decoded at a smaller scale
+            image.draft(None, (math.ceil(margin * size[1]), math.ceil(margin * size[0])))
             ImageOps.exif_transpose(image, in_place=True)
-            return fit(image, size)
+            return fit(image, size) if crop_scale is None else fit_crop(image, size, crop_scale, generator)
     except UnidentifiedImageError:
         raise ValueError("not an image" if path.stat().st_size else "the file is empty") from None
+
+
+def _rgb(image):
+    """A PIL image of any mode in RGB."""
+    if image.mode.startswith("I"):  # 16 bits of grey; Pillow alone would cut them at 255
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
+    elif image.mode == "F":
+        raise ValueError("its pixels are floats of no known range")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _read_all(name, root, paths, size, progress):
     images, failures = np.empty((len(paths), 3, *size), np.uint8), {}
 
-    def read(i):
+    def one(i):
         try:
-            images[i] = _read(root / paths[i], size)
+            images[i] = read(root / paths[i], size)
         except Exception as error:  # a decoder may raise anything on a broken file
             failures[i] = f"{paths[i]}: {error}"
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        list(tqdm(pool.map(read, range(len(paths))), name, len(paths), unit="image", disable=not progress))
+        list(tqdm(pool.map(one, range(len(paths))), name, len(paths), unit="image", disable=not progress))
     if len(failures) == len(paths):
         raise ValueError(f"none of the {len(paths)} images in {root} could be read; the first: {failures[0]}")
     rows, images = torch.tensor([i for i in range(len(paths)) if i not in failures]), torch.from_numpy(images)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torchvision.transforms.functional import InterpolationMode, resized_crop
 
-from jepa_lite.augment import RATIO, _boxes, augment, crop, random_flip, random_resized_crop
+from jepa_lite.augment import RATIO, augment, crop, draw_boxes, random_flip, random_resized_crop
 from jepa_lite.config import TrainConfig
 
 SIZES = [(32, 32), (13, 29), (31, 7), (64, 48)]
@@ -31,7 +31,7 @@ def pictures(batch, size, seed=0):
 @pytest.mark.parametrize("antialias", [True, False])
 def test_crops_equal_torchvisions(size, antialias):  # 1
     images = pictures(40, size)
-    corner, extent = _boxes(40, size, (0.05, 1.0), RATIO, seeded(1))
+    corner, extent = draw_boxes(40, size, (0.05, 1.0), RATIO, seeded(1))
     ours = crop(images, corner, extent)
     for i in range(40):
         box = [*corner[i].tolist(), *extent[i].tolist()]
@@ -48,7 +48,7 @@ def test_a_crop_of_everything_is_the_image(size):  # 2
 
 
 def test_nothing_outside_a_box_reaches_its_crop():  # 3
-    corner, size = _boxes(60, (19, 27), (0.1, 0.6), RATIO, seeded(2))
+    corner, size = draw_boxes(60, (19, 27), (0.1, 0.6), RATIO, seeded(2))
     images = torch.full((60, 1, 19, 27), 20.0)
     for i, ((y, x), (h, w)) in enumerate(zip(corner.tolist(), size.tolist(), strict=True)):
         images[i, :, y : y + h, x : x + w] = 3.0
@@ -57,7 +57,7 @@ def test_nothing_outside_a_box_reaches_its_crop():  # 3
 
 
 def test_boxes_have_the_area_and_shape_asked_for():  # 4
-    _, size = _boxes(20_000, (200, 200), (0.3, 0.9), RATIO, seeded(3))
+    _, size = draw_boxes(20_000, (200, 200), (0.3, 0.9), RATIO, seeded(3))
     share, ratio = size.prod(1) / 200**2, size[:, 1] / size[:, 0]
     assert 0.295 < share.min() < 0.305 and 0.89 < share.max() < 0.905, (share.min(), share.max())
     assert abs(share.mean() - 0.6) < 0.005, f"mean share {share.mean()}: not uniform from 0.3 to 0.9"
@@ -69,7 +69,7 @@ def test_boxes_have_the_area_and_shape_asked_for():  # 4
 
 @pytest.mark.parametrize("size", SIZES)
 def test_boxes_stay_inside_and_reach_every_border(size):  # 4
-    corner, extent = _boxes(5000, size, (0.1, 1.0), RATIO, seeded(4))
+    corner, extent = draw_boxes(5000, size, (0.1, 1.0), RATIO, seeded(4))
     end, whole = corner + extent, torch.tensor(size)
     assert (corner >= 0).all() and (extent >= 1).all() and (end <= whole).all()
     for axis, side in enumerate(("row", "column")):

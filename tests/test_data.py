@@ -8,7 +8,7 @@
  6. Grey, 16-bit, palette, transparent, CMYK, turned and one-pixel files become the right RGB.
  7. Broken files are skipped, counted and named, and shift no label.
  8. A second load reads no image; a changed file, a broken or unwritable cache never gives wrong images.
- 9. `stream` gives each readable image once an epoch, with its label, shuffled by seed, from a spawned worker.
+ 9. `stream` names the same images as `load`, of the same split (what it reads: test_stream.py).
 10. An archive comes from the next address when one fails; what is corrupt or cut off is never taken.
 11. Each of torchvision's sets arrives as RGB uint8 with the right labels.
 12. `normalize` is ImageNet's, `denormalize` undoes it, `check_finite` names the image.
@@ -119,12 +119,12 @@ def test_folders_that_are_none_are_refused(tmp_path):  # 1
 
 
 def test_a_folder_too_large_is_refused_before_it_is_read(tree, monkeypatch):  # 1
-    monkeypatch.setattr(folder, "_read", None)
+    monkeypatch.setattr(folder, "read", None)
     with pytest.raises(ValueError) as error:
         load(tree, size=10**6)
     assert_one_sentence(error.value, ["GB", "stream"])
     with pytest.raises(ValueError) as error:
-        data.stream("shapes", image_size=8, batch_size=2)
+        data.stream("shapes", image_size=8)
     assert_one_sentence(error.value, ["shapes", "load"])
 
 
@@ -255,7 +255,7 @@ def test_large_jpegs_look_as_when_read_whole(tmp_path):  # 5
     y, x = np.mgrid[:411, :653]
     smooth = np.stack([y / 411, x / 653, (np.sin(x / 40) + 1) / 2], -1)
     Image.fromarray((smooth * 255).astype(np.uint8)).save(tmp_path / "large.jpg", quality=95)
-    read = folder._read(tmp_path / "large.jpg", (33, 47)).astype(int)
+    read = folder.read(tmp_path / "large.jpg", (33, 47)).astype(int)
     with Image.open(tmp_path / "large.jpg") as image:
         error = np.abs(read - folder.fit(image, (33, 47)))
     assert error.mean() < 2 and error.max() < 12, (
@@ -302,7 +302,7 @@ def test_a_turned_photograph_is_set_upright(tmp_path):  # 6
     image.paste((255, 255, 255), (0, 0, 8, 16))  # the left half is white
     exif[0x0112] = 6  # "turn by 90 degrees clockwise to look at it": left becomes top
     image.save(tmp_path / "turned.png", exif=exif)
-    read = folder._read(tmp_path / "turned.png", (16, 16))
+    read = folder.read(tmp_path / "turned.png", (16, 16))
     assert read[:, :8].min() == 255 and read[:, 8:].max() == 0, f"not upright: {read[0]}"
 
 
@@ -373,7 +373,7 @@ def cached_files(root):
 
 def test_a_second_load_reads_no_image(tree, monkeypatch):  # 8
     first = load(tree)
-    monkeypatch.setattr(folder, "_read", None)
+    monkeypatch.setattr(folder, "read", None)
     second = load(tree)
     assert (first.images == second.images).all() and (first.labels == second.labels).all()
     assert [path.suffix for path in cached_files(tree)] == [".safetensors"], cached_files(tree)
@@ -435,46 +435,11 @@ def test_an_impossible_cache_costs_only_time(tree, tmp_path, monkeypatch):  # 8
     assert len(first) == 36
 
 
-# --- 9: stream ------------------------------------------------------------------------------------
-
-
-def epoch(loader):
-    images, labels, index = zip(*loader, strict=True)
-    return torch.cat(images), torch.cat(labels), torch.cat(index)
-
-
-def test_a_stream_gives_what_load_gives(tree):  # 9
-    whole = load(tree, size=(6, 10), seed=4)
-    options = {"image_size": (6, 10), "root": tree, "batch_size": 5, "workers": 0}
-    loader = data.stream("folder", **options, seed=4)
-    first, second = epoch(loader), epoch(loader)
-    for images, labels, index in (first, second):
-        assert sorted(index.tolist()) == list(range(36)), "an image is missing or comes twice"
-        assert (images == whole.images[index]).all() and (labels == whole.labels[index]).all()
-    assert first[2].tolist() != second[2].tolist() != list(range(36)), "not shuffled anew"
-    again = data.stream("folder", **options, seed=4)
-    assert epoch(again)[2].tolist() == first[2].tolist() and epoch(again)[2].tolist() == second[2].tolist()
-    assert epoch(data.stream("folder", "test", **options))[2].tolist() == [0, 1, 2, 3]
-
-
-def test_a_spawned_worker_gives_the_same_stream(tree):  # 9
-    options = {"image_size": 6, "root": tree, "batch_size": 7, "seed": 5}
-    alone = epoch(data.stream("folder", workers=0, **options))
-    spawned = epoch(data.stream("folder", workers=1, **options))
-    assert all((a == b).all() for a, b in zip(alone, spawned, strict=True))
-
-
-def test_a_stream_leaves_broken_files_out(tree):  # 9
-    total = len(load(tree))
-    broken = break_files(tree)
-    files, labels, _ = folder.list_images(tree)
-    with pytest.warns(UserWarning, match="skipped bee/") as caught:
-        loader = data.stream("folder", image_size=6, root=tree, batch_size=9, workers=0)
-        images, seen, index = epoch(loader)
-    bad = [i for i, (path, *_) in enumerate(files) if path in broken]
-    assert len(bad) >= 4 and len(caught) == len(bad), [str(w.message) for w in caught]
-    assert sorted(index.tolist() + bad) == list(range(len(files))), f"{len(index)} images of {total}"
-    assert (seen == labels[index]).all() and (images[:, 0, 0, 0] == 50 * seen + 10).all()
+def test_a_stream_is_of_the_split_and_limit_that_load_gives(tree):  # 9
+    for split, options in (("train", {}), ("test", {}), ("train", {"limit": 7, "seed": 3})):
+        whole = load(tree, split, size=(6, 10), **options)
+        files = data.stream("folder", split, image_size=(6, 10), root=tree, **options)
+        assert (files.read(0, torch.arange(len(files))) == whole.images).all(), (split, options)
 
 
 # --- 10, 11: fetching -----------------------------------------------------------------------------
@@ -671,8 +636,8 @@ def test_imagenette_arrives_with_its_names_and_splits(host, tmp_path, monkeypatc
         got = data.load("imagenette", split, image_size=12, root=tmp_path, progress=False)
         assert got.labels.tolist() == wanted[inside] and got.classes == ("tench", "English springer")
         assert ((got.images[:, 0, 5, 5].long() - 90 * got.labels - 20).abs() <= 4).all()
-    streamed = data.stream("imagenette", "test", image_size=12, root=tmp_path, batch_size=3, workers=0)
-    assert (epoch(streamed)[0] == got.images).all()
+    streamed = data.stream("imagenette", "test", image_size=12, root=tmp_path, progress=False)
+    assert (streamed.read(0, torch.arange(len(streamed))) == got.images).all()
 
 
 def test_the_real_table_of_archives_is_torchvisions():  # 10

@@ -1,0 +1,129 @@
+"""Where a training run gets its images: from memory, or file by file while it trains.
+
+Both kinds answer alike: `read(step, idx)` gives the images numbered `idx` for one step, `batches(orders)`
+the images of many (step, idx) in turn, `sample(n)` a few that are always the same. `Files` reads ahead with
+worker processes; its crops are drawn per step and image, so the number of workers changes no bit.
+"""
+
+import warnings
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from .folder import read
+from .seeds import generator_for
+
+ON_GPU = 0.25  # share of a GPU's free memory that a data set may take
+
+
+class InMemory:
+    """Images in memory, uint8 (n, C, H, W); on the GPU itself where they take little of it."""
+
+    cropped, skipped = False, ()
+
+    def __init__(self, images, device="cpu"):
+        device = torch.device(device)
+        self.images, self.shape = images, tuple(images.shape[1:])
+        self._pin = device.type == "cuda" and images.device.type == "cpu"
+        if self._pin and images.nbytes < ON_GPU * torch.cuda.mem_get_info(device)[0]:
+            self.images, self._pin = images.to(device), False  # no copy a step is left to be quick about
+
+    def __len__(self):
+        return len(self.images)
+
+    def read(self, step, idx):
+        """Images `idx` (b,), as they are: uint8 (b, C, H, W)."""
+        images = self.images[idx.to(self.images.device)]
+        return images.pin_memory() if self._pin else images  # only from pinned memory is a copy asynchronous
+
+    def batches(self, orders):
+        for step, idx in orders:
+            yield self.read(step, idx)
+
+    def sample(self, count):
+        return self.images[:count]
+
+
+class Files(Dataset):
+    """Image files that are read while training; RGB, uint8 (3, H, W).
+
+    root, paths: where they lie. size: (H, W). crop_scale: cut a random box of such a share from each file
+    (None: the middle of it, whole). seed: of those boxes. workers: processes that read ahead, 0 for none.
+    A file that cannot be read is replaced by the next one that can; `skipped` names it, as {path: reason}.
+    """
+
+    TRIES = 100  # broken files in a row, after which the fault is not the files'
+
+    def __init__(self, root, paths, size, crop_scale=None, seed=0, workers=2):
+        self.root, self.size, self.seed, self.workers = root, tuple(size), seed, workers
+        self.crop_scale, self.cropped = crop_scale, crop_scale is not None
+        # One block of bytes: a list of a million strings would be copied string by string to each worker.
+        self.paths = np.array([path.encode() for path in paths])
+        self.shape, self.skipped = (3, *self.size), {}
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, key):
+        """key (step, i): (image of file i, or of the next that can be read, [(path, reason)] of the others).
+
+        Where none can be read the image is None: an error raised in a worker would arrive as a traceback.
+        """
+        step, i = key
+        failures = []
+        for j in range(i, i + min(self.TRIES, len(self))):
+            path = self.paths[j % len(self)].decode()
+            try:
+                pixels = read(self.root / path, self.size, self.crop_scale, generator_for(self.seed, step, i))
+                return torch.tensor(pixels), failures
+            except Exception as error:  # a decoder may raise anything on a broken file
+                failures.append((path, str(error)))
+        return None, failures
+
+    def read(self, step, idx):
+        """Images `idx` (b,) as step `step` sees them, read in this process: uint8 (b, 3, H, W)."""
+        return self._taken(_collate([self[step, i] for i in idx.tolist()]))
+
+    def batches(self, orders):
+        """The images of each (step, idx) of `orders`, in that order, read ahead by the workers."""
+        loader = DataLoader(
+            self,
+            batch_sampler=([(step, i) for i in idx.tolist()] for step, idx in orders),
+            num_workers=self.workers,
+            collate_fn=_collate,
+            multiprocessing_context="spawn" if self.workers else None,  # the same on every system
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # else it would draw from the caller's global one
+        )
+        for batch in loader:
+            yield self._taken(batch)
+
+    def sample(self, count):
+        """The first `count` files that can be read, uncropped."""
+        whole = Files(self.root, [], self.size)
+        whole.paths = self.paths
+        images = whole.read(0, torch.arange(min(count, len(self))))
+        self.skipped |= whole.skipped
+        return images
+
+    def _taken(self, batch):
+        """The images of a collated batch; remembers, and says once, which files could not be read."""
+        images, failures = batch
+        for path, reason in failures:
+            if path not in self.skipped:
+                warnings.warn(f"skipped {path}: {reason}", stacklevel=2)
+        self.skipped |= dict(failures)
+        if images is None:
+            raise OSError(
+                f"{len(failures)} files in a row could not be read, the last one {failures[-1][0]}: "
+                f"{failures[-1][1]}; is {self.root} still there?"
+            )
+        return images
+
+
+def _collate(items):
+    """(images (b, 3, H, W), or None where one is missing, all failures) of what `Files` gave."""
+    images = [image for image, _ in items]
+    failures = [failure for _, failed in items for failure in failed]
+    return (None if any(image is None for image in images) else torch.stack(images)), failures
