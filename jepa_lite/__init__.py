@@ -10,7 +10,6 @@ from .masking import Masks, sample_masks
 from .patches import patchify, sincos_positions, take, unpatchify
 from .pixels import PixelTwin
 from .predictor import Predictor
-from .train import Run
 from .vit import Encoder
 
 __version__ = "0.1.0"
@@ -35,3 +34,11 @@ __all__ = [
     "take",
     "unpatchify",
 ]
+
+
+def __getattr__(name):
+    if name == "Run":  # late, so that `python -m jepa_lite.train` does not find train.py already imported
+        from .train import Run
+
+        return Run
+    raise AttributeError(f"jepa_lite has no {name!r}; see its parts: {', '.join(__all__)}")

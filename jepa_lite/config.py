@@ -185,16 +185,20 @@ class TrainConfig:
     amp: bool = False  # bfloat16 autocast
     compile: bool = False
     log_every: int = 10  # steps between measurements of rank, std and position share
-    save_every: float = 600.0  # seconds between checkpoints
+    probes: int = 0  # kNN probes in the course of the run, evenly spread: a curve to watch
+    # Seconds between checkpoints; more where the disk is slow, so that they never cost over 2% of the time.
+    save_every: float = 600.0
+    stream: bool = False  # read a folder's files while training, for sets that do not fit in memory
+    workers: int = 2  # processes that read ahead when streaming; they change no bit of the result
 
     def __post_init__(self):
         _counts(self, "batch_size", "groups", "log_every")
-        _counts(self, "seed", least=0)
+        _counts(self, "seed", "probes", "workers", least=0)
         _counts(self, *(() if self.steps is None else ("steps",)))
         _numbers(self, *(n for n in ("epochs", "seconds") if getattr(self, n) is not None), without_low=True)
         _numbers(self, "lr", "clip_grad", "save_every", without_low=True)
         _numbers(self, "warmup", "start_lr", "final_lr", high=1)
-        _flags(self, "flip", "amp", "compile")
+        _flags(self, "flip", "amp", "compile", "stream")
         _intervals(self, "weight_decay", ordered=False)
         _intervals(self, "momentum", "crop_scale", top=1)
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from .patches import take
 from .predictor import Predictor
+from .processes import batch_mean
 from .vit import Encoder
 
 LOSSES = {"smooth_l1": F.smooth_l1_loss, "l2": F.mse_loss}
@@ -29,7 +30,8 @@ def place_norm(tokens):
     In a small, young network that is nearly all of a token, and layer norm leaves it in. Not in the
     paper; what batch normalisation does for BYOL's targets.
     """
-    return (tokens - tokens.mean(0)) / (tokens.std(0, correction=0) + 1e-5)
+    centred = tokens - batch_mean(tokens)
+    return centred / (batch_mean(centred.square()).sqrt() + 1e-5)
 
 
 TARGET_NORMS = {"layer": layer_norm, "place": place_norm, "none": lambda tokens: tokens}

@@ -1,28 +1,37 @@
 """The training loop, as a generator that yields one record a step (paper, appendix A.1).
 
 A notebook can step it, plot it, pause it and stop it; `Run.state` holds all that a resumed run needs.
-Every random choice of step s is a function of (seed, s, rank) alone, so there is no generator to save,
-and a resumed run sees the very batches, crops and masks that it would have seen.
-`torchrun --nproc-per-node=N` splits each batch over N processes.
+Every random choice of step s is a function of (seed, s) alone (seeds.py), so there is no generator to save.
+`torchrun --nproc-per-node=N -m jepa_lite.train ...` splits each batch over N processes (processes.py), with
+the options of `jepa-lite pretrain`. Saving, logging and signals are pretrain.py's.
 """
 
 import contextlib
+import dataclasses
+import functools
 import itertools
 import math
-import os
 import time
 
 import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 
-from . import schedules
+from .alarms import Watch
 from .augment import augment
+from .clock import Clock
 from .data import normalize
 from .diagnostics import measure
 from .ijepa import IJEPA
+from .interrupt import uninterrupted
 from .masking import sample_masks
+from .optimizer import make_optimizer, set_rates
 from .pixels import PixelTwin
+from .processes import join_processes, total
+from .seeds import generator_for
+from .stream import Files, InMemory
+
+SAMPLE = 256  # images on which rank, std and position share are measured
 
 
 def make_model(config, seed=0):
@@ -32,48 +41,38 @@ def make_model(config, seed=0):
         return (PixelTwin if config.predicts == "pixels" else IJEPA)(config)
 
 
-def generator_for(seed, *numbers):
-    """A generator that is a pure function of its arguments, different for any two sets of them."""
-    mixed = 0
-    for number in (seed, *numbers):  # splitmix64's step, so that neighbours are unrelated
-        mixed = (mixed + number + 1) * 0x9E3779B97F4A7C15 % 2**64
-        mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-        mixed ^= mixed >> 27
-    return torch.Generator().manual_seed(mixed % 2**63)
+class Diverged(FloatingPointError):
+    """The loss or its gradient is no number. `step`; `images`: the numbers of the whole batch's images."""
 
-
-def parameter_groups(model, weight_decay):
-    """Matrices decay; biases, norms, the mask token and the positions do not (the usual ViT practice)."""
-    matrices, vectors = [], []
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            decays = parameter.ndim > 1 and not name.endswith("positions")
-            (matrices if decays else vectors).append(parameter)
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-def make_optimizer(model, config, device):
-    """AdamW; the fused kernel where torch has one for the device."""
-    groups = parameter_groups(model, config.weight_decay[0])
-    return torch.optim.AdamW(
-        groups, lr=config.lr, betas=(0.9, 0.95), fused=torch.device(device).type in ("cpu", "cuda")
-    )
+    def __init__(self, what, value, step, images):
+        self.step, self.images = step, images
+        super().__init__(
+            f"the {what} is {value} at step {step}; the batch held images "
+            f"{images[:8]}{' ...' if len(images) > 8 else ''}: lower train.lr or look at them; "
+            "the weights are still those of the step before"
+        )
 
 
 class Run:
-    """A training run on images that are in memory.
+    """A training run. Iterate over `steps()`: stop iterating to pause, iterate again to go on.
 
-    config: a `Config`; images: uint8 (n, C, H, W) on any device. Iterate over `steps()`.
+    config: a `Config`; images: uint8 (n, C, H, W) on any device, or `Files`. probe(encoder) -> dict is called
+    `train.probes` times with the target encoder, by rank 0 alone; it must leave torch's random state alone.
     Raises ValueError, before any work, for images that do not match the config.
     """
 
-    def __init__(self, config, images, device="cpu", model=None):
-        _check(config, images)
-        self.config, self.images, self.device = config, images, torch.device(device)
+    def __init__(self, config, images, device="cpu", model=None, probe=None):
+        self.config, self.device, self.probe = config, torch.device(device), probe
+        self.source = images if isinstance(images, Files) else InMemory(images, self.device)
         self.rank, self.world = join_processes()
+        _check(config, images, self.source, self.world)
         self.model = (model or make_model(config.model, config.train.seed)).to(self.device)
         self.optimizer = make_optimizer(self.model, config.train, self.device)
         self.step, self.elapsed = 0, 0.0  # steps done, seconds spent in them
+        self.stopped, self._stop = False, False  # by `stop()`: agreed on by all processes, wished for by this
+        self.whole = True  # False in the middle of an update, or after one that failed: not to be saved
+        self.watch, self._sample = Watch(), None
+        self._reader, self._read_until = None, None  # images on their way, for the step after the last read
         loss = DistributedDataParallel(self.model, broadcast_buffers=False) if self.world > 1 else self.model
         self.loss = torch.compile(loss, dynamic=True) if config.train.compile else loss
 
@@ -81,14 +80,15 @@ class Run:
 
     @property
     def batch_size(self):
-        return min(self.config.train.batch_size, len(self.images))
+        """Images in a step, over all processes."""
+        return min(self.config.train.batch_size, len(self.source))
 
     @property
     def total_steps(self):
         """The step at which `steps` or `epochs` ends the run; infinite when only `seconds` is set."""
         train = self.config.train
         by_epochs = (
-            math.ceil(train.epochs * (len(self.images) // self.batch_size)) if train.epochs else math.inf
+            math.ceil(train.epochs * (len(self.source) // self.batch_size)) if train.epochs else math.inf
         )
         return min(train.steps or math.inf, by_epochs)
 
@@ -104,117 +104,181 @@ class Run:
         train = self.config.train
         return self.step >= self.total_steps or (train.seconds is not None and self.elapsed >= train.seconds)
 
+    def stop(self):
+        """Ask the run to end after the step at hand, on all processes; `steps()` can then be called again."""
+        self._stop = True
+
     def state(self):
         """All that, with the weights, continues this run exactly."""
-        return {"step": self.step, "elapsed": self.elapsed, "optimizer": self.optimizer.state_dict()}
+        return {
+            "step": self.step, "elapsed": self.elapsed, "optimizer": self.optimizer.state_dict(),
+            "watch": self.watch.state(), "images": len(self.source), "world": self.world,
+        }  # fmt: skip
 
     def load_state(self, state):
         """Continue from a `state()`; the model's weights are loaded separately (checkpoint.py)."""
+        if state["images"] != len(self.source):
+            raise ValueError(
+                f"the run began with {state['images']:,} images and there are {len(self.source):,} now, so "
+                "it cannot go on exactly; bring the same images back, or start a new run"
+            )
         self.step, self.elapsed = state["step"], state["elapsed"]
         self.optimizer.load_state_dict(state["optimizer"])
+        self.watch.load_state(state["watch"])
 
     # --- a step ----------------------------------------------------------------------------------
 
     def steps(self):
         """Train until the run is done, yielding a dict a step: loss, rates, tokens, seconds, measures."""
-        while not self.done:
-            started, before = time.perf_counter(), self.elapsed
+        self.stopped = False
+        if self.step == 0:
+            self.watch.see(self.measures(), 0)
+        while not (self.done or self.stopped):
+            started, before, progress = time.perf_counter(), self.elapsed, self.progress
             record = self.train_step()
-            self.elapsed = self._agreed(before + time.perf_counter() - started)
+            self._agree(before + time.perf_counter() - started)
             if self.step % self.config.train.log_every == 0 or self.done:
                 record |= self.measures()
-                self.elapsed = self._agreed(before + time.perf_counter() - started)
+                if alarms := self.watch.see(record, self.step):
+                    record["alarms"] = alarms
+            if self._probe_is_due(progress):
+                record |= self.probe(self.model.target_encoder)
+            self._agree(before + time.perf_counter() - started)
             yield record | {"seconds": self.elapsed - before}
+        self._stop = False
 
     def train_step(self):
         """One step of the method: batch, masks, loss, gradient, optimiser, moving average."""
-        train, times = self.config.train, [time.perf_counter()]
-        rates = self._set_rates()
-        images, masks = self.batch(self.step)
-        times.append(time.perf_counter())
-        loss = self._backward(images, masks)
-        times.append(time.perf_counter())
+        clock = Clock(self.device)
+        rates = set_rates(self.optimizer, self.config.train, self.progress)
+        images, masks = self.batch(self.step, self._read_ahead())
+        clock.mark("data")
+        loss, tokens, real = total([self._backward(images, masks, clock), *_count(masks)], self.device)
+        self._check_finite("loss", loss)
         trained = [p for p in self.model.parameters() if p.requires_grad]
-        gradient = clip_grad_norm_(trained, train.clip_grad)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.model.update_target(rates["momentum"])
-        self.step += 1
-        times.append(time.perf_counter())
-        data, gradients, update = (b - a for a, b in itertools.pairwise(times))
-        return {"step": self.step, "loss": loss, **rates, "gradient": float(gradient), **_count(masks)} | {
-            "seconds_data": data, "seconds_gradient": gradients, "seconds_update": update
+        gradient = float(clip_grad_norm_(trained, self.config.train.clip_grad))
+        self._check_finite("gradient", gradient)
+        with uninterrupted():
+            self.whole = False
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            self.model.update_target(rates["momentum"])
+            self.step += 1
+            self.whole = True
+        clock.mark("update")
+        seconds = clock.seconds()
+        return {
+            "step": self.step, "loss": loss, **rates, "gradient": gradient,
+            "tokens": int(tokens), "padding": 1 - real / tokens,
+            "tokens_per_second": tokens / sum(seconds.values()), **seconds,
         }  # fmt: skip
 
-    def batch(self, step):
-        """Augmented images (B, C, H, W) on the device, and the masks of step `step`, grouped."""
-        train = self.config.train
-        generator = generator_for(train.seed, step, self.rank)
-        idx = self.batch_indices(step)
-        images = self.images[idx.to(self.images.device)].to(self.device, non_blocking=True)
-        images = augment(normalize(images), train, generator)
-        masks = sample_masks(self.config.model.grid, len(images), self.config.masks, generator)
+    def batch(self, step, pixels=None):
+        """Augmented images (B, C, H, W) on the device, and their masks, grouped: this process's share.
+
+        All is drawn for the whole batch, and each process takes its rows of it: a run is the same run on any
+        number of processes. `pixels`: the images as they were read, if they were.
+        """
+        train, B, rows = self.config.train, self.batch_size, slice(self.rank, None, self.world)
+        pixels = self.source.read(step, self.batch_indices(step)) if pixels is None else pixels
+        generator = generator_for(train.seed, step, 0)
+        images = normalize(pixels.to(self.device, non_blocking=True))
+        if self.source.cropped:  # from the file itself, which has more pixels than what was read of it
+            train = dataclasses.replace(train, crop_scale=(1.0, 1.0))
+        images = augment(images, train, generator, B, rows)
+        masks = sample_masks(self.config.model.grid, B, self.config.masks, generator)
+        masks = masks.rows(torch.arange(B)[rows]) if self.world > 1 else masks
         return images, [(rows, part.to(self.device)) for rows, part in masks.groups(train.groups)]
 
     def batch_indices(self, step):
         """Which images this process sees at `step`: a fresh permutation every epoch."""
-        epoch, place = divmod(step, len(self.images) // self.batch_size)
-        order = torch.randperm(len(self.images), generator=generator_for(self.config.train.seed, epoch, -1))
-        return order[place * self.batch_size : (place + 1) * self.batch_size][self.rank :: self.world]
+        return self._whole_batch(step)[self.rank :: self.world]
 
-    def _backward(self, images, masks):
-        """Gradients of the batch's loss, gathered over groups of images with like context sizes."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.train.amp):
+    def _whole_batch(self, step):
+        epoch, place = divmod(step, len(self.source) // self.batch_size)
+        order = _order(len(self.source), self.config.train.seed, epoch)
+        return order[place * self.batch_size : (place + 1) * self.batch_size]
+
+    def _read_ahead(self):
+        """This step's images, from a source that may already be reading the next ones."""
+        if self._read_until != self.step:  # a new run, or one that was set back
+            orders = ((step, self.batch_indices(step)) for step in itertools.count(self.step))
+            self._reader = self.source.batches(orders)
+        pixels = next(self._reader)
+        self._read_until = self.step + 1
+        return pixels
+
+    def _backward(self, images, masks, clock):
+        """Gradients of the batch's loss, gathered over groups of images with like context sizes.
+
+        A group weighs as many images as it has of the whole batch. DistributedDataParallel takes the mean
+        over processes, hence the factor: the gradient is that of one process with all images.
+        """
+        self.optimizer.zero_grad()  # an error may have left some of a step that was never made
+        with self._autocast():
             target_map = self.model.targets(images)  # (B, N, D)
-        total = torch.zeros((), device=self.device)
+        sum_of_losses = torch.zeros((), device=self.device)
         for i, (rows, part) in enumerate(masks):
             rows = rows.to(self.device)
             last = self.world == 1 or i == len(masks) - 1
             with contextlib.nullcontext() if last else self.loss.no_sync():
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.train.amp):
-                    loss = self.loss(images[rows], part, target_map[rows]) * (len(rows) / len(images))
-                loss.backward()
-            total += loss.detach()
-        value = total.item()
+                with self._autocast():
+                    loss = self.loss(images[rows], part, target_map[rows]) * (len(rows) / self.batch_size)
+                clock.mark("forward")
+                (loss * self.world).backward()
+                clock.mark("backward")
+            sum_of_losses += loss.detach()
+        return sum_of_losses.item()
+
+    def _autocast(self):
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.train.amp)
+
+    def _check_finite(self, what, value):
         if not math.isfinite(value):
-            idx = self.batch_indices(self.step)
-            raise FloatingPointError(
-                f"the loss is {value} at step {self.step + 1}; the batch held images "
-                f"{idx[:8].tolist()}{' ...' if len(idx) > 8 else ''}: lower train.lr or look at them; "
-                "the weights are still those of the step before"
-            )
-        return value
+            raise Diverged(what, value, self.step + 1, self._whole_batch(self.step).tolist())
 
-    def _agreed(self, seconds):
-        """Rank 0's clock, so that all processes stop at the same step."""
-        if self.world == 1:
-            return seconds
-        clock = torch.tensor([seconds], dtype=torch.float64, device=self.device)
-        torch.distributed.broadcast(clock, 0)
-        return clock.item()
+    def _agree(self, seconds):
+        """Rank 0's clock and anybody's wish to stop, so that all processes end at the same step."""
+        self.elapsed, wishes = total([seconds if self.rank == 0 else 0.0, float(self._stop)], self.device)
+        self.stopped = wishes > 0
 
-    def _set_rates(self):
-        train, progress = self.config.train, self.progress
-        rates = {
-            "lr": schedules.learning_rate(train, progress),
-            "weight_decay": schedules.weight_decay(train, progress),
-            "momentum": schedules.momentum(train, progress),
-        }
-        for group, decays in zip(self.optimizer.param_groups, (True, False), strict=True):
-            group["lr"], group["weight_decay"] = rates["lr"], rates["weight_decay"] if decays else 0.0
-        return rates
+    def _probe_is_due(self, before):
+        """Whether one of the `train.probes` marks lies between the progress `before` this step and now."""
+        count = self.config.train.probes
+        if self.probe is None or self.rank > 0 or not count:
+            return False
+        passed = int(before * count) < min(int(self.progress * count), count - 1)
+        return self.step == 1 or passed or self.done
 
     def measures(self):
         """Rank, std, position share and gap on the run's first images, touching no random state."""
-        images = normalize(self.images[:256].to(self.device))
+        if self._sample is None:
+            self._sample = self.source.sample(SAMPLE)
+        images = normalize(self._sample.to(self.device))
         masks = sample_masks(self.config.model.grid, len(images), self.config.masks, generator_for(0))
         return measure(self.model, images, masks.to(self.device))
 
 
-def _check(config, images):
-    n, channels, *size = images.shape
-    model = config.model
-    if images.dtype != torch.uint8:
+def _count(masks):
+    """Tokens that the context encoder and the predictor read: (all, those that are not padding)."""
+    tokens = real = 0
+    for _, part in masks:
+        (B, K), (M, T) = part.context_idx.shape, part.target_idx.shape[1:]
+        tokens += B * K + B * M * (K + T)
+        real += int(part.context_keep.sum()) * (1 + M) + B * M * T
+    return tokens, real
+
+
+@functools.lru_cache(maxsize=2)
+def _order(count, seed, epoch):
+    """The order of an epoch's images, kept: a million take longer to shuffle than a step may last."""
+    return torch.randperm(count, generator=generator_for(seed, epoch, -1))
+
+
+def _check(config, images, source, world):
+    channels, *size = source.shape
+    model, n = config.model, len(source)
+    if source is not images and images.dtype != torch.uint8:
         raise ValueError(f"images must be uint8 from 0 to 255, not {images.dtype}")
     if channels != model.channels or tuple(size) != model.image_size:
         raise ValueError(
@@ -223,26 +287,13 @@ def _check(config, images):
         )
     if n < 2:
         raise ValueError(f"{n} images are too few to train on")
+    if min(n, config.train.batch_size) < world:
+        raise ValueError(f"{world} processes cannot share {min(n, config.train.batch_size)} images a step")
     if all(v is None for v in (config.train.steps, config.train.epochs, config.train.seconds)):
         raise ValueError("nothing ends this run: set train.steps, train.epochs or train.seconds")
 
 
-def _count(masks):
-    """Tokens that the context encoder and the predictor read in a step, and the share that is padding."""
-    tokens = real = 0
-    for _, part in masks:
-        (B, K), (M, T) = part.context_idx.shape, part.target_idx.shape[1:]
-        tokens += B * K + B * M * (K + T)
-        real += int(part.context_keep.sum()) * (1 + M) + B * M * T
-    return {"tokens": tokens, "padding": 1 - real / tokens}
+if __name__ == "__main__":
+    from .cli import main_pretrain
 
-
-def join_processes():
-    """(rank, world size); joins the process group when started by torchrun."""
-    if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", 1)) == 1:
-        return 0, 1
-    if not torch.distributed.is_initialized():
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    main_pretrain()

@@ -59,6 +59,8 @@ IMPOSSIBLE = [
     ("train", "clip_grad", [0, -3, NAN]),
     ("train", "crop_scale", [(0.0, 1.0), (0.5, 1.5), (1.0, 0.5)]),
     ("train", "log_every", [0]),
+    ("train", "probes", [-1]),
+    ("train", "workers", [-1]),
     ("train", "save_every", [0.0, -1]),
 ]
 NOT_WHOLE, NO_NUMBER = [2.5, "many", None, (1, 2), True], ["fast", None, (0.1, 0.2), True]
@@ -67,13 +69,14 @@ WRONG_KIND = [
     *[("model", name, NOT_WHOLE) for name in ("patch_size", "channels", "width", "depth", "heads")],
     *[("model", name, NOT_WHOLE) for name in ("predictor_width", "predictor_depth", "predictor_heads")],
     *[("masks", name, NOT_WHOLE) for name in ("num_targets", "min_keep")],
-    *[("train", name, NOT_WHOLE) for name in ("batch_size", "groups", "log_every", "seed")],
+    *[("train", name, NOT_WHOLE) for name in ("batch_size", "groups", "log_every")],
+    *[("train", name, NOT_WHOLE) for name in ("seed", "probes", "workers")],
     *[("train", name, NO_NUMBER) for name in ("lr", "warmup", "start_lr", "final_lr")],
     *[("train", name, NO_NUMBER) for name in ("clip_grad", "save_every")],
     *[("model", name, NO_NUMBER) for name in ("mlp_ratio", "norm_eps")],
     *[("masks", name, NO_PAIR) for name in ("target_scale", "target_aspect", "context_scale")],
     *[("train", name, NO_PAIR) for name in ("weight_decay", "momentum", "crop_scale")],
-    *[("train", name, ["yes", 1, None]) for name in ("flip", "amp", "compile")],
+    *[("train", name, ["yes", 1, None]) for name in ("flip", "amp", "compile", "stream")],
     ("train", "steps", [2.5, "many", True]),
     ("train", "seconds", ["long", (1, 2)]),
     ("model", "image_size", [3.5, "large", None, (32.0, 32.0), True]),
@@ -115,7 +118,7 @@ UNUSUAL = Config(
     MaskConfig("paper", 2, (0.1, 0.21), (0.8, 1.3), (0.7, 0.9), 3),
     TrainConfig(
         7, 1.5, 12.25, 33, 3, 3e-4, 0.15, 0.3, 0.02, (0.01, 0.02), (0.9, 0.95), 1.5, (0.4, 0.8), True, 11,
-        True, True, 5, 1.5,
+        True, True, 5, 3, 1.5, True, 0,
     ),
 )  # fmt: skip
 

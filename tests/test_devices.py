@@ -24,7 +24,8 @@ from jepa_lite.augment import augment
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.data import normalize
 from jepa_lite.masking import sample_masks
-from jepa_lite.train import make_model, make_optimizer
+from jepa_lite.optimizer import make_optimizer
+from jepa_lite.train import make_model
 
 DEVICE = torch.device("meta")
 TRAIN = TrainConfig(steps=2, flip=True, groups=3)

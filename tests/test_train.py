@@ -21,6 +21,7 @@ import torch
 
 from jepa_lite.augment import augment
 from jepa_lite.checkpoint import load, load_state, save
+from jepa_lite.clock import Clock
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.data import normalize
 from jepa_lite.masking import sample_masks
@@ -92,19 +93,39 @@ def test_an_epoch_is_a_permutation_and_ranks_share_it(images):
     epochs = [torch.cat([run.batch_indices(5 * e + s) for s in range(5)]) for e in range(2)]
     assert all(len(e.unique()) == 40 for e in epochs), "44 images make 5 whole batches of 8"
     assert not torch.equal(*epochs)
-    run.world = 2
-    halves = []
-    for run.rank in (0, 1):
-        halves.append(run.batch_indices(3))
-    assert torch.equal(torch.cat(halves).sort().values, epochs[0][24:32].sort().values)
+    run.world = 3
+    shares = []
+    for run.rank in range(3):
+        shares.append(run.batch_indices(3))
+    assert [len(share) for share in shares] == [3, 3, 2]
+    assert torch.equal(torch.cat(shares).sort().values, epochs[0][24:32].sort().values)
 
 
-def test_ranks_draw_their_own_masks(images):
+def drawn(run):
+    """The images, contexts and targets of step 3, in the order of this process's images."""
+    pixels, groups = run.batch(3)
+    seen = {}
+    for rows, part in groups:
+        for row, idx, keep, targets in zip(
+            rows.tolist(), part.context_idx, part.context_keep, part.target_idx, strict=True
+        ):
+            seen[row] = idx[keep].tolist(), targets.tolist()
+    return [(pixels[row], *seen[row]) for row in range(len(pixels))]
+
+
+def test_ranks_take_their_rows_of_the_very_batch_of_one_process(images):
     run = Run(config(), images)
-    drawn = []
-    for run.rank in (0, 1):
-        drawn.append(torch.cat([m.target_idx.flatten() for _, m in run.batch(0)[1]]))
-    assert not torch.equal(*drawn)
+    whole, shares = drawn(run), []
+    run.world = 3
+    for run.rank in range(3):
+        shares.append(drawn(run))
+    for row, (pixels, context, targets) in enumerate(whole):
+        mine = shares[row % 3][row // 3]
+        assert torch.equal(mine[0], pixels), f"image {row} is cropped or flipped otherwise"
+        assert mine[1:] == (context, targets), f"image {row} is masked otherwise"
+    sums = [pixels.sum().item() for share in shares for pixels, *_ in share]
+    places = [str(targets) for share in shares for *_, targets in share]
+    assert len(set(sums)) == len(set(places)) == 8, "two images are alike"
 
 
 def test_generators_of_neighbours_are_unrelated():
@@ -147,7 +168,7 @@ def test_it_learns_and_the_target_follows(images):
 def test_little_padding_and_the_whole_batchs_gradient(images):
     run = Run(config(batch_size=40, groups=4, clip_grad=1e9), images)
     batch, groups = run.batch(0)
-    run._backward(batch, groups)
+    run._backward(batch, groups, Clock("cpu"))
     gathered = [p.grad.clone() for p in run.model.parameters() if p.grad is not None]
     run.model.zero_grad()
     generator = generator_for(run.config.train.seed, 0, 0)
@@ -165,7 +186,8 @@ def test_a_tenth_of_the_tokens_at_most_is_padding(size, scale):
     model = replace(MODEL, image_size=size)
     blank = torch.zeros(128, 3, size, size, dtype=torch.uint8)
     run = Run(Config(model, MaskConfig(context_scale=scale), TrainConfig(steps=9)), blank)
-    shares = [_count(run.batch(step)[1])["padding"] for step in range(20)]
+    counts = [_count(run.batch(step)[1]) for step in range(20)]
+    shares = [1 - real / tokens for tokens, real in counts]
     assert sum(shares) / len(shares) <= 0.10, shares
 
 

@@ -1,0 +1,41 @@
+"""Where a step's seconds go: data, forward, backward, update.
+
+On a CPU the clock on the wall. On a CUDA device the host runs ahead of the GPU, so time is taken by events
+on the GPU's own queue and read once, at the end of the step.
+"""
+
+import collections
+import itertools
+import time
+
+import torch
+
+
+class Clock:
+    """`mark(name)` counts the time since the mark before to `name`; `seconds()` gives the sums."""
+
+    def __init__(self, device):
+        self._on_gpu = torch.device(device).type == "cuda"
+        self._marks = [(None, self._now())]
+
+    def mark(self, name):
+        self._marks.append((name, self._now()))
+
+    def seconds(self):
+        """{"seconds_<name>": seconds}, waiting for the GPU where there is one."""
+        if self._on_gpu:
+            torch.cuda.synchronize()
+        spent = collections.defaultdict(float)
+        for (_, start), (name, end) in itertools.pairwise(self._marks):
+            spent[f"seconds_{name}"] += self._between(start, end)
+        return dict(spent)
+
+    def _now(self):
+        if not self._on_gpu:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def _between(self, start, end):
+        return start.elapsed_time(end) / 1000 if self._on_gpu else end - start  # events say milliseconds

@@ -1,0 +1,83 @@
+"""Several processes that train one model, started by torchrun: who am I, and what do all agree on?
+
+Data parallel: each process takes its rows of every batch, DistributedDataParallel averages the gradients,
+and rank 0 alone writes. Numbers on which a decision rests (the loss, the clock, a wish to stop) are first
+added up over all processes, so that all decide alike. With one process nothing here costs anything.
+"""
+
+import os
+
+import torch
+import torch.distributed as dist
+
+
+def join_processes():
+    """(rank, world size); joins the process group when started by torchrun."""
+    if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        return 0, 1
+    if not dist.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(local_rank())
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    return dist.get_rank(), dist.get_world_size()
+
+
+def leave_processes():
+    """Leave the process group, if this process is in one, so that it can end without a complaint."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def local_rank():
+    """Which of this machine's processes this is: the number of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", 0))
+
+
+def restarted():
+    """Whether torchrun has started this process again because one of its processes died."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
+
+
+def total(numbers, device="cpu"):
+    """Each of a list of numbers, added up over all processes."""
+    if not dist.is_initialized():
+        return list(numbers)
+    sums = torch.tensor(numbers, dtype=torch.float64, device=device)
+    dist.all_reduce(sums)
+    return sums.tolist()
+
+
+def batch_mean(tensor):
+    """The mean over the first dimension (B, ...) of the whole batch, whose rows the processes share."""
+    if not dist.is_initialized():
+        return tensor.mean(0)
+    sums, count = tensor.sum(0), tensor.new_tensor(len(tensor), dtype=torch.float32)
+    dist.all_reduce(sums)
+    dist.all_reduce(count)
+    return sums / count
+
+
+def gathered(value):
+    """Every process's `value`, as a list in the order of ranks, on every process."""
+    if not dist.is_initialized():
+        return [value]
+    values = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def in_turn(make):
+    """make() on every process: on rank 0 first, then on the others, which find fetched, unpacked and cached
+    what it needed. What stops rank 0 (ValueError, OSError) is raised on all of them."""
+    if not dist.is_initialized():
+        return make()
+    made, error = None, [None]
+    if dist.get_rank() == 0:
+        try:
+            made = make()
+        except (OSError, ValueError) as problem:
+            error = [problem]
+    dist.broadcast_object_list(error, 0)
+    if error[0] is not None:
+        raise error[0]
+    return made if dist.get_rank() == 0 else make()
