@@ -11,7 +11,8 @@ from pathlib import Path
 
 from jepa_lite.config import preset
 from jepa_lite.data import normalize
-from jepa_lite.pretrain import machine, recorded, write_json
+from jepa_lite.facts import machine, write_json
+from jepa_lite.pretrain import recorded
 from jepa_lite.probe import features, knn, linear, random_encoder
 from jepa_lite.shapes import ShapeFactors, shapes
 from jepa_lite.train import Run

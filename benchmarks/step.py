@@ -15,7 +15,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
-from jepa_lite.pretrain import machine, write_json
+from jepa_lite.facts import machine, write_json
 from jepa_lite.shapes import shapes
 from jepa_lite.train import Run
 
@@ -63,7 +63,8 @@ def measure(encoder, context, images):
         with FlopCounterMode(display=False) as counter:
             run.train_step()
         arithmetic.append(counter.get_total_flops())
-    seconds = [sum(r[f"seconds_{part}"] for part in ("data", "gradient", "update")) for r in records]
+    parts = ("data", "forward", "backward", "update")
+    seconds = [sum(r[f"seconds_{part}"] for part in parts) for r in records]
     step = statistics.median(seconds)
     speed, peak = statistics.mean(arithmetic) / step, statistics.median(products)
     return {

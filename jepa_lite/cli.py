@@ -1,6 +1,7 @@
 """The command line: `jepa-lite demo`, `pretrain`, `probe`, `explain`. It only parses, calls and prints."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,8 @@ from safetensors import SafetensorError
 
 from .config import DATA_OF
 from .config import preset as named
+from .interrupt import Stopped
+from .processes import leave_processes, local_rank
 
 Checkpoint = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")]
 Picture = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")]
@@ -57,7 +60,7 @@ def pretrain(
         minutes: stop after so long; the schedules fit themselves to it.
         steps: stop after so many steps.
         epochs: stop after so many passes over the data.
-        resume: go on from the last checkpoint in OUT.
+        resume: go on from the last whole checkpoint in OUT, exactly.
         seed: of weights, order, crops and masks (not of the data).
         device: cpu, cuda, mps, or auto.
         set: any other setting: --set model.depth=6 train.lr=1e-3 masks.num_targets=2
@@ -98,7 +101,7 @@ def probe(
     """
     from .checkpoint import load_encoder
     from .data import load as load_data
-    from .pretrain import machine, trained_on, write_json
+    from .facts import machine, trained_on, write_json
     from .probe import ladder
 
     device = _device(device)
@@ -167,6 +170,8 @@ def _literal(text):
 def _device(name):
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"  # mps, which no test covers, only by name
+    if name == "cuda":
+        name = f"cuda:{local_rank()}"  # under torchrun each process has a GPU of its own
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
@@ -187,17 +192,31 @@ def _table(rows):
 def main():
     """Run the command line. A problem with the input is one sentence on stderr and exit status 2."""
     commands = {"demo": demo, "pretrain": pretrain, "probe": probe, "explain": explain}
+    _run(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="jepa-lite", description=__doc__))
+
+
+def main_pretrain():
+    """`python -m jepa_lite.train`: what torchrun starts. The options are those of `jepa-lite pretrain`."""
+    _run(lambda: tyro.cli(pretrain, prog="python -m jepa_lite.train"))
+
+
+def _run(command):
     try:
-        tyro.extras.subcommand_cli_from_dict(commands, prog="jepa-lite", description=__doc__)
+        command()
     except (ValueError, OSError, FloatingPointError, SafetensorError) as error:  # OSError: a full disk, too
-        sys.exit(_fail(error))
+        sys.exit(_fail(error, 2))
+    except Stopped as stopped:
+        sys.exit(_fail(stopped, 128 + stopped.signal))  # as a shell counts an end by a signal
     except KeyboardInterrupt:
-        sys.exit(_fail("stopped"))
+        sys.exit(_fail("stopped", 130))
+    finally:
+        leave_processes()
 
 
-def _fail(message):
-    print(f"jepa-lite: {message}", file=sys.stderr)
-    return 2
+def _fail(message, status):
+    if int(os.environ.get("RANK", 0)) == 0:  # else every process would say it
+        print(f"jepa-lite: {message}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

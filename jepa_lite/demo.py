@@ -7,7 +7,8 @@ import torch
 
 from .config import preset
 from .data import load
-from .pretrain import describe, machine, recorded, write_json
+from .facts import describe, machine, write_json
+from .pretrain import recorded
 from .probe import features, knn, ladder, random_encoder
 from .report import write_report
 from .train import Run
@@ -25,15 +26,17 @@ def run_demo(out, *, minutes=3.0, seed=0, device="cpu", report=True):
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "log.jsonl").unlink(missing_ok=True)  # a demo replaces the one before
-    config = preset("demo").with_values({"train.seconds": 60.0 * minutes, "train.seed": seed})
+    config = preset("demo").with_values(
+        {"train.seconds": 60.0 * minutes, "train.seed": seed, "train.probes": CURVE}
+    )
     print("making 10,000 images ...", flush=True)
     size = config.model.image_size
     train, test = (load("shapes", split, image_size=size, seed=seed) for split in ("train", "test"))
     labelled = dataclasses.replace(train, images=train.images[:PROBE], labels=train.labels[:PROBE])
 
-    run = Run(config, train.images, device)
+    run = Run(config, train.images, device, probe=curve(labelled, test, device))
     describe(out, run, data="shapes")
-    log = list(watched(run, out, labelled, test))
+    log = list(recorded(run, out, title="I-JEPA"))
     twin = train_twin(run, train.images, device)
     encoders = {"pixel_twin": twin.model.target_encoder, "ijepa": run.model.target_encoder}
     print("probing ...", flush=True)
@@ -44,7 +47,7 @@ def run_demo(out, *, minutes=3.0, seed=0, device="cpu", report=True):
         "config": config.to_dict(),
     } | machine(device)  # fmt: skip
     control = random_encoder(config.model, seed)
-    results["curve_random"] = {"knn": quick_knn(control, labelled, test, device)}
+    results["curve_random"] = run.probe(control)
     write_json(out / "results.json", results)
     if report:
         generator = torch.Generator().manual_seed(seed)
@@ -54,28 +57,22 @@ def run_demo(out, *, minutes=3.0, seed=0, device="cpu", report=True):
     return results
 
 
-def watched(run, out, train, test):
-    """The run's records; a few of them also hold `knn`, measured on a part of train and test."""
-    wanted = 0
-    for record in recorded(run, out, title="I-JEPA"):
-        if run.done or run.progress * CURVE >= wanted:
-            record["knn"] = quick_knn(run.model.target_encoder, train, test, run.device)
-            wanted += 1
-        yield record
+def curve(train, test, device):
+    """A probe for `Run`: 20-NN accuracy from 500 labelled images to 500 others. The ladder is the measure."""
 
+    def probe(encoder):
+        sides = [(s.images[:CURVE_IMAGES], s.labels[:CURVE_IMAGES]) for s in (train, test)]
+        (x, y), (test_x, test_y) = (
+            (features(encoder, images, device=device), labels) for images, labels in sides
+        )
+        return {"knn": knn(x, y, test_x, test_y)}
 
-def quick_knn(encoder, train, test, device):
-    """20-NN accuracy from 500 labelled images to 500 others: a rough curve, the ladder is the measure."""
-    sides = [(s.images[:CURVE_IMAGES], s.labels[:CURVE_IMAGES]) for s in (train, test)]
-    (x, y), (test_x, test_y) = (
-        (features(encoder, images, device=device), labels) for images, labels in sides
-    )
-    return knn(x, y, test_x, test_y)
+    return probe
 
 
 def train_twin(run, images, device):
     """The pixel twin of a finished run: same encoder, seed, masks, batches and number of steps."""
-    changes = {"model.predicts": "pixels", "train.steps": run.step, "train.seconds": None}
+    changes = {"model.predicts": "pixels", "train.steps": run.step, "train.seconds": None, "train.probes": 0}
     twin = Run(run.config.with_values(changes), images, device)
     for _ in recorded(twin, None, title="pixel twin"):
         pass

@@ -1,82 +1,144 @@
-"""A training run on disk: progress bar, log.jsonl, checkpoints, resume. The loop itself is train.py."""
+"""A training run on disk: data, progress bar, log, checkpoints, resume. The loop itself is train.py."""
 
-import json
-import os
-import platform
+import contextlib
+import signal
 import sys
-import time
 from pathlib import Path
 
-import sklearn
 import torch
-import torchvision
 from tqdm import tqdm
 
-from .checkpoint import load, load_state, save
+from .checkpoint import load, load_state, newest, set_aside
 from .data import load as load_data
-from .train import Run, join_processes
+from .data import stream
+from .facts import describe, trained_on, write_json
+from .interrupt import Stopped, StopSignals
+from .log import Log
+from .probe import features, knn
+from .processes import gathered, in_turn, join_processes, restarted
+from .train import Diverged, Run
 
 # A resumed run may be given another end, another pace of saving and another device's speed-ups.
-ENDS = ("steps", "epochs", "seconds", "save_every", "log_every", "groups", "amp", "compile")
+ENDS = ("steps", "epochs", "seconds", "save_every", "log_every", "groups", "amp", "compile", "workers")
+CURVE_IMAGES = 2000  # the most images that a scheduled probe uses
 
 
 def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=None):
     """Train `config` on the data set named `data`, writing to the folder `out`. Returns the `Run`.
 
     Raises ValueError or FileNotFoundError before any long work: for a folder that already holds a
-    run (unless `resume`), for data that is missing, for a device that is not there. `watch(record)` is
-    called at every step.
+    run (unless `resume`), for data that is missing, for a device that is not there; `Stopped` when Ctrl-C or
+    SIGTERM has ended the run early, with all saved. `watch(record)` is called at every step.
     """
     out = Path(out)
-    state = _previous(out, config, resume)
-    rank, world = join_processes()
-    if rank > 0:  # rank 0 fetches, unpacks and caches; the others then find it done
-        torch.distributed.barrier()
-    train = load_data(data, "train", image_size=config.model.image_size, root=root, progress=rank == 0)
-    if rank == 0 and world > 1:
-        torch.distributed.barrier()
-    if train.skipped and rank == 0:
-        print(
-            f"{len(train.skipped)} files could not be read: {', '.join(train.skipped[:5])}", file=sys.stderr
+    with StopSignals() as signals:
+        rank, world = join_processes()
+        checkpoint, notes = in_turn(lambda: _start_from(out, config, data, resume))
+        images, labelled, skipped = in_turn(lambda: _images(config, data, root, progress=rank == 0))
+        model = load(checkpoint)[0] if checkpoint else None
+        run = Run(config, images, device, model, _curve(labelled, device) if labelled else None)
+        if checkpoint:
+            state = load_state(checkpoint)
+            run.load_state(state)
+            notes += _other_processes(state["world"], world)
+        if rank == 0:
+            describe(out, run, data=data)
+            for note in notes:
+                print(note, file=sys.stderr)
+        signals.run = run
+        with contextlib.closing(recorded(run, out)) as records:
+            for record in records:
+                if watch:
+                    watch(record)
+    _say_skipped(out, run, skipped)
+    if run.stopped and not run.done:
+        number = signals.signal or signal.SIGTERM  # by another process's signal, if not by one of ours
+        raise Stopped(
+            number,
+            f"stopped by {number.name} after step {run.step}, and saved; "
+            "the same command with --resume goes on",
         )
-    run = Run(config, train.images, device)
-    if state is not None:
-        run.model.load_state_dict(load(out)[0].state_dict())
-        run.load_state(state)
-    if run.rank == 0:
-        describe(out, run, data=data)
-    for record in recorded(run, out):
-        if watch:
-            watch(record)
     return run
 
 
-def _previous(out, config, resume):
-    """The state to go on from, or None for a new run; refuses to write over an old one, or to bend one."""
-    if not (out / "log.jsonl").exists():
-        if resume:
+def _start_from(out, config, data, resume):
+    """(checkpoint to go on from or None, notes for the user); refuses to write over a run, or to bend one."""
+    exists = (out / "log.jsonl").exists() or any(out.glob("checkpoint-*"))
+    if not exists:
+        if resume and not restarted():
             raise FileNotFoundError(f"{out} holds no run to resume; leave out --resume to start one")
-        return None
-    if not resume:
+        return None, []
+    if not (resume or restarted()):
         raise ValueError(f"{out} already holds a run; add --resume to go on with it, or choose another --out")
-    old, new = (c.to_dict() for c in (load(out)[1], config))
-    changed = [
-        f"{p}.{n} was {old[p][n]}" for p in old for n in old[p] if old[p][n] != new[p][n] and n not in ENDS
+    checkpoint = newest(out)
+    old, new = load(checkpoint)[1].to_dict(), config.to_dict()
+    changed = [(f"{p}.{n}", old[p][n], new[p][n]) for p in old for n in old[p] if old[p][n] != new[p][n]]
+    bent = [f"{name} was {was}" for name, was, _ in changed if name.partition(".")[2] not in ENDS]
+    if (out / "run.json").exists() and trained_on(out) != data:
+        bent.append(f"data was {trained_on(out)}")
+    if bent:
+        raise ValueError(f"{out} cannot go on with other settings ({', '.join(bent)}); give the same again")
+    set_aside(out, after=checkpoint)
+    notes = [f"{name} was {was} and is now {now}" for name, was, now in changed]
+    return checkpoint, [f"going on from {checkpoint}", *notes]
+
+
+def _other_processes(before, now):
+    if before == now:
+        return []
+    return [
+        f"the run was on {before} processes and is now on {now}: the same images, crops and masks in every "
+        "step, but sums are rounded otherwise, so the weights differ in their last digits"
     ]
-    if changed:
-        raise ValueError(
-            f"{out} cannot go on with other settings ({', '.join(changed)}); give the same again"
+
+
+def _images(config, data, root, progress):
+    """(images to train on, labelled `Images` for the curve or None, names of files that cannot be read)."""
+    train, size = config.train, config.model.image_size
+    common = {"image_size": size, "root": root, "progress": progress}
+    if train.stream:
+        workers = {"crop_scale": train.crop_scale, "crop_seed": train.seed, "workers": train.workers}
+        labelled = load_data(data, "train", limit=CURVE_IMAGES, **common) if train.probes else None
+        return stream(data, "train", **common, **workers), labelled, ()
+    images = load_data(data, "train", **common)
+    return images.images, images if train.probes else None, images.skipped
+
+
+def _curve(labelled, device):
+    """A probe for `Run`: 20-NN accuracy from half of some training images to the other half.
+
+    It uses no test image, so it may be looked at while settings are chosen; training has seen these images,
+    without their labels. `jepa-lite probe` is the measure.
+    """
+    rows = torch.randperm(len(labelled), generator=torch.Generator().manual_seed(0))[:CURVE_IMAGES]
+    images, labels, half = labelled.images[rows], labelled.labels[rows], len(rows) // 2
+
+    def probe(encoder):
+        x = features(encoder, images, device=device)
+        return {"knn": knn(x[:half], labels[:half], x[half:], labels[half:], k=min(20, half))}
+
+    return probe
+
+
+def _say_skipped(out, run, skipped):
+    """Count and name the files that no process could read; all of them are in out/skipped.txt."""
+    of_all = gathered(dict(run.source.skipped))
+    names = {*skipped, *(f"{path}: {reason}" for files in of_all for path, reason in files.items())}
+    file = Path(out) / "skipped.txt"
+    names |= set(file.read_text("utf-8").splitlines()) if file.exists() else set()
+    if names and run.rank == 0:
+        file.write_text("\n".join(sorted(names)) + "\n", "utf-8")
+        print(
+            f"{len(names)} files could not be read and were left out: {', '.join(sorted(names)[:5])}"
+            f"{' ...' if len(names) > 5 else ''} (all in {file})",
+            file=sys.stderr,
         )
-    state = load_state(out)
-    if state is None:
-        raise ValueError(f"{out} holds no checkpoint to resume from; choose another --out")
-    return state
 
 
 def recorded(run, out, title="training"):
     """Yield the records of `run.steps()` while showing them and, unless `out` is None, keeping them:
     a line each in out/log.jsonl, and checkpoints. Whoever iterates may add to a record."""
-    log = Log(out, run) if out else None
+    log = Log(out, run) if out and run.rank == 0 else None
     bar, rank = _bar(run, title), None
     try:
         for record in run.steps():
@@ -87,37 +149,30 @@ def recorded(run, out, title="training"):
                     log.write(record)
             rank = record.get("rank", rank)
             _show(bar, run, record["loss"], rank)
+    except Diverged as error:
+        if log:
+            _tell_trouble(log, error)
+        raise
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise ChildProcessError(
+            f"a process that reads images died after step {run.step} ({error}); if memory ran out, lower "
+            "train.workers; --resume goes on from there"
+        ) from error
     finally:  # also when stopped by hand or by an error: nothing that was learned is lost
         bar.close()
         if log:
             log.close()
 
 
-class Log:
-    """log.jsonl and the checkpoints of a run, written by rank 0 alone."""
-
-    def __init__(self, out, run):
-        self.out, self.run, self.saved = Path(out), run, time.monotonic()
-        path = self.out / "log.jsonl"
-        old = path.read_text().splitlines(True) if path.exists() else []
-        self.file = open(path if run.rank == 0 else os.devnull, "w")  # noqa: SIM115 - closed by close()
-        # Steps after the last checkpoint are done again, so their lines go.
-        self.file.writelines(line for line in old if json.loads(line)["step"] <= run.step)
-
-    def write(self, record):
-        self.file.write(json.dumps(record) + "\n")
-        if time.monotonic() - self.saved > self.run.config.train.save_every:
-            self.save()
-
-    def save(self):
-        self.file.flush()
-        if self.run.rank == 0 and self.run.step:
-            save(self.out, self.run.model, self.run.config, self.run.state())
-        self.saved = time.monotonic()
-
-    def close(self):
-        self.save()
-        self.file.close()
+def _tell_trouble(log, error):
+    """Name the last good checkpoint in the error, and leave the whole batch in out/trouble.json."""
+    if log.run.step > log.saved_step and log.is_sound():
+        log.save()
+    facts = {"problem": str(error), "step": error.step, "images": error.images}
+    write_json(log.out / "trouble.json", facts | {"checkpoint": str(log.checkpoint or log.out)})
+    error.args = (f"{error}; all of the batch is in {log.out / 'trouble.json'}; {log.last()}",)
 
 
 def _bar(run, title):
@@ -134,53 +189,3 @@ def _show(bar, run, loss, rank):
         refresh=False,
     )
     bar.update(round(1000 * done) - bar.n)
-
-
-def describe(out, run, **facts):
-    """Write `out/run.json`: what this run is, where and with what it was made."""
-    about = facts | {"config": run.config.to_dict(), "images": len(run.images)} | machine(run.device)
-    write_json(out / "run.json", about)
-
-
-def trained_on(checkpoint):
-    """The data set that the run in the folder `checkpoint` was trained on. ValueError when unknown."""
-    about = Path(checkpoint) / "run.json"
-    if not about.exists():
-        raise ValueError(f"{checkpoint} does not say what it was trained on; name the data set with --data")
-    return json.loads(about.read_text())["data"]
-
-
-def write_json(path, facts):
-    """Write facts as readable JSON, making the folder if need be."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(facts, indent=2) + "\n")
-
-
-def machine(device="cpu"):
-    """Versions and hardware, for beside a result."""
-    device = torch.device(device)
-    return {
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
-            "scikit-learn": sklearn.__version__,
-        },
-        "machine": {
-            "system": platform.system(),
-            "processor": _processor(),
-            "threads": torch.get_num_threads(),
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        },
-    }
-
-
-def _processor():
-    cpuinfo = Path("/proc/cpuinfo")
-    names = (
-        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        if cpuinfo.exists()
-        else []
-    )
-    return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()

@@ -19,8 +19,8 @@ from . import plots
 from .checkpoint import load
 from .config import MaskConfig
 from .data import denormalize, normalize
+from .facts import machine
 from .masking import sample_masks
-from .pretrain import machine
 
 SHOWN, BANK, QUERIES = 6, 64, 4  # images with features; images searched for neighbours; rows of retrieval
 COMPANY = 15  # shifted copies beside a single image
