@@ -15,6 +15,10 @@ from .patches import take
 GAP_IMAGES = 64  # the gap is a mean over thousands of patches, so `measure` need not predict for all
 
 
+class NotFinite(ValueError):
+    """Features hold NaN or infinity."""
+
+
 def effective_rank(features, center=False):
     """RankMe (Garrido et al. 2023): exp of the entropy of the singular values, as shares of their sum.
 
@@ -111,7 +115,7 @@ def _checked(x, ndim, shape):
     if x.ndim != ndim:
         raise ValueError(f"this measure takes a tensor of shape {shape}, not {tuple(x.shape)}")
     if not torch.isfinite(x).all():
-        raise ValueError("the features hold NaN or infinity: the run has diverged or an image is broken")
+        raise NotFinite("the features hold NaN or infinity: the run has diverged or an image is broken")
     return x.detach().to(torch.float32 if x.device.type == "mps" else torch.float64)
 
 

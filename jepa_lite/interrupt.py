@@ -61,7 +61,7 @@ class StopSignals:
     """
 
     def __init__(self):
-        self.run, self.signal = None, None
+        self.run, self.signal, self._interrupted = None, None, False
 
     def __enter__(self):
         self._before = {}
@@ -70,13 +70,17 @@ class StopSignals:
                 self._before[number] = signal.signal(number, self._came)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, error, _):
         _restore(self._before)
+        if self._interrupted and isinstance(error, Exception):
+            # An interrupt that was raised below compiled code can come out as an error of that code.
+            raise KeyboardInterrupt(self.signal.name) from error
 
     def _came(self, number, frame):
         again = self.signal == signal.SIGINT == number
         self.signal = signal.Signals(number)
         if self.run is None or again:
+            self._interrupted = True
             raise KeyboardInterrupt(self.signal.name)
         self.run.stop()
         if self.run.rank == 0:

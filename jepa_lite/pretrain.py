@@ -12,10 +12,11 @@ from .checkpoint import load, load_state, newest, set_aside
 from .data import load as load_data
 from .data import stream
 from .facts import describe, trained_on, write_json
-from .interrupt import Stopped, StopSignals
+from .interrupt import Stopped, StopSignals, uninterrupted
 from .log import Log
 from .probe import features, knn
 from .processes import gathered, in_turn, join_processes, restarted
+from .stream import worker_died
 from .train import Diverged, Run
 
 # A resumed run may be given another end, another pace of saving and another device's speed-ups.
@@ -46,10 +47,15 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
             for note in notes:
                 print(note, file=sys.stderr)
         signals.run = run
-        with contextlib.closing(recorded(run, out)) as records:
-            for record in records:
-                if watch:
-                    watch(record)
+        try:
+            with contextlib.closing(recorded(run, out)) as records:
+                for record in records:
+                    if watch:
+                        watch(record)
+        except RuntimeError as error:  # PyTorch raises it wherever the program is when a worker dies
+            if "DataLoader worker" not in str(error):
+                raise
+            raise worker_died(error) from error
     _say_skipped(out, run, skipped)
     if run.stopped and not run.done:
         number = signals.signal or signal.SIGTERM  # by another process's signal, if not by one of ours
@@ -153,17 +159,11 @@ def recorded(run, out, title="training"):
         if log:
             _tell_trouble(log, error)
         raise
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise ChildProcessError(
-            f"a process that reads images died after step {run.step} ({error}); if memory ran out, lower "
-            "train.workers; --resume goes on from there"
-        ) from error
     finally:  # also when stopped by hand or by an error: nothing that was learned is lost
         bar.close()
-        if log:
-            log.close()
+        with uninterrupted():
+            if log:
+                log.close()
 
 
 def _tell_trouble(log, error):

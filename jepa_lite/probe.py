@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from .data import check_finite, normalize
+from .diagnostics import NotFinite
 from .patches import patchify
 from .schedules import cosine
 from .vit import Encoder
@@ -298,11 +299,11 @@ def _check_features(train_x, train_y, test_x):
     _check_classes(train_y, "the training set")
     for x, name in ((train_x, "training"), (test_x, "test")):
         bad = (~torch.isfinite(x)).flatten(1).any(1).nonzero()[:, 0].tolist()
-        _require(
-            not bad,
-            f"the features of {len(bad)} of {len(x)} {name} images hold NaN or infinity (numbers {bad[:8]}): "
-            f"the encoder has diverged, or those images are broken",
-        )
+        if bad:
+            raise NotFinite(
+                f"the features of {len(bad)} of {len(x)} {name} images hold NaN or infinity (numbers "
+                f"{bad[:8]}): the encoder has diverged, or those images are broken"
+            )
 
 
 def _check_ladder(config, encoders, train, test, last, k):

@@ -96,7 +96,16 @@ class Files(Dataset):
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # else it would draw from the caller's global one
         )
-        for batch in loader:
+        iterator = iter(loader)
+        while True:
+            try:
+                batch = next(iterator)
+            except StopIteration:
+                return
+            except (RuntimeError, OSError, EOFError) as error:  # a dead worker shows in many ways
+                if not self.workers:
+                    raise
+                raise worker_died(error) from error
             yield self._taken(batch)
 
     def sample(self, count):
@@ -120,6 +129,14 @@ class Files(Dataset):
                 f"{failures[-1][1]}; is {self.root} still there?"
             )
         return images
+
+
+def worker_died(error):
+    """What to raise when `error` says that a process that reads images has died."""
+    return ChildProcessError(
+        f"a process that reads images died ({error}); if memory ran out, lower train.workers; what was "
+        "learned is saved, and --resume goes on from there"
+    )
 
 
 def _collate(items):

@@ -21,7 +21,7 @@ from .alarms import Watch
 from .augment import augment
 from .clock import Clock
 from .data import normalize
-from .diagnostics import measure
+from .diagnostics import NotFinite, measure
 from .ijepa import IJEPA
 from .interrupt import uninterrupted
 from .masking import sample_masks
@@ -42,14 +42,13 @@ def make_model(config, seed=0):
 
 
 class Diverged(FloatingPointError):
-    """The loss or its gradient is no number. `step`; `images`: the numbers of the whole batch's images."""
+    """Loss, gradient or features are no numbers. `step`; `images`: the indices of the whole batch."""
 
-    def __init__(self, what, value, step, images):
+    def __init__(self, problem, step, images):
         self.step, self.images = step, images
         super().__init__(
-            f"the {what} is {value} at step {step}; the batch held images "
-            f"{images[:8]}{' ...' if len(images) > 8 else ''}: lower train.lr or look at them; "
-            "the weights are still those of the step before"
+            f"{problem} at step {step}; the batch held images "
+            f"{images[:8]}{' ...' if len(images) > 8 else ''}: lower train.lr or look at them"
         )
 
 
@@ -137,12 +136,7 @@ class Run:
             started, before, progress = time.perf_counter(), self.elapsed, self.progress
             record = self.train_step()
             self._agree(before + time.perf_counter() - started)
-            if self.step % self.config.train.log_every == 0 or self.done:
-                record |= self.measures()
-                if alarms := self.watch.see(record, self.step):
-                    record["alarms"] = alarms
-            if self._probe_is_due(progress):
-                record |= self.probe(self.model.target_encoder)
+            record |= self._looks(progress)
             self._agree(before + time.perf_counter() - started)
             yield record | {"seconds": self.elapsed - before}
         self._stop = False
@@ -235,12 +229,27 @@ class Run:
 
     def _check_finite(self, what, value):
         if not math.isfinite(value):
-            raise Diverged(what, value, self.step + 1, self._whole_batch(self.step).tolist())
+            raise Diverged(f"the {what} is {value}", self.step + 1, self._whole_batch(self.step).tolist())
 
     def _agree(self, seconds):
         """Rank 0's clock and anybody's wish to stop, so that all processes end at the same step."""
         self.elapsed, wishes = total([seconds if self.rank == 0 else 0.0, float(self._stop)], self.device)
         self.stopped = wishes > 0
+
+    def _looks(self, before):
+        """What is measured after this step, if anything is due: measures, alarms, probe."""
+        found = {}
+        try:
+            if self.step % self.config.train.log_every == 0 or self.done:
+                found = self.measures()
+                if alarms := self.watch.see(found, self.step):
+                    found["alarms"] = alarms
+            if self._probe_is_due(before):
+                found |= self.probe(self.model.target_encoder)
+        except NotFinite as error:
+            images = self._whole_batch(self.step - 1).tolist()
+            raise Diverged("the features are no numbers", self.step, images) from error
+        return found
 
     def _probe_is_due(self, before):
         """Whether one of the `train.probes` marks lies between the progress `before` this step and now."""
