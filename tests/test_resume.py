@@ -44,17 +44,21 @@ SETTINGS = (
 STREAM = ("train.stream=true", "train.workers=0")
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def make_pictures(folder):
     """Two classes of 20 noisy pictures of several sizes, one of which is broken."""
-    root, rng = tmp_path_factory.mktemp("data") / "pictures", np.random.default_rng(0)
+    root, rng = folder / "pictures", np.random.default_rng(0)
     for name, centre in (("dark", 60), ("light", 190)):
         (root / name).mkdir(parents=True)
         for i in range(20):
             pixels = np.clip(rng.normal(centre, 30, (26 + i, 44 + 2 * i, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(root / name / f"{i:02}.png")
-    (root / "dark" / "05.png").write_bytes(b"broken")
+    (root / "dark" / "06.png").write_bytes(b"broken")
     return root
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return make_pictures(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +203,7 @@ def test_other_images_are_not_taken_for_the_same(root, tmp_path):
     def stop(record):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), pytest.warns(UserWarning, match="skipped dark/06.png"):
         pretrain(config, "folder", root=root, out=tmp_path / "run", watch=stop)
     other = tmp_path / "other"
     for name in ("dark", "light"):
