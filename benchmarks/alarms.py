@@ -2,8 +2,9 @@
 
     python benchmarks/alarms.py
 
-Runs of the demo's preset, seed 0, that are known to learn or to collapse, and one on images of pure noise, of
-which nothing but the place can be predicted. The limits in alarms.py were chosen on the first five of them.
+Runs of the demo's preset, seed 0, that are known to learn or to collapse, and others: on images of pure
+noise, of which nothing can be predicted, and on images so faint that tokens are little but their places. The
+shares in alarms.py were chosen on the first five of them, floor and ceiling on the faint ones.
 """
 
 import warnings
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from jepa_lite.alarms import HIGH, LOW, CollapseWarning
+from jepa_lite.alarms import CEILING, FLOOR, HIGH, LOW, CollapseWarning
 from jepa_lite.config import preset
 from jepa_lite.facts import machine, write_json
 from jepa_lite.pretrain import recorded
@@ -20,6 +21,7 @@ from jepa_lite.train import Run
 
 RESULTS = Path(__file__).parent / "results" / "alarms.json"
 IMAGES, EVERY = 8000, 20
+FAINT = 0.05  # contrast of the faint images
 RUNS = {  # name: (changes to the demo's preset, whether it collapses)
     "the demo": ({"train.steps": 600}, False),
     "the paper's momentum": ({"train.momentum": (0.996, 1.0)}, False),
@@ -30,19 +32,20 @@ RUNS = {  # name: (changes to the demo's preset, whether it collapses)
         True,
     ),
     "four times the learning rate": ({"train.lr": 0.012}, None),
-    "images of noise, layer norm": ({"model.target_norm": "layer"}, None),
     "images of noise": ({}, None),
+    "faint images": ({}, None),
+    "faint images, layer norm": ({"model.target_norm": "layer"}, True),
 }
 
 
 def main():
     pixels = shapes(IMAGES, 64, seed=0)[0]
     noise = torch.randint(0, 256, pixels.shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    rows = [
-        row(name, changes, collapses, noise if "noise" in name else pixels)
-        for name, (changes, collapses) in RUNS.items()
-    ]
-    facts = {"command": "python benchmarks/alarms.py", "seed": 0, "limits": {"low": LOW, "high": HIGH}}
+    faint = (128 + FAINT * (pixels.float() - 128)).round().to(torch.uint8)
+    of = {"images of noise": noise, "faint images": faint, "faint images, layer norm": faint}
+    rows = [row(name, *how, of.get(name, pixels)) for name, how in RUNS.items()]
+    limits = {"low": LOW, "floor": FLOOR, "high": HIGH, "ceiling": CEILING}
+    facts = {"command": "python benchmarks/alarms.py", "seed": 0, "limits": limits, "faint": FAINT}
     write_json(RESULTS, facts | {"config": base().to_dict(), "rows": rows} | machine())
 
 

@@ -8,8 +8,10 @@ benchmarks/README.md says how runs that collapse and runs that do not were told 
 
 import warnings
 
-LOW = {"std": 0.1, "rank": 0.125}  # shares of the best so far, below which a measure is alarming
-HIGH = {"position_share": 0.5}  # alarming above this, if also twice what it was at first
+# Alarming below a share of the best so far, or below a floor: two ways to vary are next to none.
+LOW, FLOOR = {"std": 0.1, "rank": 0.125}, {"std": 0.0, "rank": 2.0}
+# Alarming above this if it is also twice what it was, and above this ceiling in any case.
+HIGH, CEILING = {"position_share": 0.5}, {"position_share": 0.9}
 MEANING = {
     "std": "images come to have the same features",
     "rank": "features come to vary in fewer and fewer ways",
@@ -40,20 +42,24 @@ class Watch:
 
     def see(self, measures, step):
         """Take in the measures of `step`; returns the sentences of alarms that are new, each also a
-        `CollapseWarning`. An alarm can come again only after its measure has recovered."""
-        said = []
+        `CollapseWarning`. The first call only says what an untrained network measures. An alarm can come
+        again only after its measure has recovered."""
+        untrained, said = not self.best, []
         for name in (*LOW, *HIGH):
-            value = measures[name]
-            best = self.best.setdefault(name, value)
-            limit = best * LOW[name] if name in LOW else max(HIGH[name], 2 * best)
-            alarming = value < limit if name in LOW else value > limit
-            if alarming and name not in self.on:
+            value, best = measures[name], self.best.setdefault(name, measures[name])
+            if name in LOW:
+                alarming = value < max(LOW[name] * best, FLOOR[name])
+                self.best[name] = max(best, value)
+            else:
+                alarming = value > min(max(HIGH[name], 2 * best), CEILING[name])
+                self.best[name] = min(best, value)
+            if alarming and name not in self.on and not untrained:
                 said.append(
                     f"step {step}: {MEANING[name]}: {name} is {value:.3g} and was {best:.3g}; "
                     f"the run may be collapsing, whatever the loss says; try {DIALS[name]}"
                 )
-            self.on = [other for other in self.on if other != name] + [name] * alarming
-            self.best[name] = max(best, value) if name in LOW else min(best, value)
+            if not untrained:
+                self.on = [other for other in self.on if other != name] + [name] * alarming
         for sentence in said:
-            warnings.warn(sentence, CollapseWarning, stacklevel=3)
+            warnings.warn(sentence, CollapseWarning, stacklevel=4)
         return said
