@@ -1,19 +1,20 @@
 """Torchvision's data sets, fetched at first use: whole, checked and from a second address, or not at all.
 
-Torchvision's classes say what to fetch and read it; the download is ours, because theirs has no
-time-out, writes straight to the final name, and takes an unpacking that was cut off for whole.
+Torchvision's classes say what to fetch and read it; the download (download.py) is ours, because theirs
+has no time-out, starts from zero after a cut, writes straight to the final name, and takes an unpacking
+that was cut off for whole.
 """
 
-import http.client
+import contextlib
 import os
 import shutil
-import tempfile
-import urllib.request
 from pathlib import Path
 
 from torchvision import datasets as tv
-from torchvision.datasets.utils import check_integrity, extract_archive
+from torchvision.datasets.utils import extract_archive as extract
 from tqdm import tqdm
+
+from .download import alone, download
 
 KINDS = {
     "cifar10": tv.CIFAR10,
@@ -34,22 +35,24 @@ MIRRORS = {
     "fashion_mnist": ("https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",),
     "imagenette": ("https://fast-ai-imageclas.s3.amazonaws.com/",),
 }
-TIMEOUT = 30  # seconds of silence before the next address is tried
 
 
 def obtain(name, root, progress=True, **choice):
     """Torchvision's data set `name` with its files below `root`, fetched and unpacked first if need be.
 
-    `choice` is what its class calls a split or a size. Raises FileNotFoundError when no address works.
+    `choice` is what its class calls a split or a size. Raises FileNotFoundError when no address works; what
+    came from them is kept, and the next call goes on from there.
     """
-    try:
+    with contextlib.suppress(RuntimeError):  # torchvision's "not found or corrupted"
         return KINDS[name](root, **choice)
-    except RuntimeError:  # torchvision's "not found or corrupted"
-        files, own, folder = _archives(name, choice)
     root.mkdir(parents=True, exist_ok=True)
-    for file, md5 in files:
-        _fetch(name, root / file, md5, [base + file for base in (*MIRRORS[name], own)], progress)
-    _unpack([root / file for file, _ in files], root, folder)
+    with alone(root / f".{name}.lock", say=tqdm.write if progress else None):
+        with contextlib.suppress(RuntimeError):  # another process may have been at it
+            return KINDS[name](root, **choice)
+        files, own, folder = _archives(name, choice)
+        for file, md5 in files:
+            _fetch(name, root / file, md5, [base + file for base in (*MIRRORS[name], own)], progress)
+        _unpack([root / file for file, _ in files], root / f".unpacking-{name}", root, folder)
     return KINDS[name](root, **choice)
 
 
@@ -68,43 +71,25 @@ def _archives(name, choice):
 
 def _fetch(name, path, md5, addresses, progress):
     """Have the archive at `path`, whole: a broken or cut-off download never gets that name."""
-    if check_integrity(path, md5):
-        return
-    failures, part = [], path.with_name(f"{path.name}.{os.getpid()}.part")
-    for address in addresses:
-        try:
-            _download(address, part, progress)
-            if check_integrity(part, md5):
-                return os.replace(part, path)
-            failures.append(f"{address} (what came is cut off or another file: its md5 differs)")
-        except (OSError, http.client.HTTPException) as error:
-            failures.append(f"{address} ({error})")
-        finally:
-            part.unlink(missing_ok=True)
-    raise FileNotFoundError(
-        f"{name} could not be fetched from {', nor from '.join(failures)}; put {path.name} (md5 {md5}) at "
-        f"{path} yourself, or use --data shapes or --data photos, which need no network"
-    )
+    if failures := download(path, md5, addresses, progress):
+        raise FileNotFoundError(
+            f"{name} could not be fetched from {', nor from '.join(failures)}; try again, to go on where it "
+            f"ended, or put {path.name} (md5 {md5}) at {path} yourself, or use --data shapes or "
+            f"--data photos, which need no network"
+        )
 
 
-def _download(address, path, progress):
-    request = urllib.request.Request(address, headers={"User-Agent": "jepa-lite"})
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as response, open(path, "wb") as file:
-        total, hide = response.length, not progress
-        with tqdm(desc=address, total=total, unit="B", unit_scale=True, disable=hide) as bar:
-            while chunk := response.read(2**18):
-                file.write(chunk)
-                bar.update(len(chunk))
-
-
-def _unpack(archives, root, folder):
-    """Unpack beside, then rename: an unpacking that is cut off is never taken for whole."""
-    with tempfile.TemporaryDirectory(dir=root, prefix=".unpacking-") as beside:
-        into = Path(beside, folder if len(archives) > 1 else "")  # Fashion-MNIST's are bare files
-        into.mkdir(parents=True, exist_ok=True)
+def _unpack(archives, beside, root, folder):
+    """Unpack `beside`, then rename: an unpacking that is cut off is never taken for whole."""
+    shutil.rmtree(beside, ignore_errors=True)  # what a killed one has left
+    into = beside / (folder if len(archives) > 1 else "")  # Fashion-MNIST's are bare files
+    try:
+        into.mkdir(parents=True)
         for archive in archives:
-            extract_archive(archive, into)
+            extract(archive, into)
         target = root / folder
         shutil.rmtree(target, ignore_errors=True)  # torchvision has just found it broken
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(Path(beside, folder), target)
+        os.replace(beside / folder, target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -1,10 +1,14 @@
-"""What every test shares: few threads, no hub, and no network at all.
+"""What every test shares: few threads, no hub, and no network at all but a web server on this machine.
 
 A test that connects to another machine fails, even if the code under test swallows the error.
 """
 
+import http.server
 import os
+import re
 import socket
+import threading
+import time
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before anything imports transformers
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a waiting thread gives way: other work may run beside
@@ -62,3 +66,76 @@ def connections_refused():
     _attempts.clear()
     yield _attempts
     assert not _attempts, f"the test opened connections to other machines: {_attempts}"
+
+
+class Host(http.server.ThreadingHTTPServer):
+    """A web server on this machine, whose every fault can be chosen, path by path or for all of them.
+
+    files: {path: (body, length it claims)}. cut: {path: bytes after which it goes dead}, which `silent`
+    makes a silence instead of an end. ranges: how it takes a Range request, "well" or one of the faults in
+    `answer`. pace: seconds between pieces of 2 KB. What happened: asked, the paths; ranges_asked, the Range
+    headers; sent, the number of bytes of each answer.
+    """
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.url = f"http://127.0.0.1:{self.server_port}/"
+        self.files, self.cut, self.ranges, self.silent, self.pace = {}, {}, "well", False, 0.0
+        self.asked, self.ranges_asked, self.sent, self.open = [], [], [], threading.Event()
+
+    def handle_error(self, *_):
+        pass  # a client that was killed in the middle is what is wanted here
+
+    def answer(self, path, asked):
+        """(status, Content-Range, body, Content-Length) to a request for a file that is there."""
+        body, length = self.files[path]
+        begin = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked else 0
+        if not asked or self.ranges == "ignored":
+            return 200, None, body, length
+        if self.ranges == "refused" or begin >= len(body):
+            return 416, f"bytes */{length}", b"", 0
+        told = {"elsewhere": begin // 2, "nonsense": "x"}.get(self.ranges, begin)
+        rest = body[begin // 2 :] if self.ranges in ("elsewhere", "lie") else body[begin:]
+        return 206, f"bytes {told}-{length - 1}/{length}", rest, length - len(body) + len(rest)
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        host, asked = self.server, self.headers.get("Range")
+        host.asked.append(self.path)
+        host.ranges_asked.append(asked)
+        host.sent.append(0)
+        number = len(host.sent) - 1
+        if self.path not in host.files:
+            return self.send_error(404)
+        status, content_range, body, length = host.answer(self.path, asked)
+        self.send_response(status)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        if content_range:
+            self.send_header("Content-Range", content_range)
+        self.end_headers()
+        body = body[: host.cut.get(self.path)]
+        for i in range(0, len(body), 2048):
+            host.sent[number] += len(body[i : i + 2048])  # before: a client may be done before this thread
+            self.wfile.write(body[i : i + 2048])
+            time.sleep(host.pace)
+        if host.silent and self.path in host.cut:
+            host.open.wait()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def host(monkeypatch):
+    """A `Host` that answers while the test runs."""
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    with Host() as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server
+        server.open.set()
+        server.shutdown()
