@@ -1,8 +1,8 @@
 """Torchvision's data sets, fetched at first use: whole, checked and from a second address, or not at all.
 
-Torchvision's classes say what to fetch and read it; the download (download.py) is ours, because theirs
-has no time-out, starts from zero after a cut, writes straight to the final name, and takes an unpacking
-that was cut off for whole.
+Torchvision's classes say what to fetch and read it; fetching (download.py) and unpacking (archives.py)
+are ours, because theirs have no time-out, start from zero after a cut, write straight to the final name,
+take an unpacking that was cut off for whole, and put a file wherever its archive says.
 """
 
 import contextlib
@@ -11,9 +11,9 @@ import shutil
 from pathlib import Path
 
 from torchvision import datasets as tv
-from torchvision.datasets.utils import extract_archive as extract
 from tqdm import tqdm
 
+from .archives import check_python, extract
 from .download import alone, download
 
 KINDS = {
@@ -45,6 +45,7 @@ def obtain(name, root, progress=True, **choice):
     """
     with contextlib.suppress(RuntimeError):  # torchvision's "not found or corrupted"
         return KINDS[name](root, **choice)
+    check_python()
     root.mkdir(parents=True, exist_ok=True)
     with alone(root / f".{name}.lock", say=tqdm.write if progress else None):
         with contextlib.suppress(RuntimeError):  # another process may have been at it

@@ -1,4 +1,4 @@
-"""What must hold of jepa_lite/data.py, folder.py and fetch.py; see also test_download.py.
+"""What must hold of jepa_lite/data.py, folder.py and fetch.py; see also test_download.py, test_archives.py.
 
  1. Every impossible request is refused in one sentence that names it and the way out.
  2. `shapes` is the generator's own; its train and test images differ; a seed fixes them.
