@@ -15,8 +15,8 @@ from jepa_lite.checkpoint import load_encoder
 from jepa_lite.cli import configure
 from jepa_lite.data import load
 from jepa_lite.facts import write_json
+from jepa_lite.ladder import ladder
 from jepa_lite.pretrain import pretrain
-from jepa_lite.probe import ladder
 
 RESULTS = Path(__file__).parent / "results" / "cifar10.json"
 MINUTES, PROBE = 10, 5000

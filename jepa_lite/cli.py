@@ -102,7 +102,7 @@ def probe(
     from .checkpoint import load_encoder
     from .data import load as load_data
     from .facts import machine, trained_on, write_json
-    from .probe import ladder
+    from .ladder import ladder
 
     device = _device(device)
     encoder, model = load_encoder(checkpoint, which)

@@ -8,8 +8,9 @@ import torch
 from .config import preset
 from .data import load
 from .facts import describe, machine, write_json
+from .ladder import ladder
 from .pretrain import recorded
-from .probe import features, knn, ladder, random_encoder
+from .probe import features, knn, random_encoder
 from .report import write_report
 from .train import Run
 

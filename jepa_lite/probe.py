@@ -1,14 +1,13 @@
 """How good are frozen features? kNN, linear and attentive probe, beside their controls (paper, section 4).
 
 Features are the mean over tokens of the encoder's last layer, or of its last four, joined (appendix A.2).
-A number means something only on the ladder: chance, raw pixels, random weights, then the encoder.
+A number means something only beside chance, raw pixels and random weights: see ladder.py.
 Nothing is fitted to the test set: scaling, penalty and weights come from the training set alone, and
 no image's prediction depends on which others are tested. The encoder itself is never tuned here.
 """
 
 import math
 import warnings
-from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +16,6 @@ from sklearn.linear_model import LogisticRegression
 
 from .data import check_finite, normalize
 from .diagnostics import NotFinite
-from .patches import patchify
 from .schedules import cosine
 from .vit import Encoder
 
@@ -35,7 +33,7 @@ def features(encoder, images, *, last=1, batch=256, device=None):
     uint8 images are normalised; float images are taken as they are. Runs where the encoder is, or moves
     it to `device`; returns float32 on the CPU. Raises ValueError for `last` beyond the encoder's depth.
     """
-    _check_last(len(encoder.blocks), last)
+    check_last(len(encoder.blocks), last)
 
     def pooled(x):
         stages = encoder.stages(x)[-last:] if last > 1 else [encoder(x)]
@@ -84,12 +82,12 @@ def _encode(encoder, function, images, batch, device):
 
 def knn(train_x, train_y, test_x, test_y, k=20):
     """Accuracy of `predict_knn`, from 0 to 1."""
-    return _accuracy(predict_knn(train_x, train_y, test_x, k), test_y)
+    return accuracy(predict_knn(train_x, train_y, test_x, k), test_y)
 
 
 def linear(train_x, train_y, test_x, test_y):
     """Accuracy of `predict_linear`, from 0 to 1."""
-    return _accuracy(predict_linear(train_x, train_y, test_x), test_y)
+    return accuracy(predict_linear(train_x, train_y, test_x), test_y)
 
 
 def attentive(train_tokens, train_y, test_tokens, test_y, *, generator, heads=4, epochs=20):
@@ -97,7 +95,7 @@ def attentive(train_tokens, train_y, test_tokens, test_y, *, generator, heads=4,
     predicted = predict_attentive(
         train_tokens, train_y, test_tokens, generator=generator, heads=heads, epochs=epochs
     )
-    return _accuracy(predicted, test_y)
+    return accuracy(predicted, test_y)
 
 
 def predict_knn(train_x, train_y, test_x, k=20, temperature=0.07):
@@ -107,7 +105,7 @@ def predict_knn(train_x, train_y, test_x, k=20, temperature=0.07):
     3.4). Raises ValueError for fewer than k training images, a single class, NaN or infinity.
     """
     _check_features(train_x, train_y, test_x)
-    _check_k(len(train_x), k)
+    check_k(len(train_x), k)
     train, test = _standardise(train_x, test_x)
     train, test = F.normalize(train, dim=1), F.normalize(test, dim=1)
     classes, label = train_y.unique(return_inverse=True)
@@ -220,83 +218,39 @@ def _standardise(train, test):
     return (train - mean) * scale, (test - mean) * scale
 
 
-def _accuracy(predicted, labels):
+def accuracy(predicted, labels):
     return (predicted == labels).double().mean().item()
-
-
-# --- the ladder -----------------------------------------------------------------------------------
-
-
-def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20, device=None):
-    """Every encoder on every probe, beside chance, raw pixels and random weights: a list of rows.
-
-    config: the `ModelConfig` that random weights are drawn for, from `seed`; encoders: {name: Encoder};
-    train, test: `Images`. A row is {"name", "linear", "knn", "n_train", "n_test"}, accuracies from 0 to 1,
-    with "attentive" where asked for. "chance" always says the most frequent training class.
-    Raises ValueError, before any fit, for data on which a probe would mean nothing.
-    """
-    _check_ladder(config, encoders, train, test, last, k)
-    probes = ("linear", "knn", "attentive") if attentive else ("linear", "knn")
-    counts = {"n_train": len(train.labels), "n_test": len(test.labels)}
-    chance = _accuracy(train.labels.mode().values, test.labels)
-    rows = [{"name": "chance"} | dict.fromkeys(probes, chance) | counts]
-    for name, (pool, cut) in _views(config, encoders, seed, last, device).items():
-        x, z = pool(train.images), pool(test.images)
-        row = {"name": name, "linear": linear(x, train.labels, z, test.labels)}
-        row["knn"] = knn(x, train.labels, z, test.labels, k)
-        if attentive:
-            row["attentive"] = _attend(cut, train, test, seed)
-        rows.append(row | counts)
-    return rows
-
-
-def _views(config, encoders, seed, last, device):
-    """What each row looks at: {name: (images -> pooled features, images -> tokens)}."""
-    views = {"pixels": (pixels, partial(_pixel_tokens, patch_size=config.patch_size))}
-    for name, encoder in ({"random": random_encoder(config, seed)} | encoders).items():
-        pool = partial(features, encoder, last=last, device=device)
-        views[name] = pool, partial(tokens, encoder, device=device)
-    return views
-
-
-def _attend(cut, train, test, seed):
-    generator = torch.Generator().manual_seed(seed)
-    return attentive(cut(train.images), train.labels, cut(test.images), test.labels, generator=generator)
-
-
-def _pixel_tokens(images, patch_size):
-    return patchify(images.cpu().float() / 255, patch_size)  # (n, N, C*P*P)
 
 
 # --- what is refused ------------------------------------------------------------------------------
 
 
-def _require(holds, message):
+def require(holds, message):
     if not holds:
         raise ValueError(message)
 
 
-def _check_last(depth, last):
-    _require(1 <= last <= depth, f"last must be from 1 to {depth}, the encoder's depth, not {last}")
+def check_last(depth, last):
+    require(1 <= last <= depth, f"last must be from 1 to {depth}, the encoder's depth, not {last}")
 
 
-def _check_k(n, k):
+def check_k(n, k):
     way_out = "take a smaller k or more images"
-    _require(1 <= k <= n, f"kNN with k = {k} needs at least {k} training images, not {n}; {way_out}")
+    require(1 <= k <= n, f"kNN with k = {k} needs at least {k} training images, not {n}; {way_out}")
 
 
-def _check_classes(labels, name):
+def check_classes(labels, name):
     several = len(labels.unique()) > 1
-    _require(several, f"{name} holds fewer than two classes, so there is nothing to tell apart")
+    require(several, f"{name} holds fewer than two classes, so there is nothing to tell apart")
 
 
 def _check_features(train_x, train_y, test_x):
-    _require(
+    require(
         len(train_x) == len(train_y) and train_x.shape[1:] == test_x.shape[1:] and len(test_x),
         f"training features {tuple(train_x.shape)} with {len(train_y)} labels and test features "
         f"{tuple(test_x.shape)} do not belong together",
     )
-    _check_classes(train_y, "the training set")
+    check_classes(train_y, "the training set")
     for x, name in ((train_x, "training"), (test_x, "test")):
         bad = (~torch.isfinite(x)).flatten(1).any(1).nonzero()[:, 0].tolist()
         if bad:
@@ -304,16 +258,3 @@ def _check_features(train_x, train_y, test_x):
                 f"the features of {len(bad)} of {len(x)} {name} images hold NaN or infinity (numbers "
                 f"{bad[:8]}): the encoder has diverged, or those images are broken"
             )
-
-
-def _check_ladder(config, encoders, train, test, last, k):
-    _require(len(test.labels), f"the test set of {test.name} is empty")
-    _check_classes(train.labels, train.name)
-    _check_k(len(train.labels), k)
-    one, other = tuple(train.images.shape[1:]), tuple(test.images.shape[1:])
-    _require(one == other, f"training images are {one} and test images {other}; load both at one image_size")
-    same = train.classes == test.classes
-    _require(same, f"{train.name} and {test.name} have different classes, so their labels do not match")
-    taken = ", ".join({"chance", "pixels", "random"} & set(encoders))
-    _require(not taken, f"the ladder has a row {taken} of its own; give that encoder another name")
-    _check_last(min([config.depth, *(len(encoder.blocks) for encoder in encoders.values())]), last)

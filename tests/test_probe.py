@@ -1,4 +1,4 @@
-"""jepa_lite.probe: the probes against independent ones, their controls, and no leak from the test set.
+"""jepa_lite.probe and ladder: the probes against independent ones, their controls, no leak from the test set.
 
 1. kNN equals sklearn's, with the same weights, in one chunk or in many, and for labels with gaps.
 2. The linear probe equals a plain sklearn pipeline at its penalty, and chooses that penalty on train alone.
@@ -30,6 +30,7 @@ from sklearn.preprocessing import StandardScaler
 from jepa_lite import probe
 from jepa_lite.config import ModelConfig
 from jepa_lite.data import Images, normalize
+from jepa_lite.ladder import ladder
 from jepa_lite.vit import Encoder
 
 CONFIG = ModelConfig(image_size=(12, 20), patch_size=4, width=16, depth=5, heads=2)
@@ -268,9 +269,9 @@ def test_a_fifth_of_each_class_is_held_out_and_each_class_stays(counts):
 def test_the_ladder_ignores_how_other_test_images_look():
     train, test = pictures(120), pictures(60, seed=1)
     encoder = {"ours": probe.random_encoder(CONFIG, 9)}
-    whole = probe.ladder(CONFIG, encoder, train, test, seed=0, k=5)
+    whole = ladder(CONFIG, encoder, train, test, seed=0, k=5)
     halves = [
-        probe.ladder(CONFIG, encoder, train, part, seed=0, k=5)
+        ladder(CONFIG, encoder, train, part, seed=0, k=5)
         for part in (
             Images(test.images[:30], test.labels[:30], test.classes, "first"),
             Images(test.images[30:], test.labels[30:], test.classes, "second"),
@@ -333,9 +334,7 @@ def test_random_weights_are_those_of_their_seed_alone():
 def test_the_ladder_stands_on_its_controls():
     train, test = pictures(90), pictures(50, seed=1)
     ours, other = probe.random_encoder(CONFIG, 9), Encoder(CONFIG)
-    rows = probe.ladder(
-        CONFIG, {"ours": ours, "other": other}, train, test, seed=3, last=4, attentive=True, k=7
-    )
+    rows = ladder(CONFIG, {"ours": ours, "other": other}, train, test, seed=3, last=4, attentive=True, k=7)
     assert [r["name"] for r in rows] == ["chance", "pixels", "random", "ours", "other"]
     for row in rows:
         assert (row["n_train"], row["n_test"]) == (90, 50)
@@ -351,14 +350,14 @@ def test_the_ladder_stands_on_its_controls():
         sets = see(train.images), train.labels, see(test.images), test.labels
         assert row["linear"] == probe.linear(*sets) and row["knn"] == probe.knn(*sets, k=7), f"{row}"
         assert row["linear"] > most + 0.2, f"brightness should be easy for {name}: {row}, chance {most}"
-    plain = probe.ladder(CONFIG, {}, train, test, seed=3, last=4, k=7)
+    plain = ladder(CONFIG, {}, train, test, seed=3, last=4, k=7)
     assert plain == [{k: v for k, v in row.items() if k != "attentive"} for row in rows[:3]]
 
 
 def test_chance_is_the_most_frequent_training_class_not_the_test_set_s():
     train, test = pictures(60), pictures(50, seed=1)
     train.labels[:40], test.labels[:35] = 2, 0
-    row = probe.ladder(CONFIG, {}, train, test, seed=0)[0]
+    row = ladder(CONFIG, {}, train, test, seed=0)[0]
     share = (test.labels == 2).double().mean().item()
     assert row["linear"] == share < 0.3, f"chance {row['linear']}, share of the training set's class {share}"
 
@@ -426,7 +425,7 @@ def test_the_ladder_refuses_before_any_fit(monkeypatch):
         ((train, test), {}, {"last": 0}, "last must be from 1 to 5"),
     ):
         with pytest.raises(ValueError, match=message):
-            probe.ladder(CONFIG, encoders, *sets, seed=0, **options)
+            ladder(CONFIG, encoders, *sets, seed=0, **options)
 
 
 def test_a_nan_among_the_images_is_named_before_anything_is_encoded():

@@ -1,0 +1,70 @@
+"""The ladder: every encoder on every probe, beside what stands in for it being good (paper, section 4).
+
+Chance says what the labels alone give, raw pixels what the images give without a network, random weights
+what the network gives without training. A number of an encoder means something only above all three.
+"""
+
+from functools import partial
+
+import torch
+
+from . import probe
+from .patches import patchify
+
+
+def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20, device=None):
+    """Every encoder on every probe, beside chance, raw pixels and random weights: a list of rows.
+
+    config: the `ModelConfig` that random weights are drawn for, from `seed`; encoders: {name: Encoder};
+    train, test: `Images`. A row is {"name", "linear", "knn", "n_train", "n_test"}, accuracies from 0 to 1,
+    with "attentive" where asked for. "chance" always says the most frequent training class.
+    Raises ValueError, before any fit, for data on which a probe would mean nothing.
+    """
+    _check_ladder(config, encoders, train, test, last, k)
+    probes = ("linear", "knn", "attentive") if attentive else ("linear", "knn")
+    counts = {"n_train": len(train.labels), "n_test": len(test.labels)}
+    chance = probe.accuracy(train.labels.mode().values, test.labels)
+    rows = [{"name": "chance"} | dict.fromkeys(probes, chance) | counts]
+    for name, (pool, cut) in _views(config, encoders, seed, last, device).items():
+        x, z = pool(train.images), pool(test.images)
+        row = {"name": name, "linear": probe.linear(x, train.labels, z, test.labels)}
+        row["knn"] = probe.knn(x, train.labels, z, test.labels, k)
+        if attentive:
+            row["attentive"] = _attend(cut, train, test, seed)
+        rows.append(row | counts)
+    return rows
+
+
+def _views(config, encoders, seed, last, device):
+    """What each row looks at: {name: (images -> pooled features, images -> tokens)}."""
+    views = {"pixels": (probe.pixels, partial(_pixel_tokens, patch_size=config.patch_size))}
+    for name, encoder in ({"random": probe.random_encoder(config, seed)} | encoders).items():
+        pool = partial(probe.features, encoder, last=last, device=device)
+        views[name] = pool, partial(probe.tokens, encoder, device=device)
+    return views
+
+
+def _attend(cut, train, test, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return probe.attentive(
+        cut(train.images), train.labels, cut(test.images), test.labels, generator=generator
+    )
+
+
+def _pixel_tokens(images, patch_size):
+    return patchify(images.cpu().float() / 255, patch_size)  # (n, N, C*P*P)
+
+
+def _check_ladder(config, encoders, train, test, last, k):
+    probe.require(len(test.labels), f"the test set of {test.name} is empty")
+    probe.check_classes(train.labels, train.name)
+    probe.check_k(len(train.labels), k)
+    one, other = tuple(train.images.shape[1:]), tuple(test.images.shape[1:])
+    probe.require(
+        one == other, f"training images are {one} and test images {other}; load both at one image_size"
+    )
+    same = train.classes == test.classes
+    probe.require(same, f"{train.name} and {test.name} have different classes, so their labels do not match")
+    taken = ", ".join({"chance", "pixels", "random"} & set(encoders))
+    probe.require(not taken, f"the ladder has a row {taken} of its own; give that encoder another name")
+    probe.check_last(min([config.depth, *(len(encoder.blocks) for encoder in encoders.values())]), last)
