@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 
 from .config import Config
 from .ijepa import IJEPA
+from .packing import pack, unpack
 from .pixels import PixelTwin
 from .published import hugging_face, official
 from .vit import Encoder
@@ -57,7 +58,7 @@ def save(folder, model, config, state=None):
 def _write(folder, model, config, state):
     """Write all files of a checkpoint to `folder`, and wait until the disk holds them."""
     tensors = {}
-    packed = _pack(state, tensors)
+    packed = pack(state, tensors)
     folder.mkdir(parents=True)
     weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
@@ -150,7 +151,7 @@ def load_state(path):
         return None
     packed, tensors = _read_json(file), _read_tensors(file.parent / STATE_TENSORS)
     try:
-        return _unpack(packed, tensors)
+        return unpack(packed, tensors)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(_damaged(file, repr(error))) from error
 
@@ -276,28 +277,3 @@ def _flush(path):
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _pack(value, tensors):
-    """`value` as plain JSON. Its tensors go to the flat dict `tensors`, copied: a state may share them."""
-    if isinstance(value, torch.Tensor):
-        tensors[str(len(tensors))] = value.detach().to("cpu", copy=True).contiguous()
-        return {"tensor": str(len(tensors) - 1)}
-    if isinstance(value, dict) and all(type(key) in (str, int) for key in value):
-        return {"dict": [[key, _pack(item, tensors)] for key, item in value.items()]}
-    if type(value) in (list, tuple):
-        return {type(value).__name__: [_pack(item, tensors) for item in value]}
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    raise ValueError(f"a state may hold tensors, numbers, strings, lists and dicts, not {value!r}")
-
-
-def _unpack(packed, tensors):
-    if not isinstance(packed, dict):
-        return packed
-    ((kind, content),) = packed.items()
-    if kind == "tensor":
-        return tensors[content].clone()  # not a map of a file that the next save may delete
-    if kind == "dict":
-        return {key: _unpack(item, tensors) for key, item in content}
-    return {"list": list, "tuple": tuple}[kind](_unpack(item, tensors) for item in content)
