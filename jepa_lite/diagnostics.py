@@ -19,6 +19,17 @@ class NotFinite(ValueError):
     """Features hold NaN or infinity."""
 
 
+class Diverged(FloatingPointError):
+    """Loss, gradient or features are no numbers. `step`; `images`: the indices of the whole batch."""
+
+    def __init__(self, problem, step, images):
+        self.step, self.images = step, images
+        super().__init__(
+            f"{problem} at step {step}; the batch held images "
+            f"{images[:8]}{' ...' if len(images) > 8 else ''}: lower train.lr or look at them"
+        )
+
+
 def effective_rank(features, center=False):
     """RankMe (Garrido et al. 2023): exp of the entropy of the singular values, as shares of their sum.
 

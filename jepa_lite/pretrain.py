@@ -11,13 +11,14 @@ from tqdm import tqdm
 from .checkpoint import load, load_state, newest, set_aside
 from .data import load as load_data
 from .data import stream
+from .diagnostics import Diverged
 from .facts import describe, trained_on, write_json
 from .interrupt import Stopped, StopSignals, uninterrupted
 from .log import Log
 from .probe import features, knn
 from .processes import gathered, in_turn, join_processes, restarted
 from .stream import worker_died
-from .train import Diverged, Run
+from .train import Run
 
 # A resumed run may be given another end, another pace of saving and another device's speed-ups.
 ENDS = ("steps", "epochs", "seconds", "save_every", "log_every", "groups", "amp", "compile", "workers")

@@ -21,7 +21,7 @@ from .alarms import Watch
 from .augment import augment
 from .clock import Clock
 from .data import normalize
-from .diagnostics import NotFinite, measure
+from .diagnostics import Diverged, NotFinite, measure
 from .ijepa import IJEPA
 from .interrupt import uninterrupted
 from .masking import sample_masks
@@ -39,17 +39,6 @@ def make_model(config, seed=0):
     with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
         torch.default_generator.manual_seed(seed)
         return (PixelTwin if config.predicts == "pixels" else IJEPA)(config)
-
-
-class Diverged(FloatingPointError):
-    """Loss, gradient or features are no numbers. `step`; `images`: the indices of the whole batch."""
-
-    def __init__(self, problem, step, images):
-        self.step, self.images = step, images
-        super().__init__(
-            f"{problem} at step {step}; the batch held images "
-            f"{images[:8]}{' ...' if len(images) > 8 else ''}: lower train.lr or look at them"
-        )
 
 
 class Run:

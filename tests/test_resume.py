@@ -26,9 +26,10 @@ from training_child import start
 from jepa_lite import log as log_module
 from jepa_lite.checkpoint import load, load_state, newest
 from jepa_lite.cli import configure
+from jepa_lite.diagnostics import Diverged
 from jepa_lite.log import Log, read_log
 from jepa_lite.pretrain import pretrain
-from jepa_lite.train import Diverged, Run
+from jepa_lite.train import Run
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has neither these signals nor limits"
