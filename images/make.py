@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from jepa_lite import plots
+from jepa_lite import encoder_plots, plots
 from jepa_lite.checkpoint import load
 from jepa_lite.data import denormalize, normalize
 from jepa_lite.masking import sample_masks
@@ -26,7 +26,7 @@ def main(folder):
     with torch.no_grad():
         features = model.target_encoder(images), random(images)
     save(plots.masks(seen[0], masks), "masks")
-    save(plots.pca_features(seen, features[0], grid, control=features[1]), "features")
+    save(encoder_plots.pca_features(seen, features[0], grid, control=features[1]), "features")
     rows = json.loads((HERE.parent / "benchmarks" / "results" / "demo.json").read_text())["ladder"]
     save(plots.ladder(rows), "ladder")
 

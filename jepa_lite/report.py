@@ -1,12 +1,9 @@
 """One self-contained `report.html` of a run, and one picture of what a model makes of an image.
 
-What a figure shows is drawn in plots.py; here a model is run to get its state, and beside each figure
-stands what to see in it and what would have shown the claim to be false. The page needs no network
-and no script, reads by day and by night, and holds its figures in itself.
+Here a model is run to get the state that the figures show (plots.py and its like draw it), and beside each
+figure stands what to see in it and what would have shown the claim to be false. The page is page.py's.
 """
 
-import base64
-import io
 import json
 import math
 import os
@@ -15,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from . import plots
+from . import canvas, encoder_plots, page, plots, predictor_plots
 from .checkpoint import load
 from .config import MaskConfig
 from .data import denormalize, normalize
@@ -24,7 +21,6 @@ from .masking import sample_masks
 
 SHOWN, BANK, QUERIES = 6, 64, 4  # images with features; images searched for neighbours; rows of retrieval
 COMPANY = 15  # shifted copies beside a single image
-DPI = 144  # one and a half pixels of a figure to one of the page
 FILES = {
     "model.safetensors": "weights",
     "config.json": "every setting",
@@ -34,34 +30,6 @@ FILES = {
     "log.jsonl": "a JSON record a step: loss and rates, at times rank, std, position share, gap, probe",
     "results.json": "the ladder and how it was made",
 }
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # the browser itself refuses the rest
-STYLE = """
-:root { color-scheme: light dark; --ink: #1d1d1f; --soft: #55585f; --page: #fdfdfc }
-:root { --line: #d5d7db; --ours: #e6f0f9 }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e8e8ea; --soft: #b4b8c0; --page: #17181b; --line: #3c3f46; --ours: #20303f }
-}
-body { margin: 0; background: var(--page); color: var(--ink); font: 1.05rem/1.6 system-ui, sans-serif }
-main { max-width: 46rem; margin: 0 auto; padding: 1.5rem 1rem 4rem }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .5rem }
-h2 { font-size: 1.3rem; margin: 2.8rem 0 .6rem }
-figure { margin: 1rem 0 }
-figcaption { margin: .6rem 0 }
-caption, details { color: var(--soft); font-size: .95rem; text-align: left }
-.wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; margin: 1rem 0 }
-figure .wide { background: white; padding: .4rem }
-img { display: block; width: 100%; min-width: 34rem; height: auto }
-table { border-collapse: collapse; width: 100% }
-caption, th, td { padding: .35rem .6rem; text-align: left }
-th, td { border-top: 1px solid var(--line) }
-td { overflow-wrap: break-word }
-tbody th { font-weight: normal }
-.numbers td, .numbers thead th + th { text-align: right; font-variant-numeric: tabular-nums }
-.ours, .ours th { background: var(--ours); font-weight: 600 }
-pre { overflow-x: auto; font-size: .85rem; line-height: 1.45 }
-summary { cursor: pointer }
-:focus-visible { outline: 3px solid #56b4e9 }
-"""
 
 
 def write_report(folder, model, images, *, results, log, generator, control=None):
@@ -82,16 +50,16 @@ def write_report(folder, model, images, *, results, log, generator, control=None
     state = _state(model, drawn, config.masks, generator, control)
     level = results.get("curve_random") or ladder.get("random")
     sections = [
-        _section(
+        page.section(
             "The ladder", plots.ladder(results["ladder"]), *_ladder_claim(ladder), _ladder_table(ladder)
         ),
-        _section("Loss, rank and probe", plots.curves(log, level), *_curves_claim(log)),
+        page.section("Loss, rank and probe", plots.curves(log, level), *_curves_claim(log)),
         *_pictures(state),
         _files(folder),
         _how(results, config),
     ]
     part = folder / "report.html.part"
-    part.write_text(_page(_headline(model, results), "".join(sections)), encoding="utf-8")
+    part.write_text(page.page(_headline(model, results), "".join(sections)), encoding="utf-8")
     os.replace(part, folder / "report.html")
     return folder / "report.html"
 
@@ -108,7 +76,7 @@ def explain(model, image, generator, masks=None):
     rolled = [image, *(image.roll(shift, (1, 2)) for shift in shifts.tolist())]
     s = _state(model, torch.stack(rolled), masks or MaskConfig(), generator)
     seen = s["images"][0], s["masks"], s["tokens"][0], s["maps"], s["middle"]
-    return plots.explanation(*seen, s["predictions"][0], s["targets"][0])
+    return predictor_plots.explanation(*seen, s["predictions"][0], s["targets"][0])
 
 
 # --- what the model makes of the images -----------------------------------------------------------
@@ -138,7 +106,9 @@ def _queries(state):
     target_idx = state["masks"].target_idx  # (n, M, T)
     n, M, T = target_idx.shape
     return [
-        plots.Query(i, int(target_idx[i, m, T // 2]), target_idx[i, m], state["predictions"][i, m, T // 2])
+        predictor_plots.Query(
+            i, int(target_idx[i, m, T // 2]), target_idx[i, m], state["predictions"][i, m, T // 2]
+        )
         for i in range(n)
         for m in range(M)
     ]
@@ -151,9 +121,9 @@ def _ladder_claim(ladder):
     rivals = [ladder[name] for name in ("chance", "pixels", "random") if name in ladder]
     if "ijepa" not in ladder or not rivals:
         return "Accuracy on images that were held out.", "Nothing is claimed: a row to compare is missing."
-    lead = {key: ladder["ijepa"][key] - max(row[key] for row in rivals) for key in plots.MEASURES}
-    told = " and ".join(f"{value:+.3f} ({plots.NAMES[key]})" for key, value in lead.items())
-    failed = " and ".join(plots.NAMES[key] for key, value in lead.items() if value <= 0)
+    lead = {key: ladder["ijepa"][key] - max(row[key] for row in rivals) for key in canvas.MEASURES}
+    told = " and ".join(f"{value:+.3f} ({canvas.NAMES[key]})" for key, value in lead.items())
+    failed = " and ".join(canvas.NAMES[key] for key, value in lead.items() if value <= 0)
     wrong = "A difference of zero or less: training would have added nothing that these probes can read."
     return (
         f"I-JEPA against the best of chance, raw pixels and random weights: {told}.",
@@ -178,7 +148,7 @@ def _curves_claim(log):
 
 def _retrieval_claim(queries, targets):
     n, N, _ = targets.shape
-    everywhere, here = (ranks.median().item() for ranks in plots.retrieval_ranks(queries, targets))
+    everywhere, here = (ranks.median().item() for ranks in predictor_plots.retrieval_ranks(queries, targets))
     size = (n - 1) * N + 1
     return (
         f"Over {len(queries)} predictions on {n} images the true patch has the median rank {everywhere:g} of "
@@ -193,73 +163,48 @@ def _pictures(state):
     images, grid, queries = state["images"], state["grid"], _queries(state)
     few, N, M = images[:SHOWN], grid[0] * grid[1], state["masks"].target_idx.shape[1]
     shown = queries[:: M + 1][:QUERIES]  # of each image another block
-    features = plots.pca_features(few, state["tokens"], grid, state.get("control"))
-    retrieval = plots.retrieval(images, grid, images.shape[-2] // grid[0], shown, state["targets"])
+    features = encoder_plots.pca_features(few, state["tokens"], grid, state.get("control"))
+    retrieval = predictor_plots.retrieval(images, grid, images.shape[-2] // grid[0], shown, state["targets"])
     return [
-        _section(
+        page.section(
             "Masks",
             plots.masks(images[0], state["masks"]),
             "Targets too large to fill in from their borders, and a context that holds no patch of them.",
             "Any part of a target on the right: the answer could then be copied.",
         ),
-        _section(
+        page.section(
             "Features",
             features,
             "Patches of like content share a colour, in one image and across images.",
             "The same colours at the same places in every image, or no more order than random weights give.",
         ),
-        _section(
+        page.section(
             "Attention",
-            plots.attention(images[0], state["maps"], grid, state["middle"]),
+            encoder_plots.attention(images[0], state["maps"], grid, state["middle"]),
             "Layers and heads that prefer some patches; above each, over how many it spreads. This is a "
             "picture, not a measure.",
             f"A count of {N} above every map: attention would be even, and blind.",
         ),
-        _section("What it predicts", retrieval, *_retrieval_claim(queries, state["targets"])),
+        page.section("What it predicts", retrieval, *_retrieval_claim(queries, state["targets"])),
     ]
 
 
 # --- the page ---------------------------------------------------------------------------------------
 
 
-def _section(title, fig, see, wrong, before=""):
-    """A figure as pixels inside the page, at twice its sharpness, between its words."""
-    buffer, name = io.BytesIO(), escape(title)
-    fig.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"optimize": True})
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return (
-        f'<section><h2>{name}</h2>{before}<figure><div class="wide" role="group" tabindex="0" '
-        f'aria-label="{name}, figure"><img src="data:image/png;base64,{data}" alt="{escape(fig.alt_text)}">'
-        f"</div><figcaption><strong>What to see.</strong> {escape(see)} "
-        f"<strong>What would have shown it false.</strong> {escape(wrong)}</figcaption></figure>"
-        f"<details><summary>The figure in words</summary>{escape(fig.alt_text)}</details></section>\n"
-    )
-
-
-def _table(caption, head, rows, kind="", ours=None):
-    """A table; the first column names its row, and the row named `ours` stands out."""
-    html = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-    body = ""
-    for name, *cells in rows:
-        cells = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
-        body += f'<tr{" class=ours" * (name == ours)}><th scope="row">{escape(str(name))}</th>{cells}</tr>'
-    return (
-        f'<div class="wide" role="group" tabindex="0" aria-label="{escape(caption)}"><table class="{kind}">'
-        f"<caption>{escape(caption)}</caption><thead><tr>{html}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
 def _ladder_table(ladder):
     rows = []
     for name, row in ladder.items():
         spread = {
-            key: f" ± {row[f'{key}_std']:.3f}" if row.get(f"{key}_std") else "" for key in plots.MEASURES
+            key: f" ± {row[f'{key}_std']:.3f}" if row.get(f"{key}_std") else "" for key in canvas.MEASURES
         }
         rows.append(
-            (plots.NAMES.get(name, name), *(f"{row[key]:.3f}{spread[key]}" for key in plots.MEASURES))
+            (canvas.NAMES.get(name, name), *(f"{row[key]:.3f}{spread[key]}" for key in canvas.MEASURES))
         )
-    head = ("features", *(plots.NAMES[key] for key in plots.MEASURES))
-    return _table("Accuracy on held-out images, from 0 to 1", head, rows, "numbers", plots.NAMES["ijepa"])
+    head = ("features", *(canvas.NAMES[key] for key in canvas.MEASURES))
+    return page.table(
+        "Accuracy on held-out images, from 0 to 1", head, rows, "numbers", canvas.NAMES["ijepa"]
+    )
 
 
 def _files(folder):
@@ -268,7 +213,9 @@ def _files(folder):
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith("report.html")
     ]
-    table = _table(f"In the folder {folder.name}, beside this page", ("file", "what it holds", "bytes"), rows)
+    table = page.table(
+        f"In the folder {folder.name}, beside this page", ("file", "what it holds", "bytes"), rows
+    )
     return f"<section><h2>Where the files are</h2>{table}</section>\n"
 
 
@@ -280,7 +227,7 @@ def _flat(values, prefix=""):
 
 def _how(results, config):
     facts = machine() | {name: value for name, value in results.items() if name not in ("ladder", "config")}
-    table = _table("How these numbers were made, and on what", ("what", "value"), _flat(facts))
+    table = page.table("How these numbers were made, and on what", ("what", "value"), _flat(facts))
     settings = escape(json.dumps(config.to_dict(), indent=2))
     return (
         "<section><h2>How it was measured</h2><p>The probes read frozen features of the target encoder. The "
@@ -296,14 +243,4 @@ def _headline(model, results):
         f"{kind} with an encoder {config.width} wide and {config.depth} deep, on {height} x {width} pixels "
         f"in patches of {config.patch_size}, trained without labels on {results.get('data', 'images')} for "
         f"{results['steps']:,} steps in {results['seconds']:,.0f} seconds, seed {results['seed']}."
-    )
-
-
-def _page(headline, body):
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>JEPA Lite: what this run learned</title><style>{STYLE}</style></head>\n"
-        f"<body><main><h1>What this run learned</h1><p>{escape(headline)}</p>\n{body}</main></body></html>\n"
     )

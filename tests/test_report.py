@@ -19,7 +19,8 @@ import pytest
 import torch
 from PIL import Image
 
-from jepa_lite import plots, report
+from jepa_lite import canvas, report
+from jepa_lite import page as html
 from jepa_lite.checkpoint import load, save
 from jepa_lite.config import Config, MaskConfig, ModelConfig
 from jepa_lite.ijepa import IJEPA
@@ -167,7 +168,7 @@ def test_every_figure_is_inside_with_its_alt_text(page):
         kind, _, data = image["src"].partition(";base64,")
         assert kind == "data:image/png"
         with Image.open(io.BytesIO(base64.b64decode(data, validate=True))) as png:
-            assert png.width == int(plots.WIDTH * report.DPI) and len(png.convert("L").getcolors(256)) > 2
+            assert png.width == int(canvas.WIDTH * html.DPI) and len(png.convert("L").getcolors(256)) > 2
     assert len({image["alt"] for image in images}) == 6
 
 
@@ -228,7 +229,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatc
         raise OSError("no space left on device")
 
     monkeypatch.setattr(report.os, "replace", full)
-    monkeypatch.setattr(report, "DPI", 40)
+    monkeypatch.setattr(html, "DPI", 40)
     with pytest.raises(OSError, match="no space"):
         make(tmp_path)
     assert (tmp_path / "report.html").read_text() == "the old one"
@@ -257,7 +258,7 @@ NAN_LOG = [{"step": 1, "loss": float("nan"), "rank": None}, {"step": 2, "loss": 
     ],
 )
 def test_edge_cases_give_a_page(tmp_path, case, monkeypatch):
-    monkeypatch.setattr(report, "DPI", 40)  # to be quick
+    monkeypatch.setattr(html, "DPI", 40)  # to be quick
     text, _ = make(tmp_path, **case)
     parsed = Page(text)
     assert len(parsed.all("img")) == 6

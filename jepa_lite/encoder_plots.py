@@ -1,0 +1,105 @@
+"""Figures of what the encoder makes of an image: its tokens as colours, and where its attention goes.
+
+Pure functions from tensors to a Figure with `alt_text`, as in plots.py: nothing here runs a model. Both are
+pictures and not measures: how good the features are is for probe.py.
+"""
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+
+from .canvas import HEAT, WIDTH, aspect, figure, frame, listed, percent, picture, show, styled
+
+
+def pca_colours(tokens):
+    """Tokens (n, N, D) as colours (n, N, 3) in [0, 1]: their first three principal components.
+
+    Fit on all the tokens at once, so that a colour means the same in every image. Returns (colours, share
+    of the variance that the components hold). Tokens that do not vary come out grey, with share 0.
+    """
+    n, N, D = tokens.shape
+    flat = np.asarray(tokens.detach().cpu().double()).reshape(n * N, D)
+    colours = np.full((n * N, 3), 0.5)
+    if np.ptp(flat, axis=0).max() < 1e-9:
+        return colours.reshape(n, N, 3), 0.0
+    pca = PCA(min(3, D, n * N), svd_solver="full").fit(flat)
+    scores = pca.transform(flat)
+    low, high = np.percentile(scores, (1, 99), axis=0)
+    colours[:, : scores.shape[1]] = ((scores - low) / np.maximum(high - low, 1e-9)).clip(0, 1)
+    return colours.reshape(n, N, 3), float(pca.explained_variance_ratio_.sum())
+
+
+@styled
+def pca_features(images, tokens, grid, control=None):
+    """Images (n, C, H, W) in [0, 1] above their tokens (n, N, D) as PCA colours.
+
+    `control` (n, N, D): tokens of an encoder with random weights, a third row with a PCA of its own.
+    """
+    kinds = {"trained": tokens} | ({} if control is None else {"random weights": control})
+    n, told = len(images), []
+    fig = figure((1 + len(kinds)) * min(WIDTH / n, 2.4) * aspect(images) + 0.2)
+    axes = fig.subplots(1 + len(kinds), n, squeeze=False)
+    for ax, image in zip(axes[0], images, strict=True):
+        show(ax, image)
+    axes[0, 0].set_ylabel("image")
+    for line, (name, values) in zip(axes[1:], kinds.items(), strict=True):
+        colours, share = pca_colours(values)
+        for ax, coloured in zip(line, colours, strict=True):
+            picture(ax, coloured.reshape(*grid, 3))
+        line[0].set_ylabel(name)
+        told.append(f"{name}: the components hold {percent(share)} of the variance")
+        if n > 1:
+            total = max(colours.var((0, 1)).sum(), 1e-12)
+            image, place = (colours.mean(axis).var(0).sum() / total for axis in (1, 0))
+            told[-1] += f"; the image explains {percent(image)} of the colours, the place {percent(place)}"
+    count = f"{n} images" if n > 1 else "1 image"
+    fig.alt_text = f"{count} above their patches, coloured by three principal components. {'. '.join(told)}."
+    return fig
+
+
+def effective_patches(weights):
+    """Over how many patches attention (..., N) is spread: exp of its entropy, from 1 to N."""
+    return torch.special.entr(weights.double()).sum(-1).exp()
+
+
+def where_it_looks(maps, patch):
+    """Where one patch looks: (depth, heads, N), and the end of a colour scale in even shares 1/N."""
+    looks = maps[:, :, patch].detach().cpu().float()
+    return looks, max(2.0, float(np.percentile(looks.mean(1) * looks.shape[-1], 99.5)))
+
+
+def draw_look(ax, weights, grid, patch, top, title):
+    """One map of attention (N,), in units of the even share 1/N."""
+    ax.set_axis_on()
+    heat = picture(ax, weights.reshape(grid) * len(weights), title, cmap=HEAT, vmin=0, vmax=top)
+    frame(ax, patch, grid, 1)
+    return heat
+
+
+@styled
+def attention(image, maps, grid, patch):
+    """Where the query `patch` of an image (C, H, W) looks: maps (depth, heads, N, N), by layer and head."""
+    looks, top = where_it_looks(maps, patch)
+    depth, heads, N = looks.shape
+    columns = min(max(depth + 1, heads, 4), 7)
+    lines = [-(-(depth + 1) // columns), -(-heads // columns)]  # of layers, of heads
+    fig = figure(sum(lines) * (0.86 * WIDTH / columns * aspect(image) + 0.27))
+    axes = fig.subplots(sum(lines), columns, squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    show(axes[0, 0], image, "query")
+    frame(axes[0, 0], patch, grid, image.shape[-2] // grid[0])
+    told = []
+    groups = {"layer": (axes.flat[1:], looks.mean(1)), "head": (axes[lines[0] :].flat, looks[-1])}
+    for name, (places, group) in groups.items():
+        counts = effective_patches(group).tolist()
+        for i, (ax, weights) in enumerate(zip(places, group, strict=False)):
+            heat = draw_look(ax, weights, grid, patch, top, f"{name} {i + 1}: {counts[i]:.0f}")
+        told.append(listed(counts, "{:.0f}"))
+    fig.colorbar(heat, ax=axes, label="times the even share", shrink=0.7, extend="max", aspect=30)
+    fig.alt_text = (
+        f"Heat maps of where patch {int(patch)} looks, each under the number of patches its attention is "
+        f"spread over; even attention would reach all {N}. By layer, mean over heads: {told[0]}. Heads of "
+        f"the last layer: {told[1]}."
+    )
+    return fig
