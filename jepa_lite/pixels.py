@@ -23,3 +23,10 @@ class PixelTwin(IJEPA):
         patches = patchify(images, self.config.patch_size)
         mean, std = patches.mean(-1, keepdim=True), patches.std(-1, keepdim=True)
         return (patches - mean) / (std + 1e-3)
+
+
+def make_model(config, seed=0):
+    """The network of a ModelConfig, `IJEPA` or `PixelTwin`, with weights drawn from `seed`."""
+    with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
+        torch.default_generator.manual_seed(seed)
+        return (PixelTwin if config.predicts == "pixels" else IJEPA)(config)

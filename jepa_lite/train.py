@@ -11,6 +11,8 @@ import dataclasses
 import functools
 import itertools
 import math
+import os
+import shutil
 import time
 
 import torch
@@ -22,23 +24,16 @@ from .augment import augment
 from .clock import Clock
 from .data import normalize
 from .diagnostics import Diverged, NotFinite, measure
-from .ijepa import IJEPA
 from .interrupt import uninterrupted
 from .masking import sample_masks
 from .optimizer import make_optimizer, set_rates
-from .pixels import PixelTwin
+from .pixels import make_model
 from .processes import join_processes, total
 from .seeds import generator_for
 from .stream import Files, InMemory
 
+COMPILERS = (os.environ.get("CXX", "g++"), "g++", "clang++")  # as torch.compile looks for them
 SAMPLE = 256  # images on which rank, std and position share are measured
-
-
-def make_model(config, seed=0):
-    """The network of a ModelConfig, `IJEPA` or `PixelTwin`, with weights drawn from `seed`."""
-    with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
-        torch.default_generator.manual_seed(seed)
-        return (PixelTwin if config.predicts == "pixels" else IJEPA)(config)
 
 
 class Run:
@@ -62,6 +57,7 @@ class Run:
         self.watch, self._sample = Watch(), None
         self._reader, self._read_until = None, None  # images on their way, for the step after the last read
         loss = DistributedDataParallel(self.model, broadcast_buffers=False) if self.world > 1 else self.model
+        # Sizes of contexts and blocks change from step to step: dynamic, or each would be compiled anew.
         self.loss = torch.compile(loss, dynamic=True) if config.train.compile else loss
 
     # --- where the run stands --------------------------------------------------------------------
@@ -157,7 +153,7 @@ class Run:
         }  # fmt: skip
 
     def batch(self, step, pixels=None):
-        """Augmented images (B, C, H, W) on the device, and their masks, grouped: this process's share.
+        """This process's share: augmented images (B, C, H, W) on the device, grouped masks on the CPU.
 
         All is drawn for the whole batch, and each process takes its rows of it: a run is the same run on any
         number of processes. `pixels`: the images as they were read, if they were.
@@ -171,7 +167,7 @@ class Run:
         images = augment(images, train, generator, B, rows)
         masks = sample_masks(self.config.model.grid, B, self.config.masks, generator)
         masks = masks.rows(torch.arange(B)[rows]) if self.world > 1 else masks
-        return images, [(rows, part.to(self.device)) for rows, part in masks.groups(train.groups)]
+        return images, masks.groups(train.groups)
 
     def batch_indices(self, step):
         """Which images this process sees at `step`: a fresh permutation every epoch."""
@@ -187,6 +183,7 @@ class Run:
         if self._read_until != self.step:  # a new run, or one that was set back
             orders = ((step, self.batch_indices(step)) for step in itertools.count(self.step))
             self._reader = self.source.batches(orders)
+        self._read_until = None  # a reader that fails, or is interrupted, is not asked again
         pixels = next(self._reader)
         self._read_until = self.step + 1
         return pixels
@@ -202,7 +199,7 @@ class Run:
             target_map = self.model.targets(images)  # (B, N, D)
         sum_of_losses = torch.zeros((), device=self.device)
         for i, (rows, part) in enumerate(masks):
-            rows = rows.to(self.device)
+            rows, part = rows.to(self.device), part.to(self.device)
             last = self.world == 1 or i == len(masks) - 1
             with contextlib.nullcontext() if last else self.loss.no_sync():
                 with self._autocast():
@@ -214,7 +211,8 @@ class Run:
         return sum_of_losses.item()
 
     def _autocast(self):
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.train.amp)
+        amp = self.config.train.amp
+        return torch.autocast(self.device.type, torch.bfloat16) if amp else contextlib.nullcontext()
 
     def _check_finite(self, what, value):
         if not math.isfinite(value):
@@ -287,6 +285,11 @@ def _check(config, images, source, world):
         raise ValueError(f"{n} images are too few to train on")
     if min(n, config.train.batch_size) < world:
         raise ValueError(f"{world} processes cannot share {min(n, config.train.batch_size)} images a step")
+    if config.train.compile and os.name == "posix" and not any(map(shutil.which, COMPILERS)):
+        raise ValueError(
+            "train.compile needs a C++ compiler and there is none; install one (Debian, Ubuntu: "
+            "apt install g++ python3-dev; macOS: xcode-select --install) or leave it out"
+        )
     if all(v is None for v in (config.train.steps, config.train.epochs, config.train.seconds)):
         raise ValueError("nothing ends this run: set train.steps, train.epochs or train.seconds")
 
