@@ -24,7 +24,7 @@ MINUTES, PROBE = 10, 5000
 
 def main(root, out):
     if not (Path(out) / "log.jsonl").exists():
-        pretrain(configure("cifar10", MINUTES, None, None, 0, ()), "folder", root=root, out=out)
+        pretrain(configure("laptop", MINUTES, None, None, 0, ()), "folder", root=root, out=out)
     about = json.loads((Path(out) / "run.json").read_text())
     log = [json.loads(line) for line in (Path(out) / "log.jsonl").read_text().splitlines()]
     encoder, model = load_encoder(out)

@@ -9,9 +9,9 @@ like the demo. "random" is the same encoder untrained, on the same images.
 from dataclasses import asdict
 from pathlib import Path
 
-from jepa_lite.config import preset
 from jepa_lite.data import normalize
 from jepa_lite.facts import machine, write_json
+from jepa_lite.presets import preset
 from jepa_lite.pretrain import recorded
 from jepa_lite.probe import features, knn, linear, random_encoder
 from jepa_lite.shapes import ShapeFactors, shapes

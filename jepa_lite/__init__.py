@@ -3,13 +3,14 @@
 One idea a file. Start with `ijepa.py`; the README names the order in which to read the rest.
 """
 
-from .config import Config, MaskConfig, ModelConfig, TrainConfig, preset
+from .config import Config, MaskConfig, ModelConfig, TrainConfig
 from .data import denormalize, load, normalize
 from .ijepa import IJEPA
 from .masking import Masks, sample_masks
 from .patches import patchify, sincos_positions, take, unpatchify
 from .pixels import PixelTwin
 from .predictor import Predictor
+from .presets import preset
 from .vit import Encoder
 
 __version__ = "0.1.0"

@@ -10,9 +10,9 @@ import torch
 import tyro
 from safetensors import SafetensorError
 
-from .config import DATA_OF
-from .config import preset as named
 from .interrupt import Stopped
+from .presets import DATA_OF
+from .presets import preset as named
 from .processes import leave_processes, local_rank
 
 Checkpoint = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")]
@@ -38,7 +38,7 @@ def demo(out: Path = Path("runs/demo"), minutes: float = 3.0, seed: int = 0, dev
 
 
 def pretrain(
-    preset: str = "cifar10",
+    preset: str = "laptop",
     data: str | None = None,
     root: Path | None = None,
     out: Path = Path("runs/pretrain"),
@@ -53,7 +53,8 @@ def pretrain(
     """Train an I-JEPA. `jepa-lite probe OUT` then measures it.
 
     Args:
-        preset: demo, cifar10, vit-b16, vit-l16 or vit-h14.
+        preset: demo, laptop; for a GPU: cifar10, cifar100, stl10, imagenette, imagenet100,
+            vit-b16, vit-l16, vit-h14.
         data: shapes, photos, cifar10, cifar100, stl10, fashion_mnist, imagenette, folder.
         root: where the data lives; for folder, the tree of class folders. [JEPA_LITE_DATA]
         out: folder for checkpoints and log.jsonl.

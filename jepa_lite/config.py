@@ -1,6 +1,6 @@
 """Every dial, with its default and the reason for it. Nothing else in the library has settings.
 
-Three frozen dataclasses (model, masks, training) in one `Config`; `preset(name)` names good ones.
+Three frozen dataclasses (model, masks, training) in one `Config`; presets.py names good ones.
 An impossible value is refused when the object is made, in one sentence that names the field.
 """
 
@@ -245,50 +245,3 @@ def _known(values, names, where):
     _require(
         not unknown, f"unknown field {', '.join(unknown)} in {where}; it knows: {', '.join(sorted(names))}"
     )
-
-
-def preset(name):
-    """A named `Config`. Raises ValueError, listing the names, for one that is not there."""
-    _one_of(name, tuple(PRESETS), "preset")
-    return PRESETS[name]
-
-
-def _paper(encoder, patch_size, image_size=224, epochs=300):
-    """The paper's ImageNet-1k runs (appendix A.1): predictor 384 wide; depth 6 for B, 12 above."""
-    model = ModelConfig.sized(
-        encoder, image_size=image_size, patch_size=patch_size, predictor_width=384, predictor_heads=12,
-        predictor_depth=6 if encoder == "base" else 12,
-    )  # fmt: skip
-    train = TrainConfig(
-        epochs=epochs, batch_size=2048, lr=1e-3, warmup=15 / epochs, start_lr=0.1, final_lr=1e-3, amp=True
-    )
-    return Config(model, MaskConfig(min_keep=10), train)
-
-
-# What a short run of a small network needs, measured on `shapes` (benchmarks/README.md): targets
-# normed over the batch, a quicker moving average, a smaller context (which is also cheaper).
-_SHORT = TrainConfig(lr=3e-3, weight_decay=(0.04, 0.04), momentum=(0.98, 1.0), crop_scale=(1.0, 1.0))
-_SMALL_CONTEXT = MaskConfig(context_scale=(0.4, 0.6))
-
-PRESETS = {
-    "demo": Config(
-        ModelConfig.sized("pico", image_size=64, patch_size=8, target_norm="place"),
-        _SMALL_CONTEXT,
-        dataclasses.replace(_SHORT, steps=600, seconds=180),
-    ),
-    "cifar10": Config(
-        ModelConfig.sized("pico", image_size=32, patch_size=4, target_norm="place"),
-        _SMALL_CONTEXT,
-        dataclasses.replace(_SHORT, epochs=100, crop_scale=(0.3, 1.0), flip=True),
-    ),
-    "vit-b16": _paper("base", 16, epochs=600),
-    "vit-l16": _paper("large", 16, epochs=600),
-    "vit-h14": _paper("huge", 14),
-}
-DATA_OF = {
-    "demo": "shapes",
-    "cifar10": "cifar10",
-    "vit-b16": "folder",
-    "vit-l16": "folder",
-    "vit-h14": "folder",
-}

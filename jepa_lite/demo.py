@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
-from .config import preset
 from .data import load
 from .facts import describe, machine, write_json
 from .ladder import ladder
+from .presets import preset
 from .pretrain import recorded
 from .probe import features, knn, random_encoder
 from .report import write_report

@@ -19,7 +19,7 @@ from PIL import Image
 
 from jepa_lite import cli, data, demo
 from jepa_lite.checkpoint import load
-from jepa_lite.config import preset
+from jepa_lite.presets import preset
 from jepa_lite.pretrain import pretrain
 
 SMALL = ("model.width=32", "model.depth=1", "model.heads=2", "train.batch_size=16", "train.log_every=2")
@@ -100,10 +100,10 @@ def test_what_demo_wrote_can_be_probed_and_explained(run_folder, tmp_path, capsy
 
 
 def test_pretrain_goes_on_where_it_stopped(pictures, tmp_path, capsys):
-    flags = ["--preset", "cifar10", "--data", "folder", "--root", pictures, "--steps", 5, "--set", *SMALL]
+    flags = ["--preset", "laptop", "--data", "folder", "--root", pictures, "--steps", 5, "--set", *SMALL]
     status, out, err = command(capsys, "pretrain", *flags, "--out", tmp_path / "whole")
     assert status == 0 and "5 steps" in out, err
-    config = cli.configure("cifar10", None, 5, None, 0, SMALL)
+    config = cli.configure("laptop", None, 5, None, 0, SMALL)
 
     def interrupt(record):
         if record["step"] == 3:
@@ -135,7 +135,7 @@ def test_help_fits_a_screen(name, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["pretrain", "--preset", "vast"], "preset must be one of demo, cifar10"),
+        (["pretrain", "--preset", "vast"], "preset must be one of demo, laptop"),
         (["pretrain", "--data", "folder", "--root", "nowhere"], "nowhere"),
         (["pretrain", "--data", "imagenets"], "imagenets"),
         (["pretrain", "--set", "model.dept=3"], "no setting 'model.dept'"),

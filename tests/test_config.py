@@ -3,10 +3,9 @@
 1. Every impossible value is refused when the object is made, in one sentence that names the field.
 2. A value of the wrong kind is refused in the same way: 2.5 blocks, a word for a number, one number for two.
 3. `to_dict` is plain JSON and `from_dict` its inverse; a config is hashable and cannot be changed.
-4. An unknown field is refused by name, with the names there are; so is an unknown preset or encoder.
+4. An unknown field is refused by name, with the names there are; so is an unknown encoder.
 5. `with_values` changes just the fields that are named, and checks them.
 6. Masks that do not fit the model's grid are refused when the two meet.
-7. Every preset can be made and is its own JSON's inverse.
 """
 
 import dataclasses
@@ -14,7 +13,7 @@ import json
 
 import pytest
 
-from jepa_lite.config import ENCODERS, PRESETS, Config, MaskConfig, ModelConfig, TrainConfig, preset
+from jepa_lite.config import ENCODERS, Config, MaskConfig, ModelConfig, TrainConfig
 
 PARTS = {"model": ModelConfig, "masks": MaskConfig, "train": TrainConfig}
 NAN, INF = float("nan"), float("inf")
@@ -189,15 +188,3 @@ def test_a_named_encoder_is_its_size_and_takes_other_fields():
         assert ModelConfig.sized(name).width == ENCODERS[name][0]
     with pytest.raises(ValueError, match=r"encoder must be one of pico, .*giant, not 'gigantic'"):
         ModelConfig.sized("gigantic")
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_is_its_own_jsons_inverse(name):
-    assert Config.from_dict(json.loads(json.dumps(preset(name).to_dict()))) == PRESETS[name]
-    train = preset(name).train
-    assert any((train.steps, train.epochs, train.seconds)), "a preset must say when it ends"
-
-
-def test_an_unknown_preset_is_refused_with_the_names():
-    with pytest.raises(ValueError, match=r"preset must be one of demo, .*, not 'demos'"):
-        preset("demos")
