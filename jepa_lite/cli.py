@@ -1,4 +1,4 @@
-"""The command line: `jepa-lite demo`, `pretrain`, `probe`, `explain`. It only parses, calls and prints."""
+"""The command line: `jepa-lite demo`, `plan`, `pretrain` and more. It only parses, calls and prints."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import tyro
 from safetensors import SafetensorError
 
 from .interrupt import Stopped
-from .presets import DATA_OF
+from .presets import DATA_OF, IMAGES_OF
 from .presets import preset as named
 from .processes import leave_processes, local_rank
 
@@ -35,6 +35,38 @@ def demo(out: Path = Path("runs/demo"), minutes: float = 3.0, seed: int = 0, dev
     print(
         f"\n{results['steps']} steps in {results['seconds']:.0f} s. Open {out / 'report.html'} in a browser."
     )
+
+
+def plan(
+    preset: str = "laptop",
+    images: int | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    epochs: float | None = None,
+    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")] = (),
+    device: str = "auto",
+    seconds: float = 10.0,
+):
+    """Say what a run would cost: tokens, FLOPs, memory, steps, and time on this machine. Trains nothing.
+
+    Args:
+        preset: as for pretrain.
+        images: how many there are to train on; by default as many as the preset's data set has.
+        minutes: as for pretrain, like steps, epochs and set.
+        steps: stop after so many steps.
+        epochs: stop after so many passes over the data.
+        set: any other setting: --set model.depth=6 train.batch_size=256
+        device: cpu, cuda, mps, or auto.
+        seconds: how long to measure; more is steadier.
+    """
+    from .plan import gpu_advice, table
+    from .plan import plan as estimate
+
+    config = configure(preset, minutes, steps, epochs, 0, set)
+    found = estimate(config, IMAGES_OF[preset] if images is None else images, _device(device), seconds)
+    print(table(found))
+    if not torch.cuda.is_available():
+        print("\n" + gpu_advice(found, _flags(preset, minutes, steps, epochs, set)))
 
 
 def pretrain(
@@ -161,6 +193,13 @@ def configure(name, minutes, steps, epochs, seed, changes):
     return named(name).with_values(values)
 
 
+def _flags(preset, minutes, steps, epochs, changes):
+    """The same choices as words for a command line."""
+    ends = {"minutes": minutes, "steps": steps, "epochs": epochs}
+    words = [f"--preset {preset}", *(f"--{name} {end}" for name, end in ends.items() if end is not None)]
+    return " ".join(words + ([f"--set {shlex.join(changes)}"] if changes else []))
+
+
 def _literal(text):
     try:
         return json.loads(text.replace("(", "[").replace(")", "]"))
@@ -202,6 +241,7 @@ def main_pretrain():
 
 
 def _run(command):
+    commands = {"demo": demo, "plan": plan, "pretrain": pretrain, "probe": probe, "explain": explain}
     try:
         command()
     except (ValueError, OSError, FloatingPointError, SafetensorError) as error:  # OSError: a full disk, too
