@@ -104,8 +104,8 @@ def _whole_steps(limit, step_seconds):
 def _check(config, images, seconds):
     if images < 2:
         raise ValueError(f"{images} images are too few to train on; give --images 2 or more")
-    if not seconds > 0:
-        raise ValueError(f"seconds must be above 0, to measure a step, not {seconds!r}")
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"seconds must be above 0 and finite, to measure a step, not {seconds!r}")
     if all(v is None for v in (config.train.steps, config.train.epochs, config.train.seconds)):
         raise ValueError("nothing ends this run: set train.steps, train.epochs or train.seconds")
 
@@ -116,18 +116,22 @@ def _check(config, images, seconds):
 def measure(config, images, flops, static, activations, device="cpu", seconds=10.0):
     """Time real steps on random images for about `seconds` and scale them to the run: a `Timing`.
 
-    A network that needs too much memory or time is measured as a thin slice, one block in each of its
-    two parts, and a batch that does as a smaller one. Products are scaled by their FLOPs, the update by
-    the weights.
+    A network that needs too much memory or time is measured as a thin slice, and a batch that does as a
+    smaller one. Products are scaled by their FLOPs, the update by the weights.
     """
     full, room = min(config.train.batch_size, images), MEMORY_SHARE * memory_of(device) - static
     longest = seconds / 4  # of a step: one to warm up, three to take the median of
-    part = replace(config, model=replace(config.model, depth=1, predictor_depth=1))
-    run = _run(part, FEW, images, device)
-    thin = room < 0 or FEW / full * flops * _seconds_per_flop(run) > longest
+    part = replace(config, model=_slice(config.model))
+    thin = room < 0 or FEW / full * flops * _seconds_per_flop(part, images, device) > longest
     most = full if thin or activations < room else int(full / config.train.groups * room / activations)
     run = _largest_run(part if thin else config, max(FEW, most), images, device, longest)
     return _scaled(run, config, images, flops, seconds, thin)
+
+
+def _slice(model):
+    """One block of the predictor, and as many of the encoder as the whole network has for each of those:
+    the two parts differ in width, and so in speed."""
+    return replace(model, depth=max(1, round(model.depth / model.predictor_depth)), predictor_depth=1)
 
 
 def _largest_run(config, most, images, device, longest):
@@ -163,7 +167,8 @@ def _timed_step(run):
     return time.perf_counter() - started, record["seconds_update"], record["tokens"]
 
 
-def _seconds_per_flop(run):
+def _seconds_per_flop(config, images, device):
+    run = _run(config, FEW, images, device)
     seconds = statistics.median(_timed_step(run)[0] for _ in range(3))
     return seconds / cost.mean_flops(run.config, cost.draw_groups(run.config, run.batch_size))
 
@@ -237,7 +242,7 @@ def table(plan):
         ("time, estimated", _clock(p.seconds), f"on this machine{', its limit' if p.limited else ''}"),
         ("", _clock(p.step_seconds), f"a step: {_parts(p)}"),
     ]
-    how = "one block each of encoder and predictor" if t.thin else "the whole network"
+    how = "a thin slice of the network, a few blocks deep," if t.thin else "the whole network"
     note = f"Time was measured on steps of {t.batch} images with {how}, and scaled by FLOPs."
     return "\n".join([f"{name:16}{value:>10}  {what}" for name, value, what in rows] + ["", note])
 

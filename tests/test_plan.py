@@ -96,6 +96,12 @@ def test_what_has_no_room_is_measured_as_a_thin_slice(monkeypatch):
     assert not part.thin and part.batch == 4
 
 
+def test_a_slice_keeps_the_proportions():
+    for depth, predictor_depth, expected in ((12, 6, 2), (32, 12, 3), (4, 4, 1), (1, 3, 1)):
+        part = plan._slice(replace(SMALL.model, depth=depth, predictor_depth=predictor_depth))
+        assert part == replace(SMALL.model, depth=expected, predictor_depth=1)
+
+
 def test_what_has_no_time_is_measured_in_smaller_batches():
     hurried = timing(SMALL, seconds=1e-4)
     assert hurried.thin and hurried.batch == plan.FEW
@@ -146,7 +152,7 @@ def test_the_command_prints_the_plan_and_the_way_to_a_gpu(capsys, monkeypatch):
     assert re.search(r"steps +3  3\.07 passes|steps +3  1\.54 passes", out), out
     for row in ("parameters", "tokens an image", "FLOPs a step", "memory", "time, estimated"):
         assert re.search(rf"^{row} +\d", out, re.M), row
-    assert "one block each of encoder and predictor" in out and "No GPU on this machine" in out
+    assert "a thin slice of the network" in out and "No GPU on this machine" in out
     flags = "--preset cifar10 --epochs 3.0 --set model.depth=2 'masks.target_scale=[0.15,0.2]'"
     assert f"    torchrun --nproc-per-node=N -m jepa_lite.train {flags}\n" in out
     assert re.search(r"An assumption, not a measurement: at 100 TFLOP/s .* GPU-hours", out)
@@ -190,6 +196,7 @@ def test_help_fits_a_screen(capsys, monkeypatch):
         (["--images", "1"], "1 images are too few to train on; give --images"),
         (["--seconds", "0"], "seconds must be above 0"),
         (["--seconds", "nan"], "seconds must be above 0"),
+        (["--seconds", "inf"], "seconds must be above 0"),
         (["--set", "model.dept=3"], "no setting 'model.dept'"),
         (["--set", "train.epochs=None"], "nothing ends this run"),
         (["--minutes", "0"], "seconds must be a number above 0"),
