@@ -151,12 +151,16 @@ def _run(config, batch, images, device, network=None):
     # Compiling would take longer than measuring, so that gain is not foreseen.
     changes = {"steps": 10**6, "epochs": None, "seconds": None, "compile": False}
     train = replace(train, batch_size=batch, groups=groups, **changes)
-    count = batch if batch < full else max(batch, min(images, MEASURED))
-    size = (count, config.model.channels, *config.model.image_size)
+    size = (_count(batch, full, images), config.model.channels, *config.model.image_size)
     pixels = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator_for(train.seed))
     run = Run(replace(config, train=train), pixels, device, network)
     _timed_step(run)
     return run
+
+
+def _count(batch, full, images):
+    """How many images to make: a batch, and for the measures as many as the whole run has, if it is quick."""
+    return batch if batch < full else max(batch, min(images, MEASURED))
 
 
 def _timed_step(run):
@@ -185,8 +189,9 @@ def _scaled(run, config, images, flops, seconds, thin):
     heavier = sum(cost.static_memory(config.model).values()) / sum(
         cost.static_memory(run.config.model).values()
     )
-    deeper = more * run.batch_size / min(config.train.batch_size, images)
-    looked_at = min(MEASURED, images) / min(MEASURED, len(run.images))
+    full = min(config.train.batch_size, images)
+    deeper = more * run.batch_size / full
+    looked_at = min(MEASURED, images) / min(MEASURED, _count(run.batch_size, full, images))
     return Timing(
         gradient=per_token * cost.tokens_read(groups) * more,
         update=update * heavier,
