@@ -16,8 +16,8 @@ import torch
 
 from jepa_lite import plan as planning
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
+from jepa_lite.facts import machine, write_json
 from jepa_lite.presets import preset
-from jepa_lite.pretrain import machine, write_json
 from jepa_lite.shapes import shapes
 from jepa_lite.train import Run
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -231,7 +232,7 @@ def _table(rows):
 
 def main():
     """Run the command line. A problem with the input is one sentence on stderr and exit status 2."""
-    commands = {"demo": demo, "pretrain": pretrain, "probe": probe, "explain": explain}
+    commands = {"demo": demo, "plan": plan, "pretrain": pretrain, "probe": probe, "explain": explain}
     _run(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="jepa-lite", description=__doc__))
 
 
@@ -241,7 +242,6 @@ def main_pretrain():
 
 
 def _run(command):
-    commands = {"demo": demo, "plan": plan, "pretrain": pretrain, "probe": probe, "explain": explain}
     try:
         command()
     except (ValueError, OSError, FloatingPointError, SafetensorError) as error:  # OSError: a full disk, too

@@ -14,7 +14,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from .masking import Masks, sample_masks
-from .train import generator_for, make_model
+from .pixels import make_model
+from .seeds import generator_for
 
 DRAWS = 32  # batches of masks to average over: their block sizes differ from step to step
 

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from .facts import main_memory
 from .fetch import obtain
 from .folder import fit, list_images, read_tree
 from .shapes import CLASSES, shapes
@@ -133,10 +134,7 @@ def _check(name, split, image_size, limit):
 
 def _check_memory(name, count, size, way_out="take fewer with limit, or a smaller image_size"):
     need = count * 3 * size[0] * size[1]
-    try:
-        have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows does not say
-        have = 16 * 2**30
+    have = main_memory()
     if need > MEMORY_SHARE * have:
         raise ValueError(
             f"{name} would take {need / 1e9:.3g} GB ({count:,} images of {size[0]} x {size[1]}) of this "

@@ -6,7 +6,6 @@ one.
 """
 
 import math
-import os
 import statistics
 import time
 from dataclasses import dataclass, replace
@@ -14,7 +13,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from . import cost
-from .train import Run, generator_for
+from .facts import main_memory
+from .seeds import generator_for
+from .train import Run
 
 FEW = 2  # images of the first, quickest steps
 MEASURED = 256  # images that `Run.measures` looks at
@@ -149,7 +150,7 @@ def _run(config, batch, images, device, network=None):
     train, full = config.train, min(config.train.batch_size, images)
     groups = max(1, round(train.groups * batch / full))
     # Compiling would take longer than measuring, so that gain is not foreseen.
-    changes = {"steps": 10**6, "epochs": None, "seconds": None, "compile": False}
+    changes = {"steps": 10**6, "epochs": None, "seconds": None, "compile": False, "probes": 0}
     train = replace(train, batch_size=batch, groups=groups, **changes)
     size = (_count(batch, full, images), config.model.channels, *config.model.image_size)
     pixels = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator_for(train.seed))
@@ -214,13 +215,10 @@ def _wait(device):
 
 
 def memory_of(device):
-    """Bytes of memory of a device; 16 GB where the system does not say."""
+    """Bytes of memory of a device."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return 16 * 2**30
+    return main_memory()
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -248,7 +246,10 @@ def table(plan):
         ("", _clock(p.step_seconds), f"a step: {_parts(p)}"),
     ]
     how = "a thin slice of the network, a few blocks deep," if t.thin else "the whole network"
-    note = f"Time was measured on steps of {t.batch} images with {how}, and scaled by FLOPs."
+    note = (
+        f"Time was measured on steps of {t.batch} images with {how}, and scaled by FLOPs.\n"
+        "Reading files, probes and checkpoints come on top."
+    )
     return "\n".join([f"{name:16}{value:>10}  {what}" for name, value, what in rows] + ["", note])
 
 

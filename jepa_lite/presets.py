@@ -50,7 +50,8 @@ def _paper(encoder, patch_size, epochs):
         predictor_heads=ModelConfig.sized(encoder).heads,  # paper A.1: as many as the encoder
     )
     masks = MaskConfig(min_keep=10)  # the scales: paper A.1; min_keep: the released configs
-    return Config(model, masks, _long(epochs, batch_size=2048, lr=1e-3))  # both paper A.1
+    train = _long(epochs, batch_size=2048, lr=1e-3, stream=True, workers=8)  # both paper A.1; workers: ours
+    return Config(model, masks, train)
 
 
 def _long(epochs, batch_size, lr, **train):
@@ -70,7 +71,7 @@ def _long(epochs, batch_size, lr, **train):
     )
 
 
-def _small(size, image_size, patch_size, epochs, batch_size, predictor, norm="place"):
+def _small(size, image_size, patch_size, epochs, batch_size, predictor, norm="place", **train):
     """A set smaller than ImageNet-1k. `size`: the encoder's (width, depth, heads), or its name."""
     width, depth, heads = predictor
     fields = {
@@ -90,7 +91,7 @@ def _small(size, image_size, patch_size, epochs, batch_size, predictor, norm="pl
     lr = 1e-3 * (batch_size / 2048) ** 0.5
     # Flips are ours, not tested at this length (measured here with `laptop` only): few images, and
     # neither a digit nor a word among them.
-    return Config(model, MaskConfig(), _long(epochs, batch_size, lr, flip=True))  # masks: paper A.1
+    return Config(model, MaskConfig(), _long(epochs, batch_size, lr, flip=True, **train))  # masks: paper A.1
 
 
 _CIFAR = _small(
@@ -137,6 +138,8 @@ PRESETS = {
         batch_size=1024,  # ours, not tested: 123 steps an epoch
         predictor=(192, 6, 6),  # ours, not tested: half the width and depth
         norm="layer",  # the released code's; ours for this set, not tested
+        stream=True,  # 19 GB in memory
+        workers=8,  # ours, not tested
     ),
     "vit-b16": _paper("base", 16, epochs=600),  # paper A.1
     "vit-l16": _paper("large", 16, epochs=600),  # paper A.1
