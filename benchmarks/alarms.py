@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 from jepa_lite.alarms import CEILING, FLOOR, HIGH, LOW, CollapseWarning
-from jepa_lite.config import preset
 from jepa_lite.facts import machine, write_json
+from jepa_lite.presets import preset
 from jepa_lite.pretrain import recorded
 from jepa_lite.shapes import shapes
 from jepa_lite.train import Run

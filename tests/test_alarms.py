@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from jepa_lite.alarms import CEILING, FLOOR, HIGH, LOW, CollapseWarning, Watch
-from jepa_lite.config import preset
+from jepa_lite.presets import preset
 from jepa_lite.shapes import shapes
 from jepa_lite.train import Run
 
