@@ -12,7 +12,9 @@ import torch.nn.functional as F
 
 from .patches import take
 
-GAP_IMAGES = 64  # the gap is a mean over thousands of patches, so `measure` need not predict for all
+# The gap is a mean over thousands of patches, so `measure` need not predict for all images; nor need it
+# hold more than so many at a time.
+GAP_IMAGES = 64
 
 
 class NotFinite(ValueError):
@@ -108,7 +110,7 @@ def measure(model, images, masks):
     pooled over places (what probes read), position_share of those tokens; the gap is of the first
     64 images. Draws no random number and leaves the model as it was.
     """
-    tokens = model.target_encoder(images)  # (B, N, D)
+    tokens = torch.cat([model.target_encoder(part) for part in images.split(GAP_IMAGES)])  # (B, N, D)
     pooled = tokens.mean(1)  # (B, D)
     few = torch.arange(min(GAP_IMAGES, len(images)), device=images.device)
     masks = masks.rows(few)

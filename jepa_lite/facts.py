@@ -18,10 +18,16 @@ def describe(out, run, **facts):
 
 def trained_on(checkpoint):
     """The data set that the run in the folder `checkpoint` was trained on. ValueError when unknown."""
-    about = Path(checkpoint) / "run.json"
-    if not about.exists():
+    data = read_facts(checkpoint).get("data")
+    if data is None:
         raise ValueError(f"{checkpoint} does not say what it was trained on; name the data set with --data")
-    return json.loads(about.read_text())["data"]
+    return data
+
+
+def read_facts(out):
+    """What `describe` wrote to the folder `out`; {} where it did not."""
+    about = Path(out) / "run.json"
+    return json.loads(about.read_text()) if about.exists() else {}
 
 
 def write_json(path, facts):

@@ -12,11 +12,11 @@ from .checkpoint import load, load_state, newest, set_aside
 from .data import load as load_data
 from .data import stream
 from .diagnostics import Diverged
-from .facts import describe, trained_on, write_json
+from .facts import describe, read_facts, write_json
 from .interrupt import Stopped, StopSignals, uninterrupted
 from .log import Log
 from .probe import features, knn
-from .processes import gathered, in_turn, join_processes, restarted
+from .processes import gathered, in_turn, join_processes, launch, restarted
 from .stream import worker_died
 from .train import Run
 
@@ -44,7 +44,7 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
             run.load_state(state)
             notes += _other_processes(state["world"], world)
         if rank == 0:
-            describe(out, run, data=data)
+            describe(out, run, data=data, launch=launch())
             for note in notes:
                 print(note, file=sys.stderr)
         signals.run = run
@@ -75,14 +75,15 @@ def _start_from(out, config, data, resume):
         if resume and not restarted():
             raise FileNotFoundError(f"{out} holds no run to resume; leave out --resume to start one")
         return None, []
-    if not (resume or restarted()):
+    # A restarted process goes on with the run of its own launch alone, not with one that was here before.
+    if not (resume or (restarted() and read_facts(out).get("launch") == launch())):
         raise ValueError(f"{out} already holds a run; add --resume to go on with it, or choose another --out")
     checkpoint = newest(out)
     old, new = load(checkpoint)[1].to_dict(), config.to_dict()
     changed = [(f"{p}.{n}", old[p][n], new[p][n]) for p in old for n in old[p] if old[p][n] != new[p][n]]
     bent = [f"{name} was {was}" for name, was, _ in changed if name.partition(".")[2] not in ENDS]
-    if (out / "run.json").exists() and trained_on(out) != data:
-        bent.append(f"data was {trained_on(out)}")
+    if read_facts(out).get("data", data) != data:
+        bent.append(f"data was {read_facts(out)['data']}")
     if bent:
         raise ValueError(f"{out} cannot go on with other settings ({', '.join(bent)}); give the same again")
     set_aside(out, after=checkpoint)

@@ -33,6 +33,11 @@ def local_rank():
     return int(os.environ.get("LOCAL_RANK", 0))
 
 
+def launch():
+    """torchrun's name for this start of it, restarts of its processes included; None without torchrun."""
+    return os.environ.get("TORCHELASTIC_RUN_ID")
+
+
 def restarted():
     """Whether torchrun has started this process again because one of its processes died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0

@@ -151,6 +151,17 @@ def test_a_killed_process_comes_back_from_the_last_checkpoint(root, tmp_path):
     assert_same(outcome(tmp_path / "killed" / "run"), outcome(tmp_path / "whole" / "run"))
 
 
+def test_a_restart_goes_on_with_the_run_of_its_own_launch_alone(root, tmp_path, monkeypatch):
+    config = cli.configure("demo", None, None, None, 0, (*SETTINGS, "train.steps=2"))
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "monday")
+    pretrain(config, "folder", root=root, out=tmp_path / "run")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert pretrain(config, "folder", root=root, out=tmp_path / "run").step == 2
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "tuesday")
+    with pytest.raises(ValueError, match="already holds a run; add --resume"):
+        pretrain(config, "folder", root=root, out=tmp_path / "run")
+
+
 def test_a_run_goes_on_with_another_number_of_processes(root, tmp_path, capsys):
     flags = ["--preset", "demo", "--data", "folder", "--root", root, "--device", "cpu"]
     run = "-m", "jepa_lite.train", *flags, "--out", tmp_path / "run"

@@ -80,6 +80,52 @@ def step_table():
     )
 
 
+def scaling_table():
+    rows = [
+        [
+            str(r["batch"]), f"{r['image']} ({r['patches']})", str(r["processes"]),
+            f"{r['step_seconds']:.2f}",
+            f"{r['images_per_second']:.0f}", f"{r['memory'] / 1e6:.0f}", f"{r['memory_counted'] / 1e6:.0f}",
+        ]
+        for r in result("scaling")["rows"]
+    ]  # fmt: skip
+    head = ["batch", "image side (patches)", "processes", "s a step", "images a second"]
+    return table([*head, "memory a process, MB", "counted, MB"], rows)
+
+
+def checkpoints_table():
+    rows = [
+        [r["preset"], f"{r['bytes'] / 1e6:.0f}", f"{r['seconds']:.2f}", f"{100 * r['share']:.2f}"]
+        for r in result("checkpoints")["rows"]
+    ]
+    return table(["preset", "MB", "s a save", "% of the run"], rows)
+
+
+def plan_table():
+    rows = [
+        [
+            r["name"], str(r["steps"]), f"{r['estimated_seconds']:.0f}", f"{r['real_seconds']:.0f}",
+            *(f"{x:.2f}" for x in (r["ratio"], min(r["ratios"]), max(r["ratios"]))),
+        ]
+        for r in result("plan")["rows"]
+    ]  # fmt: skip
+    return table(["run", "steps", "estimated, s", "real, s", "estimate / real", "lowest", "highest"], rows)
+
+
+def alarms_table():
+    rows = [
+        [
+            r["name"], {True: "collapses", False: "learns", None: ""}[r["collapses"]],
+            ", ".join(f"{name} at {step}" for name, step in r["alarms"].items()) or "none",
+            *(f"{100 * r['lowest'][m] / r['at_first'][m]:.1f}" for m in ("std", "rank")),
+            f"{r['curve'][-1]['position_share']:.2f}", f"{r['curve'][-1]['loss']:.3f}",
+        ]
+        for r in result("alarms")["rows"]
+    ]  # fmt: skip
+    head = ["run", "known to", "alarms, at step", "lowest std, %", "lowest rank, %"]
+    return table([*head, "position share", "last loss"], rows)
+
+
 @pytest.mark.parametrize(
     ("page", "name", "make"),
     [
@@ -87,6 +133,10 @@ def step_table():
         ("benchmarks/README.md", "cifar10", cifar_table),
         ("benchmarks/README.md", "dials", dials_table),
         ("benchmarks/README.md", "step", step_table),
+        ("benchmarks/README.md", "scaling", scaling_table),
+        ("benchmarks/README.md", "checkpoints", checkpoints_table),
+        ("benchmarks/README.md", "plan", plan_table),
+        ("benchmarks/README.md", "alarms", alarms_table),
     ],
 )
 def test_tables_are_the_data(page, name, make):
@@ -104,6 +154,16 @@ def test_ijepa_stands_above_its_controls_by_more_than_the_spread():
             gain = rows["ijepa"][probe] - rows[control][probe]
             assert gain > spread, f"{probe}: {gain:.3f} above {control}, spread {spread:.3f}"
     assert len(result("demo")["runs"]) >= 3
+
+
+def test_the_plan_is_within_a_quarter_of_the_run():
+    for r in result("plan")["rows"]:
+        assert abs(r["ratio"] - 1) < 0.25, (r["name"], r["ratios"])
+
+
+def test_checkpoints_cost_at_most_two_percent():
+    for r in result("checkpoints")["rows"]:
+        assert r["share"] <= 0.02, (r["preset"], r["share"])
 
 
 def test_numbers_in_prose_are_the_data():
