@@ -3,11 +3,12 @@
     python benchmarks/scaling.py
 
 Each setting runs in processes of its own, so that its peak memory is its own, and in turn with the others, so
-that whatever else the machine does hits all; medians over rounds; ten minutes. Beside the peak stands what
-`jepa-lite plan` counts.
+that whatever else the machine does hits all; medians over rounds; ten minutes. Memory is what is
+resident at the peak, what tensors hold then (PyTorch's own profiler), and what `jepa-lite plan` counts.
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -18,6 +19,7 @@ import time
 from pathlib import Path
 
 import torch
+from torch.profiler import ProfilerActivity
 
 from jepa_lite import cost
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
@@ -26,7 +28,7 @@ from jepa_lite.processes import leave_processes
 from jepa_lite.train import Run
 
 RESULTS = Path(__file__).parent / "results" / "scaling.json"
-ROUNDS, STEPS, WARM_UP = 3, 10, 2
+ROUNDS, STEPS, WARM_UP, PROFILED = 3, 10, 2, 3
 # (batch, image side, processes): one dial at a time around the first; the encoder is `nano`, patches of 8.
 SETTINGS = [
     (64, 64, 1),
@@ -58,7 +60,7 @@ def main():
 
 
 def measured(batch, side, processes):
-    """{"step_seconds", "memory"} of one setting, in a process (or two, under torchrun) of its own."""
+    """{"step_seconds", "resident", "held"} of one setting, in a process, or two under torchrun, of its own."""
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         words = [__file__, "--batch", batch, "--side", side, "--out", file.name]
         if processes > 1:
@@ -71,15 +73,17 @@ def measured(batch, side, processes):
 
 
 def work(batch, side, out):
-    """Make some steps; rank 0 leaves the median step and how far memory has grown at its peak."""
+    """Make some steps; rank 0 leaves the median step and the peaks of memory."""
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (512, 3, side, side), generator=generator, dtype=torch.uint8)
     before = forget_the_peak()
     run = Run(config_of(batch, side), images)
     times = [timed(run.train_step) for _ in range(STEPS)]
+    resident = peak_memory() - before
+    held = statistics.median(tensors_at_the_peak(run) for _ in range(PROFILED))
     if run.rank == 0:
-        found = {"step_seconds": statistics.median(times[WARM_UP:]), "memory": peak_memory() - before}
+        found = {"step_seconds": statistics.median(times[WARM_UP:]), "resident": resident, "held": held}
         Path(out).write_text(json.dumps(found))
     leave_processes()
 
@@ -88,6 +92,17 @@ def timed(step):
     began = time.perf_counter()
     step()
     return time.perf_counter() - began
+
+
+def tensors_at_the_peak(run):
+    """Bytes that tensors hold at the peak of a step: what was there before it, and the most that it adds."""
+    with torch.profiler.profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profile:
+        run.train_step()
+    events = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
+    changes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    there = 3 * sum(p.nbytes for p in run.model.parameters() if p.requires_grad)  # weights and two moments
+    there += sum(p.nbytes for p in run.model.target_encoder.parameters())
+    return there + max(itertools.accumulate(changes))
 
 
 def forget_the_peak():
@@ -105,12 +120,14 @@ def row(setting, rounds):
     batch, side, processes = setting
     config = config_of(batch, side)
     draws = cost.draw_groups(config, batch // processes)
-    counted = sum(cost.static_memory(config.model).values()) + cost.activation_bytes(config, draws)
+    counted = sum(cost.static_memory(config.model).values())
+    counted += cost.activation_bytes(config, draws) + cost.batch_bytes(config, batch // processes)
     step = statistics.median(r["step_seconds"] for r in rounds)
     return {
         "batch": batch, "image": side, "patches": (side // 8) ** 2, "processes": processes,
         "step_seconds": step, "images_per_second": batch / step,
-        "memory": statistics.median(r["memory"] for r in rounds), "memory_counted": counted, "rounds": rounds,
+        **{f"memory_{what}": statistics.median(r[what] for r in rounds) for what in ("resident", "held")},
+        "memory_counted": counted, "rounds": rounds,
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ masks that were really drawn, so that ViT-H/14 takes seconds and no memory. Seco
 """
 
 import functools
+import math
 import statistics
 from dataclasses import replace
 
@@ -138,6 +139,13 @@ def static_memory(model):
     weights = sum(p.nbytes for p in network.parameters() if p.requires_grad)
     average = sum(p.nbytes for p in network.target_encoder.parameters())
     return {"weights": weights, "gradients": weights, "moments": 2 * weights, "average": average}
+
+
+def batch_bytes(config, batch):
+    """Bytes of a whole batch: images, as read and as cropped; target tokens, before and after their norm."""
+    model = config.model
+    pixels, tokens = model.channels * math.prod(model.image_size), math.prod(model.grid) * model.width
+    return 4 * batch * 2 * (pixels + tokens)
 
 
 def activation_bytes(config, draws):

@@ -51,9 +51,13 @@ class IJEPA(nn.Module):
         return Predictor(config)
 
     @torch.no_grad()
-    def targets(self, images):
-        """What could be asked for: the target encoder's tokens of the WHOLE images. (B, N, D)"""
-        return TARGET_NORMS[self.config.target_norm](self.target_encoder(images))
+    def targets(self, images, parts=1):
+        """What could be asked for: the target encoder's tokens of the WHOLE images. (B, N, D)
+
+        `parts`: how many pieces of the batch are encoded one after the other, for less memory.
+        """
+        tokens = torch.cat([self.target_encoder(part) for part in images.tensor_split(parts) if len(part)])
+        return TARGET_NORMS[self.config.target_norm](tokens)
 
     def predict(self, images, masks):
         """The predictor's answer for every target block, from the context alone. (B, M, T, D)"""

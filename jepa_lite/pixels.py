@@ -18,7 +18,7 @@ class PixelTwin(IJEPA):
         return Predictor(config, out_width=config.channels * config.patch_size**2)
 
     @torch.no_grad()
-    def targets(self, images):
+    def targets(self, images, parts=1):
         """The pixels of every patch, each patch to mean 0 and variance 1. (B, N, C*P*P)"""
         patches = patchify(images, self.config.patch_size)
         mean, std = patches.mean(-1, keepdim=True), patches.std(-1, keepdim=True)

@@ -58,6 +58,7 @@ class Plan:
     moments: int
     average: int
     activations: int
+    inputs: int
     timing: Timing
     step_seconds: float
     seconds: float  # of the whole run
@@ -69,7 +70,7 @@ class Plan:
 
     @property
     def memory(self):
-        return self.weights + self.gradients + self.moments + self.average + self.activations
+        return self.weights + self.gradients + self.moments + self.average + self.activations + self.inputs
 
 
 def plan(config, images, device="cpu", seconds=10.0):
@@ -88,7 +89,8 @@ def plan(config, images, device="cpu", seconds=10.0):
     total = min(steps * step_seconds, config.train.seconds or math.inf)
     return Plan(
         images, batch, steps, **cost.parameters(config.model), **cost.tokens(draws), flops=flops, **static,
-        activations=activations, timing=timing, step_seconds=step_seconds, seconds=total,
+        activations=activations, inputs=cost.batch_bytes(config, batch), timing=timing,
+        step_seconds=step_seconds, seconds=total,
     )  # fmt: skip
 
 
@@ -241,6 +243,7 @@ def table(plan):
         ("", _short(p.moments, "B"), "AdamW's two moments"),
         ("", _short(p.average, "B"), "moving average"),
         ("", _short(p.activations, "B"), "saved for the backward pass by the largest micro-batch"),
+        ("", _short(p.inputs, "B"), "images and targets of the whole batch"),
         ("steps", f"{p.steps:,}", f"{p.steps * p.batch / p.images:.3g} passes over {p.images:,} images"),
         ("time, estimated", _clock(p.seconds), f"on this machine{', its limit' if p.limited else ''}"),
         ("", _clock(p.step_seconds), f"a step: {_parts(p)}"),

@@ -196,7 +196,7 @@ class Run:
         """
         self.optimizer.zero_grad()  # an error may have left some of a step that was never made
         with self._autocast():
-            target_map = self.model.targets(images)  # (B, N, D)
+            target_map = self.model.targets(images, self.config.train.groups)  # (B, N, D)
         sum_of_losses = torch.zeros((), device=self.device)
         for i, (rows, part) in enumerate(masks):
             rows, part = rows.to(self.device), part.to(self.device)

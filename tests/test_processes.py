@@ -131,6 +131,7 @@ def test_torchrun_trains_speaks_and_writes_once(root, tmp_path):
     assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1, "one process writes events"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_killed_process_comes_back_from_the_last_checkpoint(root, tmp_path):
     for name in ("killed", "whole"):
         (tmp_path / name).mkdir()

@@ -3,7 +3,6 @@ so that a process costs a fraction of a second and many can be killed."""
 
 import multiprocessing
 import os
-import resource
 import shutil
 import sys
 from pathlib import Path
@@ -45,6 +44,8 @@ def _train(out, root, settings, resume, at_step, accident):
 
 def fill_the_disk(out, root):
     """From now on this process may write no file longer than the log is, and 20 bytes: a torn line."""
+    import resource  # which Windows has not
+
     size = (out / "log.jsonl").stat().st_size + 20
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
