@@ -60,7 +60,7 @@ def main():
 
 
 def measured(batch, side, processes):
-    """{"step_seconds", "resident", "held"} of one setting, in a process, or two under torchrun, of its own."""
+    """{"step_seconds", "resident", "held"} of one setting, in a process of its own, or two."""
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         words = [__file__, "--batch", batch, "--side", side, "--out", file.name]
         if processes > 1:

@@ -18,8 +18,26 @@ def join_processes():
     if not dist.is_initialized():
         if torch.cuda.is_available():
             torch.cuda.set_device(local_rank())
-        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, **_fresh_store())
     return dist.get_rank(), dist.get_world_size()
+
+
+def _fresh_store():
+    """Where processes that torchrun has restarted find each other; {} to leave that to PyTorch.
+
+    torchrun keeps its store of addresses over restarts, so a process may call one that is dead and wait for
+    ever (PyTorch 2.14). Each restart gets a shelf of its own there. On several machines restarts are counted
+    differently, so there torchrun must be told to make new stores (README).
+    """
+    env = os.environ
+    alone = env.get("LOCAL_WORLD_SIZE") == env["WORLD_SIZE"]
+    if not (restarted() and alone and env.get("TORCHELASTIC_USE_AGENT_STORE") == "True"):
+        return {}
+    world = int(env["WORLD_SIZE"])
+    store = dist.TCPStore(env["MASTER_ADDR"], int(env["MASTER_PORT"]), world, is_master=False)
+    shelf = dist.PrefixStore(f"restart {env['TORCHELASTIC_RESTART_COUNT']}", store)
+    return {"store": shelf, "rank": int(env["RANK"]), "world_size": world}
 
 
 def leave_processes():
