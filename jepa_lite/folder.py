@@ -78,7 +78,8 @@ def fit_crop(image, size, scale, generator):
     corner, sides = draw_boxes(1, (image.height, image.width), scale, RATIO, generator)
     (top, left), (height, width) = corner[0].tolist(), sides[0].tolist()
     box = (left, top, left + width, top + height)
-    resized = image.resize((size[1], size[0]), Image.Resampling.BILINEAR, box)
+    # Cut first: `resize(..., box)` would let pixels from beyond the box bleed into its border.
+    resized = image.crop(box).resize((size[1], size[0]), Image.Resampling.BILINEAR)
     return np.asarray(resized).transpose(2, 0, 1)
 
 
