@@ -160,7 +160,8 @@ def read(path, size, crop_scale=None, generator=None):
     margin = 2 if crop_scale is None else (crop_scale[0] * RATIO[0]) ** -0.5
     try:
         with Image.open(path) as image:
-            image.draft(None, (math.ceil(margin * size[1]), math.ceil(margin * size[0])))
+            side = math.ceil(margin * max(size))  # both ways: a crop may be upright or not, a file turned
+            image.draft(None, (side, side))
             ImageOps.exif_transpose(image, in_place=True)
             return fit(image, size) if crop_scale is None else fit_crop(image, size, crop_scale, generator)
     except UnidentifiedImageError:
