@@ -122,8 +122,8 @@ class Files(Dataset):
         images, failures = batch
         for path, reason in failures:
             if path not in self.skipped:
+                self.skipped[path] = reason
                 warnings.warn(f"skipped {path}: {reason}", stacklevel=2)
-        self.skipped |= dict(failures)
         if images is None:
             raise OSError(
                 f"{len(failures)} files in a row could not be read, the last one {failures[-1][0]}: "
