@@ -97,7 +97,10 @@ def _cut(path, step):
     end = 0
     with open(path, "rb") as file:
         for line in file:
-            if not line.endswith(b"\n") or json.loads(line)["step"] > step:
+            try:
+                if not line.endswith(b"\n") or json.loads(line)["step"] > step:
+                    break
+            except ValueError:  # a crash may leave zeros, or a hole, in what was not yet flushed
                 break
             end += len(line)
     os.truncate(path, end)
