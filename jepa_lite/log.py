@@ -25,6 +25,7 @@ class Log:
     def __init__(self, out, run):
         self.out, self.run = Path(out), run
         self.checkpoint, self.saved_step, self.saved_at, self.cost = None, run.step, time.monotonic(), 0.0
+        self.logged = run.step
         with self._writing():
             if run.step == 0:  # so that there is always one to go back to, and a full disk shows at once
                 self.save()
@@ -39,6 +40,7 @@ class Log:
             line = json.dumps(record).encode() + b"\n"
             while line:  # a full disk takes a part of it, and refuses the rest
                 line = line[self.file.write(line) :]
+        self.logged = record["step"]
         if self.board and "rank" in record:
             for name, value in record.items():
                 if isinstance(value, int | float) and name != "step":
@@ -68,8 +70,12 @@ class Log:
                 self.board.close()
 
     def is_sound(self):
-        """Whether the run's weights are of one step, and numbers: a last save must not spoil the run."""
-        return self.run.whole and all(torch.isfinite(p).all() for p in self.run.model.parameters())
+        """Whether the run's weights are of one step, numbers, and no step ahead of the log.
+
+        A last save must not spoil the run: an interrupt amid the measures leaves a step without a record.
+        """
+        logged = self.logged == self.run.step
+        return logged and self.run.whole and all(torch.isfinite(p).all() for p in self.run.model.parameters())
 
     def last(self):
         """A phrase for messages: where the last checkpoint is."""
