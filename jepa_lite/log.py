@@ -55,6 +55,8 @@ class Log:
         with self._writing():
             if self.run.step:
                 os.fsync(self.file.fileno())
+                if self.board:
+                    self.board.flush()
             self.checkpoint = save(self.out, self.run.model, self.run.config, self.run.state())
         self.saved_step, self.saved_at = self.run.step, time.monotonic()
         self.cost = self.saved_at - began
