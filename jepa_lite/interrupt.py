@@ -67,7 +67,8 @@ class StopSignals:
         self._before = {}
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._came)
+                if signal.getsignal(number) is not None:  # as above
+                    self._before[number] = signal.signal(number, self._came)
         return self
 
     def __exit__(self, kind, error, _):
