@@ -15,7 +15,8 @@ class Clock:
     """`mark(name)` counts the time since the mark before to `name`; `seconds()` gives the sums."""
 
     def __init__(self, device):
-        self._on_gpu = torch.device(device).type == "cuda"
+        self._device = torch.device(device)
+        self._on_gpu = self._device.type == "cuda"
         self._marks = [(None, self._now())]
 
     def mark(self, name):
@@ -24,7 +25,7 @@ class Clock:
     def seconds(self):
         """{"seconds_<name>": seconds}, waiting for the GPU where there is one."""
         if self._on_gpu:
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(self._device)
         spent = collections.defaultdict(float)
         for (_, start), (name, end) in itertools.pairwise(self._marks):
             spent[f"seconds_{name}"] += self._between(start, end)
@@ -34,7 +35,7 @@ class Clock:
         if not self._on_gpu:
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)
-        event.record()
+        event.record(torch.cuda.current_stream(self._device))  # this GPU's queue, not the current GPU's
         return event
 
     def _between(self, start, end):

@@ -147,7 +147,7 @@ class Event:
     def __init__(self, enable_timing):
         assert enable_timing
 
-    def record(self):
+    def record(self, stream):
         pass
 
     def elapsed_time(self, other):
@@ -160,7 +160,8 @@ def pretend_cuda(monkeypatch):
     memory = [10**12]
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (memory[0], memory[0]))
     monkeypatch.setattr(torch.cuda, "Event", Event)
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
     monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
     for name in ("item", "__float__"):
