@@ -2,7 +2,8 @@
 
 1. Two identical runs produce bitwise identical parameters and losses; another seed does not.
 2. A run that is saved and resumed is bitwise the run that never stopped.
-3. Measuring does not touch the training's random state.
+3. Measuring does not touch the training's random state; nor does a probe, which is made `probes` + 1 times
+   at most, at the beginning, at the end and evenly between, by rank 0 alone.
 4. An epoch shows every image at most once, in a new order each time; two ranks share a batch out.
 5. A run ends at the first of steps, epochs and seconds, and its schedules end there too.
 6. It learns: the loss falls, and the target encoder follows the context encoder without a gradient.
@@ -82,6 +83,79 @@ def test_resume_is_exact(images, tmp_path):
 def test_measuring_changes_nothing(images):
     (_, often), (_, never) = (finished(Run(config(log_every=n), images)) for n in (1, 1000))
     assert same(often, never)
+
+
+class Probe:
+    """Reads features, draws random numbers of its own, and remembers when it was asked."""
+
+    def __init__(self, images):
+        self.images, self.run, self.steps, self.seen = normalize(images[:7]), None, [], []
+        self.generator = torch.Generator().manual_seed(5)
+
+    def __call__(self, encoder):
+        assert encoder is self.run.model.target_encoder
+        with torch.no_grad():
+            pooled = encoder(self.images).mean(1)  # (7, D)
+        answer = (pooled @ torch.randn(pooled.shape[1], generator=self.generator)).mean().item()
+        self.steps.append(self.run.step)
+        self.seen.append(answer)
+        return {"knn": answer}
+
+
+def probed(images, **train):
+    probe = Probe(images)
+    probe.run = Run(config(**train), images, probe=probe)
+    return probe.run, probe
+
+
+@pytest.mark.parametrize(
+    ("steps", "probes", "expected"),
+    [
+        (19, 3, [1, 6, 12, 19]),
+        (13, 4, [1, 3, 6, 9, 13]),
+        (19, 1, [1, 19]),
+        (3, 7, [1, 2, 3]),
+        (1, 3, [1]),
+        (19, 0, []),
+    ],
+)
+def test_probes_are_spread_evenly_and_change_nothing(images, steps, probes, expected):
+    plain, weights = finished(Run(config(steps=steps), images))
+    run, probe = probed(images, steps=steps, probes=probes)
+    torch.manual_seed(1)
+    state, records = torch.get_rng_state(), list(run.steps())
+    assert torch.equal(torch.get_rng_state(), state), "the caller's random state is left alone"
+    assert [r["loss"] for r in records] == plain and same(run.model.parameters(), weights)
+    assert probe.steps == expected and len(expected) <= probes + 1
+    assert [(r["step"], r["knn"]) for r in records if "knn" in r] == list(
+        zip(expected, probe.seen, strict=True)
+    )
+    assert len(set(probe.seen)) == len(expected), "the probe sees each time what was learned"
+
+
+def test_a_run_that_goes_on_makes_the_probes_that_are_left(images, tmp_path):
+    run, probe = probed(images, steps=19, probes=3)
+    list(itertools.islice(run.steps(), 6))
+    save(tmp_path, run.model, run.config, run.state())
+    again, rest = probed(images, steps=19, probes=3)
+    again.model.load_state_dict(load(tmp_path)[0].state_dict())
+    again.load_state(load_state(tmp_path))
+    list(again.steps())
+    assert probe.steps == [1, 6] and rest.steps == [12, 19]
+
+
+def test_seconds_spread_the_probes_too(images):
+    run, probe = probed(images, steps=None, seconds=60.0, probes=3)
+    run._agree = lambda seconds: setattr(run, "elapsed", 4.0 * run.step)  # a step takes four seconds
+    list(run.steps())
+    assert probe.steps == [1, 5, 10, 15], "at 0, 20, 40 and 60 seconds"
+
+
+def test_other_ranks_make_no_probe(images):
+    run, probe = probed(images, steps=5, probes=3, groups=1)
+    run.rank, run.world = 1, 2
+    records = list(run.steps())
+    assert len(records) == 5 and not probe.steps and not any("knn" in r for r in records)
 
 
 def test_measures_are_in_the_log(images):
