@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 from pathlib import Path
 
 import sklearn
@@ -64,6 +65,12 @@ def main_memory():
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
         return 16 * 2**30
+
+
+def has_compiler():
+    """Whether torch.compile will find a C++ compiler; True on Windows, where it has ways of its own."""
+    names = (os.environ.get("CXX", "g++"), "g++", "clang++")
+    return os.name != "posix" or any(map(shutil.which, names))
 
 
 def _processor():

@@ -11,8 +11,6 @@ import dataclasses
 import functools
 import itertools
 import math
-import os
-import shutil
 import time
 
 import torch
@@ -24,6 +22,7 @@ from .augment import augment
 from .clock import Clock
 from .data import normalize
 from .diagnostics import Diverged, NotFinite, measure
+from .facts import has_compiler
 from .interrupt import uninterrupted
 from .masking import sample_masks
 from .optimizer import make_optimizer, set_rates
@@ -32,7 +31,6 @@ from .processes import join_processes, total
 from .seeds import generator_for
 from .stream import Files, InMemory
 
-COMPILERS = (os.environ.get("CXX", "g++"), "g++", "clang++")  # as torch.compile looks for them
 SAMPLE = 256  # images on which rank, std and position share are measured
 
 
@@ -128,6 +126,8 @@ class Run:
 
     def train_step(self):
         """One step of the method: batch, masks, loss, gradient, optimiser, moving average."""
+        if not self.whole:
+            raise RuntimeError("an update failed half-way: make a new Run, from the last checkpoint")
         clock = Clock(self.device)
         rates = set_rates(self.optimizer, self.config.train, self.progress)
         images, masks = self.batch(self.step, self._read_ahead())
@@ -285,7 +285,7 @@ def _check(config, images, source, world):
         raise ValueError(f"{n} images are too few to train on")
     if min(n, config.train.batch_size) < world:
         raise ValueError(f"{world} processes cannot share {min(n, config.train.batch_size)} images a step")
-    if config.train.compile and os.name == "posix" and not any(map(shutil.which, COMPILERS)):
+    if config.train.compile and not has_compiler():
         raise ValueError(
             "train.compile needs a C++ compiler and there is none; install one (Debian, Ubuntu: "
             "apt install g++ python3-dev; macOS: xcode-select --install) or leave it out"
