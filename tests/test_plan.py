@@ -11,14 +11,14 @@
 
 import re
 import statistics
-import sys
 import time
 from dataclasses import replace
 
 import pytest
 import torch
+from test_cli import command
 
-from jepa_lite import cli, cost, plan
+from jepa_lite import cost, plan
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.train import Run
 
@@ -128,18 +128,6 @@ def test_the_update_and_the_measures_are_kept_apart(monkeypatch):
 
 
 # --- the command ----------------------------------------------------------------------------------
-
-
-def command(capsys, *words):
-    """Run `jepa-lite words`: (exit status, stdout, stderr)."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["jepa-lite", *map(str, words)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code or 0
-    return status, *capsys.readouterr()
 
 
 def test_the_command_prints_the_plan_and_the_way_to_a_gpu(capsys, monkeypatch):
