@@ -20,14 +20,15 @@ class Masks:
     """The masks of B images on a (rows, columns) grid, as patch indices in raster order.
 
     `context_idx` (B, K) is padded on the right where `context_keep` (B, K) is False; padding repeats
-    index 0 and must be ignored. `target_idx` is (B, M, T). `target_size`: (rows, columns) of a block.
+    index 0 and must be ignored. `target_idx` is (B, M, T). `target_size`: (rows, columns) of a block, None
+    where targets are scattered patches.
     """
 
     grid: tuple[int, int]
     context_idx: torch.Tensor
     context_keep: torch.Tensor
     target_idx: torch.Tensor
-    target_size: tuple[int, int]
+    target_size: tuple[int, int] | None
     padded: bool = True  # False when no context holds padding, so that attention needs no mask
 
     def __len__(self):

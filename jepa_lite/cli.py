@@ -97,7 +97,7 @@ def pretrain(
         resume: go on from the last whole checkpoint in OUT, exactly.
         seed: of weights, order, crops and masks (not of the data).
         device: cpu, cuda, mps, or auto.
-        set: any other setting: --set model.depth=6 train.lr=1e-3 masks.num_targets=2
+        set: any other setting: --set model.depth=6 train.lr=1e-3 masks.rule=block
     """
     from .pretrain import pretrain as start
 

@@ -140,25 +140,43 @@ class ModelConfig:
         return cls(**{"width": width, "depth": depth, "heads": heads, "mlp_ratio": mlp_ratio} | fields)
 
 
+_MULTI_BLOCK = ("num_targets", "target_scale", "target_aspect", "context_scale", "min_keep")
+# The rules of masking, and the fields of MaskConfig that each reads: the others change nothing.
+MASK_RULES = {
+    "paper": _MULTI_BLOCK,  # multi-block, by the paper's text
+    "official": _MULTI_BLOCK,  # the released collator with its quirks
+    "rasterized": ("min_keep",),  # a quadrant predicts the other three
+    "block": ("target_aspect", "min_keep", "target_share"),  # all around one large block predicts it
+    "random": ("min_keep", "target_share"),  # single patches predict the other single patches
+}
+
+
 @dataclass(frozen=True)
 class MaskConfig:
-    """Multi-block masking (paper, section 3 and appendix A.1). Scales are shares of the image."""
+    """What to hide (paper, section 3, appendix A.1, Table 6). Scales and shares are of the image.
 
-    # "paper" is the paper's text; "official" is the released collator with its quirks.
+    A rule alone, `MaskConfig(rule="random")`, gives the paper's masks of that name. MASK_RULES says which
+    of the other fields it reads.
+    """
+
     rule: str = "paper"
-    num_targets: int = 4
-    target_scale: tuple[float, float] = (0.15, 0.2)
-    target_aspect: tuple[float, float] = (0.75, 1.5)
-    context_scale: tuple[float, float] = (0.85, 1.0)
-    # "paper": the fewest patches a context may keep. "official": its `min_keep`, a size that both
-    # context and target must exceed (10 in the released configs).
+    num_targets: int = 4  # "paper" and "official"; "rasterized" has three, "block" and "random" have one
+    target_scale: tuple[float, float] = (0.15, 0.2)  # of each of several targets: "paper" and "official"
+    target_aspect: tuple[float, float] = (0.75, 1.5)  # not "rasterized", not "random"
+    context_scale: tuple[float, float] = (0.85, 1.0)  # "paper" and "official"; the others: all but targets
+    # The fewest patches a context may keep. "official": its `min_keep`, a size that both context and
+    # target must exceed (10 in the released configs).
     min_keep: int = 4
+    # Of the one target of "block" and "random" (Table 6). A dial of its own: target_scale's default is far
+    # too small for a single target, and changing a run's rule must not inherit it.
+    target_share: float = 0.6
 
     def __post_init__(self):
-        _one_of(self.rule, ("paper", "official"), "rule")
+        _one_of(self.rule, tuple(MASK_RULES), "rule")
         _counts(self, "num_targets", "min_keep")
         _intervals(self, "target_scale", "context_scale", top=1)
         _intervals(self, "target_aspect")
+        _numbers(self, "target_share", high=1, without_low=True)
 
 
 @dataclass(frozen=True)

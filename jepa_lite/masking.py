@@ -1,8 +1,9 @@
 """Masking: what the context encoder sees and what must be predicted (paper, section 3).
 
 `sample_masks` draws the masks of a whole batch at once, by the rule that the config names. Here is rule
-"paper", the multi-block masking of the paper's text; official.py holds the released collator's.
-Block sizes are shared within a batch (so that targets stack); positions are drawn per image.
+"paper", the multi-block masking of the paper's text; official.py holds the released collator's, rivals.py
+those that the paper compares it to. Block sizes are shared within a batch (so that targets stack);
+positions are drawn per image.
 """
 
 import functools
@@ -11,7 +12,8 @@ import itertools
 import torch
 
 from .blocks import TRIES, Masks, any_block, block_masks, block_table, draw_size, possible_sizes
-from .official import check_official, official_masks, official_uncut
+from .official import check_official, draw_official, official_uncut
+from .rivals import check_block, check_random, check_rasterized, draw_block, draw_random, draw_rasterized
 
 __all__ = ["Masks", "check_masks", "official_uncut", "sample_masks"]
 
@@ -43,7 +45,7 @@ def check_masks(grid, config):
 # --- rule "paper" -----------------------------------------------------------------------------
 
 
-def paper_masks(grid, batch, config, generator):
+def draw_paper(grid, batch, config, generator):
     """Independent scale and aspect ratio; every border can be touched; no target in the context.
 
     An image whose context would keep fewer than `min_keep` patches is drawn again, targets and all:
@@ -91,4 +93,10 @@ def check_paper(grid, config):
 
 
 # A rule: how its masks are drawn, and the check that they can be.
-RULES = {"paper": (paper_masks, check_paper), "official": (official_masks, check_official)}
+RULES = {
+    "paper": (draw_paper, check_paper),
+    "official": (draw_official, check_official),
+    "rasterized": (draw_rasterized, check_rasterized),
+    "block": (draw_block, check_block),
+    "random": (draw_random, check_random),
+}

@@ -14,7 +14,7 @@ import torch
 from .blocks import TRIES, Masks, any_block, between, block_masks, block_table
 
 
-def official_masks(grid, batch, config, generator=None):
+def draw_official(grid, batch, config, generator=None):
     """What the released collator hands to the model: `official_uncut`, cut."""
     return cut(official_uncut(grid, batch, config, generator))
 

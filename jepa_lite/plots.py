@@ -44,7 +44,7 @@ def mask_sets(masks, row):
 
 def draw_masks(ax, image, masks, row, title):
     _, targets, dropped = mask_sets(masks, row)
-    grid, P, (h, w) = masks.grid, image.shape[-2] // masks.grid[0], masks.target_size
+    grid, P = masks.grid, image.shape[-2] // masks.grid[0]
     show(ax, image, title)
     for patch in range(grid[0] * grid[1]):
         square(ax, patch, grid, P, "grid", fill=False, ec=(1, 1, 1, 0.5), lw=0.5)
@@ -52,10 +52,16 @@ def draw_masks(ax, image, masks, row, title):
     for m, target in enumerate(targets):
         look = TARGETS[m % len(TARGETS)]
         hatched(ax, target, grid, P, f"target {m + 1}", look, 0.4)
-        top, left = divmod(int(target.min()), grid[1])
-        inset = 0.05 * P * m  # so that targets that share a border still show both outlines
-        box = (left * P - 0.5 + inset, top * P - 0.5 + inset), w * P - 2 * inset, h * P - 2 * inset
-        ax.add_patch(Rectangle(*box, gid=f"outline {m + 1}", fill=False, ec=look[0], lw=2))
+        if masks.target_size:  # scattered patches have no outline
+            outline(ax, divmod(int(target.min()), grid[1]), masks.target_size, P, m, look[0])
+
+
+def outline(ax, corner, size, P, m, colour):
+    """The frame of target block `m`: corner and size as (rows, columns), in patches of P pixels."""
+    inset = 0.05 * P * m  # so that targets that share a border still show both outlines
+    (top, left), (h, w) = corner, size
+    box = (left * P - 0.5 + inset, top * P - 0.5 + inset), w * P - 2 * inset, h * P - 2 * inset
+    ax.add_patch(Rectangle(*box, gid=f"outline {m + 1}", fill=False, ec=colour, lw=2))
 
 
 def draw_seen(ax, image, masks, row, title):
@@ -69,7 +75,7 @@ def draw_seen(ax, image, masks, row, title):
 def masks(image, masks, row=0):
     """What is hidden, and from whom: image (C, H, W) in [0, 1] and its row in a `masking.Masks`."""
     context, targets, dropped = mask_sets(masks, row)
-    (rows, columns), (h, w), M = masks.grid, masks.target_size, len(targets)
+    (rows, columns), M = masks.grid, len(targets)
     fig = figure(WIDTH / 2 * aspect(image) + 0.7)
     left, right = fig.subplots(1, 2)
     draw_masks(left, image, masks, row, "targets hatched, context plain")
@@ -78,8 +84,9 @@ def masks(image, masks, row=0):
     looks |= {"dropped": DROPPED} if len(dropped) else {}
     handles = [Patch(fc=(colour, 0.4), ec=colour, hatch=hatch) for colour, hatch in looks.values()]
     fig.legend(handles, list(looks), loc="outside lower center", ncols=min(len(looks), 6), frameon=False)
+    size = "each {} by {}".format(*masks.target_size) if masks.target_size else "scattered over the image"
     fig.alt_text = (
-        f"An image of {rows} by {columns} patches; hatched targets: {M}, each {h} by {w}, together "
+        f"An image of {rows} by {columns} patches; hatched targets: {M}, {size}, together "
         f"{len(np.unique(targets))} patches. {len(context)} plain patches are the context, {len(dropped)} "
         "grey ones are dropped. Beside it only the context is left: no target shows in it."
     )

@@ -29,7 +29,7 @@ from .plots import draw_masks, draw_seen, mask_sets
 
 
 class Query(NamedTuple):
-    """A prediction to look up: for which image and patch, in which hidden block (T,), and its vector (D,)."""
+    """A prediction to look up: for which image and patch, in which target (T,), and its vector (D,)."""
 
     image: int
     patch: int
@@ -95,7 +95,7 @@ def _surroundings(image, patch, grid, P):
 def retrieval(images, grid, patch_size, queries, bank, k=5):
     """Which patches are like the prediction? images (n, C, H, W), queries, and bank (n, N, D) of targets.
 
-    A row a query: the image with the hidden block, the true patch, the k nearest of the OTHER images.
+    A row a query: the image with the hidden target, the true patch, the k nearest of the OTHER images.
     Raises ValueError when there are no other images.
     """
     n, N, _ = bank.shape
@@ -123,7 +123,7 @@ def retrieval(images, grid, patch_size, queries, bank, k=5):
     for ax, title in zip(axes[0, :-1], titles, strict=True):
         ax.set_title(title)
     fig.alt_text = (
-        f"{len(queries)} predictions, one a row: the image with its hidden block, the true patch, and "
+        f"{len(queries)} predictions, one a row: the image with its hidden target, the true patch, and "
         f"the {k} nearest patches of {n - 1} other images. The true patch ranks {listed(ranks.tolist())} of "
         f"{size} (chance {(size + 1) / 2:g}), and {listed(here.tolist())} of {n} at the same place (chance "
         f"{(n + 1) / 2:g})."
@@ -135,7 +135,7 @@ def retrieval(images, grid, patch_size, queries, bank, k=5):
 def explanation(image, masks, tokens, maps, patch, predictions, targets):
     """One image (C, H, W) explained: masks, features, attention of a query patch, and predictions.
 
-    tokens (N, D); maps (depth, heads, N, N); predictions (M, T, D) and targets (N, D): of each block the
+    tokens (N, D); maps (depth, heads, N, N); predictions (M, T, D) and targets (N, D): of each target the
     middle patch's prediction is compared to the target vector of every patch of the image.
     """
     grid, N, (context, blocks, _) = masks.grid, masks.grid[0] * masks.grid[1], mask_sets(masks, 0)
@@ -164,7 +164,7 @@ def explanation(image, masks, tokens, maps, patch, predictions, targets):
     for ax in [*axes[1, 1 + len(layers) :], *axes[2, len(blocks) :]]:
         ax.set_axis_off()
     fig.alt_text = (
-        f"One image. {len(blocks)} hatched targets leave {len(context)} of {N} patches as context. "
+        f"One image. Hatched targets: {len(blocks)}; they leave {len(context)} of {N} patches as context. "
         f"Three components hold {percent(share)} of the features' variance. Attention of patch {int(patch)} "
         f"spreads over {listed(spread, '{:.0f}')} patches in layers {listed([i + 1 for i in layers])}. "
         f"Predictions, by cosine to every patch: the true, framed one ranks {listed(ranks)} of {N} "

@@ -102,7 +102,7 @@ def _state(model, images, mask_config, generator, control=None):
 
 
 def _queries(state):
-    """The prediction for the middle patch of every block of every image."""
+    """The prediction for the middle patch of every target of every image."""
     target_idx = state["masks"].target_idx  # (n, M, T)
     n, M, T = target_idx.shape
     return [
@@ -115,6 +115,12 @@ def _queries(state):
 
 
 # --- the claims: what to see, and what would have shown them false ----------------------------------
+
+
+_MASKS = {  # scattered or not
+    False: "Targets too large to fill in from their borders, and a context that holds no patch of them.",
+    True: "Scattered targets, each among patches of the context, from which much of it can be guessed.",
+}
 
 
 def _ladder_claim(ladder):
@@ -169,7 +175,7 @@ def _pictures(state):
         page.section(
             "Masks",
             plots.masks(images[0], state["masks"]),
-            "Targets too large to fill in from their borders, and a context that holds no patch of them.",
+            _MASKS[state["masks"].target_size is None],
             "Any part of a target on the right: the answer could then be copied.",
         ),
         page.section(

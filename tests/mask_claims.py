@@ -29,8 +29,8 @@ def targets(masks):
 
 
 def assert_well_formed(masks):
-    """Whole rectangles of the size that is said; indices in raster order, each once; padding right."""
-    (rows, columns), (h, w), keep = masks.grid, masks.target_size, masks.context_keep
+    """Whole rectangles of the size that is said, or scattered; indices in raster order; padding right."""
+    keep = masks.context_keep
     count = keep.sum(1)
     assert (keep == (torch.arange(keep.shape[1]) < count[:, None])).all(), "padding is not on the right"
     assert keep.shape[1] == count.max(), f"{keep.shape[1]} columns for at most {count.max()} patches"
@@ -38,13 +38,23 @@ def assert_well_formed(masks):
     assert (masks.context_idx[~keep] == 0).all(), "padding does not repeat index 0"
     rising = masks.context_idx.diff(dim=1) > 0
     assert rising[keep[:, 1:]].all(), "context indices are not in raster order, each once"
-    assert masks.context_idx.min() >= 0 and masks.context_idx.max() < rows * columns
+    assert masks.context_idx.min() >= 0 and masks.context_idx.max() < math.prod(masks.grid), "beyond"
+    assert_whole_blocks(masks) if masks.target_size else assert_scattered(masks)
+
+
+def assert_whole_blocks(masks):
+    (rows, columns), (h, w) = masks.grid, masks.target_size
     top, left = masks.target_idx[..., 0] // columns, masks.target_idx[..., 0] % columns
     inside = (top >= 0) & (top + h <= rows) & (left >= 0) & (left + w <= columns)
     assert inside.all(), f"a {h} x {w} target leaves the {rows} x {columns} grid"
     for i, (r, c) in enumerate(itertools.product(range(h), range(w))):
         assert (masks.target_idx[..., i] == (top + r) * columns + left + c).all(), f"patch {i} is elsewhere"
     assert masks.target_idx.shape[-1] == h * w, f"{masks.target_idx.shape[-1]} patches in {h} x {w}"
+
+
+def assert_scattered(masks):
+    assert (masks.target_idx.diff(dim=-1) > 0).all(), "target indices are not in raster order, each once"
+    assert masks.target_idx.min() >= 0 and masks.target_idx.max() < math.prod(masks.grid), "beyond the grid"
 
 
 def assert_same_distribution(ours, loop):

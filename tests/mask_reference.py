@@ -1,7 +1,8 @@
 """Masks drawn the slow and plain way, one image at a time: what the sampler is checked against.
 
 `paper_masks` follows the paper's text (section 3 and appendix A.1). `official_masks` follows the table
-of the released collator's behaviour, retries and cut included. Nothing here uses `jepa_lite.masking`.
+of the released collator's behaviour, retries and cut included. The last three draw the rules of the paper's
+Table 6. Nothing here uses `jepa_lite.masking`.
 """
 
 import math
@@ -82,3 +83,37 @@ def official_block(grid, size, generator):
     top = torch.randint(grid[0] - size[0], (), generator=generator).item()
     left = torch.randint(grid[1] - size[1], (), generator=generator).item()
     return [r * grid[1] + c for r in range(top, top + size[0]) for c in range(left, left + size[1])]
+
+
+def rasterized_masks(grid, generator):
+    """One image: (context, three targets), lists of indices. The middle of an odd side is in no quadrant."""
+    quadrants = [[], [], [], []]
+    for r in range(grid[0]):
+        for c in range(grid[1]):
+            below, right = half(r, grid[0]), half(c, grid[1])
+            if below is not None and right is not None:
+                quadrants[2 * below + right].append(r * grid[1] + c)
+    context = quadrants.pop(torch.randint(4, (), generator=generator).item())
+    return context, quadrants
+
+
+def half(i, n):
+    """0 in the first half of n, 1 in the second, None in the middle of an odd n."""
+    return None if 2 * i + 1 == n else int(2 * i >= n)
+
+
+def block_masks(grid, config, generator):
+    """One image: (context, target), lists of indices. Compare where no shape has to be clipped."""
+    size = paper_size(grid, (config.target_share,) * 2, config.target_aspect, generator)
+    block = paper_block(grid, size, generator).flatten().tolist()
+    return [i for i, hidden in enumerate(block) if not hidden], [
+        i for i, hidden in enumerate(block) if hidden
+    ]
+
+
+def random_masks(grid, config, generator):
+    """One image: (context, target), lists of indices: lots drawn from a shrinking bag."""
+    bag, target = list(range(grid[0] * grid[1])), []
+    for _ in range(round(config.target_share * len(bag))):
+        target.append(bag.pop(torch.randint(len(bag), (), generator=generator).item()))
+    return bag, sorted(target)

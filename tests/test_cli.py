@@ -3,6 +3,7 @@
 1. `demo` leaves what it promises: weights, config, log, results.json with the five-row ladder, report.html.
 2. What demo wrote can be probed, explained, and told apart from another seed's.
 3. `pretrain` on a folder of pictures: what was interrupted goes on exactly; an old run is not overwritten.
+   `--set masks.rule` trains with that rule, and `plan` and `explain` follow it.
 4. Each --help fits a screen. Bad input is one sentence on stderr, exit status 2, and nothing is lost.
 5. Two processes under torchrun train together: one log, and both ranks' batches in it.
 """
@@ -124,6 +125,20 @@ def test_pretrain_goes_on_where_it_stopped(pictures, tmp_path, capsys):
     assert all(a[key].equal(b[key]) for key in a)
 
 
+@pytest.mark.parametrize("rule, targets", [("rasterized", 3), ("block", 1), ("random", 1)])
+def test_a_rule_of_masking_is_set_by_name(pictures, tmp_path, capsys, rule, targets):
+    settings = ("--set", *SMALL, f"masks.rule={rule}")
+    words = ("--data", "folder", "--root", pictures, "--out", tmp_path / "run", "--steps", 2)
+    status, _, err = command(capsys, "pretrain", *words, *settings)
+    assert status == 0, err
+    assert load(tmp_path / "run")[1].masks.rule == rule and len(log_of(tmp_path / "run")) == 2
+    picture = next(pictures.rglob("*.png"))
+    status, out, err = command(capsys, "explain", tmp_path / "run", picture, "--out", tmp_path / "seen.png")
+    assert status == 0 and f"targets: {targets};" in out and (tmp_path / "seen.png").exists(), err
+    status, out, err = command(capsys, "plan", "--steps", 2, "--images", 40, "--seconds", 0.1, *settings)
+    assert status == 0 and re.search(r"0\.0% +of what both read is padding", out), err or out
+
+
 @pytest.mark.parametrize("name", ["demo", "pretrain", "probe", "explain"])
 def test_help_fits_a_screen(name, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
@@ -141,6 +156,7 @@ def test_help_fits_a_screen(name, capsys, monkeypatch):
         (["pretrain", "--set", "model.dept=3"], "no setting 'model.dept'"),
         (["pretrain", "--set", "model.patch_size=5"], "patch sizes that do: 1, 2, 4, 8, 16, 32"),
         (["pretrain", "--set", "masks.target_scale=[0.9,1.0]"], "masks do not fit a 8 x 8 grid"),
+        (["pretrain", "--set", "masks.rule=boxes"], "one of paper, official, rasterized, block, random"),
         (["pretrain", "--set", "fast"], "NAME=VALUE"),
         (["pretrain", "--minutes", "0"], "seconds must be a number above 0"),
         (["pretrain", "--device", "abacus"], "no device 'abacus'"),

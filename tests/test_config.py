@@ -4,7 +4,8 @@
 2. A value of the wrong kind is refused in the same way: 2.5 blocks, a word for a number, one number for two.
 3. `to_dict` is plain JSON and `from_dict` its inverse; a config is hashable and cannot be changed.
 4. An unknown field is refused by name, with the names there are; so is an unknown encoder.
-5. `with_values` changes just the fields that are named, and checks them.
+5. `with_values` changes just the fields that are named, and checks them; a change of rule alone is that rule
+   with its own numbers.
 6. Masks that do not fit the model's grid are refused when the two meet.
 """
 
@@ -13,7 +14,7 @@ import json
 
 import pytest
 
-from jepa_lite.config import ENCODERS, Config, MaskConfig, ModelConfig, TrainConfig
+from jepa_lite.config import ENCODERS, MASK_RULES, Config, MaskConfig, ModelConfig, TrainConfig
 
 PARTS = {"model": ModelConfig, "masks": MaskConfig, "train": TrainConfig}
 NAN, INF = float("nan"), float("inf")
@@ -43,6 +44,7 @@ IMPOSSIBLE = [
     ("masks", "min_keep", [0, -1]),
     ("masks", "target_scale", [(0.2, 0.15), (0.0, 0.2), (0.15, 1.2), (0.1,), (NAN, 0.2), (0.1, 0.2, 0.3)]),
     ("masks", "target_aspect", [(1.5, 0.75), (0.0, 1.5), (-1.0, 1.0), (0.75, INF)]),
+    ("masks", "target_share", [0.0, -0.6, 1.01, NAN]),
     ("masks", "context_scale", [(0.9, 0.8), (0.5, 1.01), (NAN, NAN)]),
     ("train", "steps", [0, -1]),
     ("train", "epochs", [0, -0.5, NAN]),
@@ -73,6 +75,7 @@ WRONG_KIND = [
     *[("train", name, NO_NUMBER) for name in ("lr", "warmup", "start_lr", "final_lr")],
     *[("train", name, NO_NUMBER) for name in ("clip_grad", "save_every")],
     *[("model", name, NO_NUMBER) for name in ("mlp_ratio", "norm_eps")],
+    ("masks", "target_share", NO_NUMBER),
     *[("masks", name, NO_PAIR) for name in ("target_scale", "target_aspect", "context_scale")],
     *[("train", name, NO_PAIR) for name in ("weight_decay", "momentum", "crop_scale")],
     *[("train", name, ["yes", 1, None]) for name in ("flip", "amp", "compile", "stream")],
@@ -114,7 +117,7 @@ UNUSUAL = Config(
         predictor_width=24, predictor_depth=1, predictor_heads=2, predictor_positions="sincos",
         predicts="pixels", target_norm="none", loss="l2", norm_eps=1e-5,
     ),
-    MaskConfig("paper", 2, (0.1, 0.21), (0.8, 1.3), (0.7, 0.9), 3),
+    MaskConfig("paper", 2, (0.1, 0.21), (0.8, 1.3), (0.7, 0.9), 3, 0.55),
     TrainConfig(
         7, 1.5, 12.25, 33, 3, 3e-4, 0.15, 0.3, 0.02, (0.01, 0.02), (0.9, 0.95), 1.5, (0.4, 0.8), True, 11,
         True, True, 5, 3, 1.5, True, 0,
@@ -168,6 +171,21 @@ def test_with_values_changes_what_is_named_and_checks_it():
             UNUSUAL.with_values({name: 6})
     with pytest.raises(ValueError, match="depth must be at least 1"):
         UNUSUAL.with_values({"model.depth": 0})
+
+
+@pytest.mark.parametrize("rule", [rule for rule in MASK_RULES if rule != "paper"])
+def test_a_change_of_rule_alone_is_that_rule_with_its_own_numbers(rule):
+    assert Config().with_values({"masks.rule": rule}).masks == MaskConfig(rule=rule)
+    reads = {f"masks.{name}": value for name, value in dataclasses.asdict(MaskConfig(rule=rule)).items()}
+    kept = {name: reads[name] for name in reads if name.removeprefix("masks.") in MASK_RULES[rule]}
+    assert Config().with_values(kept | {"masks.rule": rule}).masks == MaskConfig(rule=rule)
+
+
+def test_an_unknown_rule_is_refused_though_fields_are_named():
+    with pytest.raises(ValueError, match="rule must be one of paper, official, rasterized, block, random"):
+        Config().with_values({"masks.rule": "boxes", "masks.num_targets": 3})
+    with pytest.raises(ValueError, match=r"rule must be one of paper, .*random, not \['random'\]"):
+        Config().with_values({"masks.rule": ["random"]})
 
 
 def test_masks_that_cannot_fit_the_grid_are_refused_when_the_two_meet():

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jepa_lite import diagnostics as dx
-from jepa_lite.config import MaskConfig, ModelConfig
+from jepa_lite.config import MASK_RULES, MaskConfig, ModelConfig
 from jepa_lite.ijepa import IJEPA
 from jepa_lite.masking import Masks, sample_masks
 from jepa_lite.patches import take
@@ -219,7 +219,7 @@ def test_positional_collapse_hides_within_an_image_and_shows_across_images():
 # --- mask coverage ---
 
 
-@pytest.mark.parametrize("rule", ["paper", "official"])
+@pytest.mark.parametrize("rule", list(MASK_RULES))
 def test_coverage_equals_a_count_by_hand(rule):
     grid = (9, 7)
     batches = [sample_masks(grid, b, MaskConfig(rule=rule), generator(b)) for b in (5, 11)]

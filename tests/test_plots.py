@@ -1,7 +1,8 @@
 """The claims that this file tests, over a grid of states: square and not, grey and colour, small and large.
 
-1. Masks: each target has as many hatched marks as patches, at its patches; dropped patches are exactly the
-   rest; the right panel hides exactly what is not context. Four targets differ in colour AND in hatch.
+1. Masks, of every rule: each target has as many hatched marks as patches, at its patches; dropped patches
+   are exactly the rest; the right panel hides exactly what is not context. Four targets differ in colour AND
+   in hatch. Blocks have outlines, scattered targets have none, and the alt text says which they are.
 2. Curves: the loss is never alone; NaN and None are gaps and not crashes; the random level is a line.
 3. Ladder: bars are as long as the numbers, the numbers stand beside them, whiskers are the spreads.
 4. PCA colours do not depend on the order of tokens, tell apart what differs, and say when nothing varies.
@@ -20,7 +21,7 @@ import torch.nn.functional as F
 from matplotlib.colors import to_hex
 
 from jepa_lite import canvas, encoder_plots, plots, predictor_plots
-from jepa_lite.config import MaskConfig
+from jepa_lite.config import MASK_RULES, MaskConfig
 from jepa_lite.masking import sample_masks
 
 STATES = [  # grid, channels, patch, targets
@@ -41,8 +42,8 @@ def picture(grid, channels, P, n=None, seed=1):
     return torch.rand(size if n is None else (n, *size), generator=seeded(seed)) * 0.9 + 0.05
 
 
-def draw_masks(grid, targets, batch=3):
-    return sample_masks(grid, batch, MaskConfig(num_targets=targets, min_keep=2), seeded(7))
+def draw_masks(grid, targets, batch=3, rule="paper"):
+    return sample_masks(grid, batch, MaskConfig(rule, num_targets=targets, min_keep=2), seeded(7))
 
 
 def marks(ax, gid):
@@ -69,8 +70,10 @@ def places(idx, grid):
 
 @pytest.mark.parametrize("grid, channels, P, targets", STATES)
 @pytest.mark.parametrize("row", [0, 2])
-def test_marks_are_the_masks(grid, channels, P, targets, row):
-    masks = draw_masks(grid, targets)
+@pytest.mark.parametrize("rule", list(MASK_RULES))
+def test_marks_are_the_masks(grid, channels, P, targets, row, rule):
+    masks = draw_masks(grid, targets, rule=rule)
+    targets = masks.target_idx.shape[1]
     fig = rendered(plots.masks(picture(grid, channels, P), masks, row))
     left, right = fig.axes
     hidden = set()
@@ -90,12 +93,26 @@ def test_marks_are_the_masks(grid, channels, P, targets, row):
         assert str(number) in fig.alt_text, f"{number} is not in: {fig.alt_text}"
 
 
-def test_outlines_frame_their_blocks():
-    masks = draw_masks((5, 9), 2)
-    left = plots.masks(picture((5, 9), 3, 3), masks).axes[0]
-    (outline,) = marks(left, "outline 1")
+@pytest.mark.parametrize("rule", [rule for rule in MASK_RULES if rule != "random"])
+def test_outlines_frame_their_blocks(rule):
+    masks = draw_masks((5, 9), 2, rule=rule)
+    fig = plots.masks(picture((5, 9), 3, 3), masks)
+    (outline,) = marks(fig.axes[0], "outline 1")
     drawn = round(outline.get_height() / 3), round(outline.get_width() / 3)
     assert drawn == masks.target_size, f"outline of {drawn} patches around blocks of {masks.target_size}"
+    corner = round((outline.get_y() + 0.5) / 3), round((outline.get_x() + 0.5) / 3)
+    assert corner == divmod(int(masks.target_idx[0, 0, 0]), 9), f"outline from {corner} on"
+    last = masks.target_idx.shape[1]
+    assert len(marks(fig.axes[0], f"outline {last}")) == 1 and not marks(fig.axes[0], f"outline {last + 1}")
+    assert "each {} by {}".format(*drawn) in fig.alt_text
+
+
+def test_scattered_targets_have_no_outline_and_no_size():
+    masks = draw_masks((5, 9), 2, rule="random")
+    fig = rendered(plots.masks(picture((5, 9), 3, 3), masks))
+    assert not marks(fig.axes[0], "outline 1") and len(marks(fig.axes[0], "target 1")) == 27
+    assert "hatched targets: 1, scattered over the image, together 27 patches. 18 plain" in fig.alt_text
+    assert "each" not in fig.alt_text
 
 
 def test_targets_differ_in_colour_and_in_hatch():

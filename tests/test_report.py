@@ -255,6 +255,7 @@ NAN_LOG = [{"step": 1, "loss": float("nan"), "rank": None}, {"step": 2, "loss": 
         {"kind": PixelTwin, "fields": {"predicts": "pixels"}, "log": log_of(1)},
         {"size": (40, 16), "images": 2, "log": NAN_LOG, "masks": MaskConfig(num_targets=6, min_keep=2)},
         {"fields": {"target_norm": "place"}, "log": [{"step": 1, "loss": 0.5}]},
+        *({"masks": MaskConfig(rule)} for rule in ("rasterized", "block", "random")),
     ],
 )
 def test_edge_cases_give_a_page(tmp_path, case, monkeypatch):
@@ -264,6 +265,8 @@ def test_edge_cases_give_a_page(tmp_path, case, monkeypatch):
     assert len(parsed.all("img")) == 6
     assert ("random weights: the components" in text) == case.get("control", True)
     assert ("A pixel twin" in parsed.words) == ("kind" in case)
+    scattered = case.get("masks") == MaskConfig("random")
+    assert ("Scattered targets" in parsed.words) == scattered != ("Targets too large" in parsed.words)
     assert "nan" not in re.sub(r"base64,[^\"]*", "", text).lower()
 
 
@@ -279,7 +282,7 @@ def test_explain_draws_the_model_s_own_numbers(target_norm):
     image = torch.randint(0, 256, (3, 16, 24), generator=seeded(5), dtype=torch.uint8)
     fig = report.explain(model, image, seeded(6), MaskConfig(num_targets=3))
     fig.canvas.draw()
-    assert "3 hatched targets" in fig.alt_text and "of 24 patches as context" in fig.alt_text
+    assert "targets: 3;" in fig.alt_text and "of 24 patches as context" in fig.alt_text
     axes = fig.axes
     shown = torch.as_tensor(axes[0].images[0].get_array()).permute(2, 0, 1)
     assert torch.allclose(shown, image / 255, atol=1e-5), "the image shown is not the image given"
