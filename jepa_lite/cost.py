@@ -84,7 +84,7 @@ def mean_flops(config, draws):
     Products of matrices alone, as FlopCounterMode counts them. What a fused attention computes a
     second time in its backward pass is not counted.
     """
-    targets = config.masks.num_targets
+    targets = draws[0][0][1].target_idx.shape[1]  # M is the rule's affair, not always num_targets
     polynomial = _flops_polynomial(config.model, targets)
     steps = [
         sum(B * _terms(part.context_idx.shape[1], part.target_idx.shape[2]) @ polynomial for B, part in step)

@@ -2,7 +2,8 @@
 
 1. Parameters, and bytes of weights, gradients, moments and moving average, are those of a real run's step.
 2. Tokens are those of the masks drawn, padding as training's own log counts it.
-3. FLOPs equal a count by hand, attention included, and FlopCounterMode's on a real step of the whole network.
+3. FLOPs equal a count by hand, attention included, under every rule of masking, and FlopCounterMode's on a
+   real step of the whole network.
 4. FLOPs grow with the batch and nothing else; the pixel twin, which has no target encoder to run, costs less.
 5. Activations are the bytes that autograd saves in a real step, in float32 and under autocast.
 6. ViT-H/14 is counted without a real parameter and without its memory.
@@ -104,6 +105,20 @@ def test_flops_equal_a_count_by_hand(model):
     ]
     found = cost.mean_flops(replace(CONFIG, model=model), draws)
     assert found == pytest.approx(sum(steps) / 4, rel=1e-6), "equal, not only near"
+
+
+@pytest.mark.parametrize("rule, M", [("rasterized", 3), ("block", 1), ("random", 1)])
+def test_other_rules_are_counted_by_the_targets_they_have(rule, M):
+    config = Config(replace(MODEL, image_size=(28, 28)), MaskConfig(rule, num_targets=5), CONFIG.train)
+    draws = cost.draw_groups(config, 11, 3)
+    sizes = [(B, part.context_idx.shape[1], part.target_idx.shape[2]) for step in draws for B, part in step]
+    steps = sum(B * by_hand(config.model, K, T, M) for B, K, T in sizes) / 3
+    assert cost.mean_flops(config, draws) == pytest.approx(steps, rel=1e-6)
+    found = cost.tokens(draws)
+    assert found["padding"] == 0 and found["predictor_tokens"] == pytest.approx(
+        sum(B * M * (K + T) for B, K, T in sizes) / 33
+    )
+    assert cost.activation_bytes(config, draws) > 0
 
 
 def test_flops_equal_those_of_a_real_step_of_the_whole_network(run):
