@@ -247,7 +247,10 @@ class Config:
         return cls(**{name: part(**values.get(name, {})) for name, part in parts.items()})
 
     def with_values(self, changes):
-        """A copy with dotted fields changed: `{"model.depth": 6, "train.lr": 1e-3}`."""
+        """A copy with dotted fields changed: `{"model.depth": 6, "train.lr": 1e-3}`.
+
+        Raises ValueError on a name that no field has, and on one that the rule of masking does not read.
+        """
         values = self.to_dict()
         for dotted, value in changes.items():
             part, _, name = dotted.partition(".")
@@ -255,7 +258,16 @@ class Config:
                 known = [f"{p}.{n}" for p in values for n in values[p]]
                 raise ValueError(f"there is no setting {dotted!r}; there are: {', '.join(known)}")
             values[part][name] = value
-        return Config.from_dict(values)
+        config = Config.from_dict(values)
+        _read_by_rule(changes, config.masks.rule)
+        return config
+
+
+def _read_by_rule(names, rule):
+    """Naming a setting of masks that the rule does not read is a mistake: it would change nothing."""
+    reads = [f"masks.{name}" for name in MASK_RULES[rule]]
+    unread = [name for name in names if name.startswith("masks.") and name not in ("masks.rule", *reads)]
+    _require(not unread, f"rule {rule!r} does not read {', '.join(unread)}; it reads: {', '.join(reads)}")
 
 
 def _known(values, names, where):

@@ -4,8 +4,8 @@
 2. A value of the wrong kind is refused in the same way: 2.5 blocks, a word for a number, one number for two.
 3. `to_dict` is plain JSON and `from_dict` its inverse; a config is hashable and cannot be changed.
 4. An unknown field is refused by name, with the names there are; so is an unknown encoder.
-5. `with_values` changes just the fields that are named, and checks them; a change of rule alone is that rule
-   with its own numbers.
+5. `with_values` changes just the fields that are named, and checks them; one that the rule of masking does
+   not read is refused by name, and a change of rule alone is that rule with its own numbers.
 6. Masks that do not fit the model's grid are refused when the two meet.
 """
 
@@ -171,6 +171,25 @@ def test_with_values_changes_what_is_named_and_checks_it():
             UNUSUAL.with_values({name: 6})
     with pytest.raises(ValueError, match="depth must be at least 1"):
         UNUSUAL.with_values({"model.depth": 0})
+
+
+@pytest.mark.parametrize(
+    "changes, unread, reads",
+    [
+        ({"masks.rule": "random", "masks.target_scale": [0.3, 0.4]}, "masks.target_scale", "target_share"),
+        ({"masks.target_share": 0.5}, "masks.target_share", "masks.num_targets, masks.target_scale"),
+        ({"masks.num_targets": 3, "masks.rule": "block"}, "masks.num_targets", "masks.target_aspect"),
+        (
+            {"masks.rule": "rasterized", "masks.target_aspect": [1, 2], "masks.target_share": 0.5},
+            "masks.target_aspect, masks.target_share",
+            "masks.min_keep",
+        ),
+    ],
+)
+def test_a_change_that_the_rule_does_not_read_is_refused(changes, unread, reads):
+    with pytest.raises(ValueError, match=f"does not read {unread}; it reads: .*{reads}") as refusal:
+        Config().with_values(changes)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("rule", [rule for rule in MASK_RULES if rule != "paper"])
