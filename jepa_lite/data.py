@@ -167,12 +167,12 @@ def _photos(split, size, seed, limit):
     """Random crops, photograph after photograph in turn; train from the left 70%, test from the rest."""
     count = limit or COUNTS[split]
     _check_memory("photos", count, size)
-    photos = [_photo(*where) for where in PHOTOS.values()]
+    photos = [photo(name) for name in PHOTOS]
     u = torch.rand(count, 3, generator=torch.Generator().manual_seed(2 * seed + SPLITS.index(split))).numpy()
     images = np.empty((count, 3, *size), np.uint8)
     for i in range(count):
-        photo = photos[i % len(photos)]
-        images[i] = fit(photo.crop(_photo_box(photo.size, split, size, u[i])), size)
+        whole = photos[i % len(photos)]
+        images[i] = fit(whole.crop(_photo_box(whole.size, split, size, u[i])), size)
     labels = torch.arange(count) % len(photos)
     return Images(torch.from_numpy(images), labels, tuple(PHOTOS), "photos")
 
@@ -187,7 +187,9 @@ def _photo_box(photo_size, split, size, u):
     return x, y, x + w, y + h
 
 
-def _photo(package, file):
+def photo(name):
+    """One of PHOTOS as a PIL image in RGB. Raises FileNotFoundError where its package is not installed."""
+    package, file = PHOTOS[name]
     spec = importlib.util.find_spec(package)
     path = Path(spec.origin).parent / file if spec else None
     if not path or not path.exists():

@@ -166,7 +166,7 @@ def test_a_smaller_decoding_leaves_a_pixel_for_each_that_is_asked_for(
 
 
 def test_a_large_photograph_looks_the_same_decoded_smaller(tmp_path):  # 3
-    photo = data._photo(*data.PHOTOS["coffee"]).resize((2403, 1601), Image.Resampling.BICUBIC)
+    photo = data.photo("coffee").resize((2403, 1601), Image.Resampling.BICUBIC)
     photo.save(tmp_path / "large.jpg", quality=95)
     image = Image.open(tmp_path / "large.jpg")
     for step in range(4):
@@ -390,7 +390,7 @@ def photographs(tmp_path_factory):
         return root
     for name, where in data.PHOTOS.items():
         (root / name).mkdir(parents=True)
-        data._photo(*where).save(root / name / "1.jpg", quality=90)
+        data.photo(name).save(root / name / "1.jpg", quality=90)
     return root
 
 

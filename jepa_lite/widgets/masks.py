@@ -1,0 +1,166 @@
+"""The mask explorer: see what each masking rule hides, and from whom (paper, section 3, Figure 4, Table 6).
+
+The library's own sampler draws a table of masks, one row a seed; masks.js paints it. A key press therefore
+needs no kernel, and a page without one (explorer.py) shows the same. plots.masks is its static twin.
+"""
+
+import io
+
+import numpy as np
+import torch
+import traitlets
+from PIL import Image
+
+from .. import plots
+from ..config import MASK_RULES, MaskConfig
+from ..data import PHOTOS, photo
+from ..folder import fit, read_image
+from ..masking import sample_masks
+from .shell import Explorer, script
+
+DRAWS, FIRST = 256, 48  # seeds in the table, and how many of them come at once after a change
+MOST_TARGETS = 5  # as many looks as can be told apart
+COUNTS = {"rows": 14, "columns": 14, "patch": 16, "num_targets": 4, "min_keep": 4, "batch": 1}
+INTERVALS = ("target_scale", "target_aspect", "context_scale")
+OF_MASKS = ("rule", "num_targets", "min_keep", "target_share", *INTERVALS)
+ALWAYS = ("rows", "columns", "patch", "batch")  # what every rule reads
+SETTINGS = (*COUNTS, "target_share", *INTERVALS, "rule")
+
+
+def mask_table(grid, config, draws, batch=1):
+    """Masks of seeds `draws` (a range) as bytes (len(draws), N): bit 0 context, bit m target m.
+
+    Each seed draws a batch of `batch` images, of which the first is shown: with rule "official" the others
+    matter too. Raises ValueError as `sample_masks` does.
+    """
+    table = np.zeros((len(draws), grid[0] * grid[1]), np.uint8)
+    generator = torch.Generator()
+    for row, seed in zip(table, draws, strict=True):
+        masks = sample_masks(grid, batch, config, generator.manual_seed(seed))
+        context, targets, _ = plots.mask_sets(masks, 0)
+        row[context] |= 1
+        for m, target in enumerate(targets):
+            row[target] |= 2 << m
+    return table
+
+
+def find_image(image, size):
+    """uint8 (3, H, W) of `size` = (H, W) from the name of a bundled photograph, a path, or a tensor.
+
+    A tensor is uint8, or float in [0, 1], of shape (3, H, W) or (1, H, W). Raises ValueError or FileNotFoundError.
+    """
+    if isinstance(image, torch.Tensor):
+        if image.ndim != 3 or len(image) not in (1, 3):
+            raise ValueError(f"an image tensor has shape (3, H, W) or (1, H, W), not {tuple(image.shape)}")
+        pixels = image.detach().cpu()
+        pixels = pixels if pixels.dtype == torch.uint8 else (pixels.float().clamp(0, 1) * 255).round().byte()
+        return torch.tensor(fit(Image.fromarray(pixels.expand(3, -1, -1).permute(1, 2, 0).numpy()), size))
+    if image in PHOTOS:
+        return torch.tensor(fit(photo(image), size))
+    return read_image(image, size)
+
+
+def encoded(pixels):
+    """uint8 (3, H, W) as the bytes of a picture file: lossless while small, else JPEG."""
+    picture, buffer = Image.fromarray(pixels.permute(1, 2, 0).numpy()), io.BytesIO()
+    small = pixels.shape[-1] * pixels.shape[-2] <= 96 * 96
+    picture.save(buffer, "png") if small else picture.save(buffer, "jpeg", quality=85)
+    return buffer.getvalue()
+
+
+def _ends(default):
+    return traitlets.List(traitlets.Float(), list(default), minlen=2, maxlen=2).tag(sync=True)
+
+
+class MaskExplorer(Explorer):
+    """Draw masks on an image, and see what context encoder and predictor receive.
+
+    image: the name of a bundled photograph (`data.PHOTOS`), a path, or a tensor (C, H, W). grid: (rows,
+    columns) of patches; patch_size: pixels of a patch, so the image is fitted to rows x columns of them.
+    masks: a `MaskConfig`, whose every field can then be changed by hand. batch: images that share a draw of
+    block sizes, and under rule "official" the cut. seed: from 0 to 255.
+    """
+
+    _esm = script("kit", "strips", "masks")
+    photo = traitlets.Bytes().tag(sync=True)
+    rule = traitlets.Unicode().tag(sync=True)
+    rows, columns, patch, num_targets, min_keep, batch = (
+        traitlets.Int(default).tag(sync=True) for default in COUNTS.values()
+    )
+    target_scale, target_aspect, context_scale = (_ends(getattr(MaskConfig(), name)) for name in INTERVALS)
+    target_share = traitlets.Float(MaskConfig().target_share).tag(sync=True)
+    seed = traitlets.Int(0, min=0, max=DRAWS - 1).tag(sync=True)
+    table = traitlets.Bytes().tag(sync=True)
+    drawn = traitlets.Dict(help="what the table holds: grid, targets, draws").tag(sync=True)
+    wanted = traitlets.Int(FIRST, help="how many draws the front end asks for").tag(sync=True)
+    most = traitlets.Int(DRAWS, help="how many draws there can be").tag(sync=True)
+    reads = traitlets.Dict(help="{rule: settings that it reads}").tag(sync=True)
+    can = traitlets.List(list(SETTINGS), help="settings that this page can change").tag(sync=True)
+
+    def __init__(self, image="cat", grid=(14, 14), patch_size=16, masks=None, batch=1, seed=0):
+        masks = masks or MaskConfig()
+        if masks.num_targets > MOST_TARGETS:
+            raise ValueError(
+                f"the explorer tells up to {MOST_TARGETS} targets apart, not {masks.num_targets}; draw more "
+                "with plots.masks"
+            )
+        self._image = image
+        size = {"rows": grid[0], "columns": grid[1], "patch": patch_size, "batch": batch, "seed": seed}
+        fields = {name: getattr(masks, name) for name in OF_MASKS}
+        fields |= {name: list(fields[name]) for name in INTERVALS}
+        super().__init__(
+            **size, **fields, reads={rule: [*names, *ALWAYS] for rule, names in MASK_RULES.items()}
+        )
+        self._show_image()
+        self._draw()
+        if self.trouble:
+            raise ValueError(self.trouble)
+        self.observe(lambda _: self._show_image(), ["rows", "columns", "patch"])
+        self.observe(lambda _: self._draw(), [*SETTINGS])
+        self.observe(lambda _: self._draw_more(), "wanted")
+
+    @property
+    def grid(self):
+        """(rows, columns) of patches."""
+        return self.rows, self.columns
+
+    def config(self):
+        """The `MaskConfig` of the present settings. Raises ValueError for impossible ones."""
+        return MaskConfig(**{name: getattr(self, name) for name in OF_MASKS})
+
+    def figure(self):
+        """The present masks and coverage: `plots.masks` of the same image, seed and settings."""
+        generator = torch.Generator().manual_seed(self.seed)
+        masks = sample_masks(self.grid, self.batch, self.config(), generator)
+        return plots.masks(self._pixels() / 255, masks)
+
+    def _pixels(self):
+        return find_image(self._image, (self.rows * self.patch, self.columns * self.patch))
+
+    def _show_image(self):
+        self.photo = encoded(self._pixels())
+
+    def _draw(self):
+        """A new table for new settings: its first draws now, the others when the page asks for them."""
+        draws = range(max(FIRST, self.seed + 1))
+        try:
+            table = mask_table(self.grid, self.config(), draws, self.batch)
+        except ValueError as error:
+            self.trouble = f"These settings cannot be met, so the last masks stay: {error}."
+            return
+        with self.hold_sync():
+            self.trouble, self.wanted, self.table = "", len(draws), table.tobytes()
+            self.drawn = {"grid": list(self.grid), "targets": self._targets(table), "draws": len(draws)}
+
+    def _draw_more(self):
+        have, want = self.drawn["draws"], min(self.wanted, DRAWS)
+        if want > have:
+            more = mask_table(self.drawn["grid"], self.config(), range(have, want), self.batch)
+            with self.hold_sync():
+                self.table += more.tobytes()
+                self.drawn = self.drawn | {"draws": want}
+
+    @staticmethod
+    def _targets(table):
+        """How many targets a rule drew: the highest bit in use."""
+        return int(table.max()).bit_length() - 1
