@@ -180,6 +180,31 @@ def explain(
     print(f"{figure.alt_text}\nWritten to {out}")
 
 
+def explorer(
+    out: Path = Path("explorer.html"),
+    image: str = "cat",
+    grid: tuple[int, int] = (14, 14),
+    patch_size: int = 16,
+    draws: int = 64,
+):
+    """Write the mask explorer as one HTML file that opens from disk, without a kernel or a network.
+
+    Args:
+        out: the page to write.
+        image: a bundled photograph (astronaut, cat, coffee, galaxies, motorcycle, rocket, palace, flower)
+            or a picture file.
+        grid: rows and columns of patches.
+        patch_size: pixels of a patch; the image is fitted to the grid's patches.
+        draws: seeds on the page; more make a larger file.
+    """
+    from .explorer import explorer_page
+
+    page = explorer_page(image, grid, patch_size, draws)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(page, encoding="utf-8")
+    print(f"Written to {out} ({out.stat().st_size / 1e3:.0f} KB). Open it in a browser.")
+
+
 def configure(name, minutes, steps, epochs, seed, changes):
     """The Config of a preset with the command line's changes. ValueError for what it does not know."""
     values = {"train.seed": seed}
@@ -232,7 +257,7 @@ def _table(rows):
 
 def main():
     """Run the command line. A problem with the input is one sentence on stderr and exit status 2."""
-    commands = {"demo": demo, "plan": plan, "pretrain": pretrain, "probe": probe, "explain": explain}
+    commands = {command.__name__: command for command in (demo, plan, pretrain, probe, explain, explorer)}
     _run(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="jepa-lite", description=__doc__))
 
 

@@ -9,12 +9,14 @@ import itertools
 import json
 
 from .config import MASK_RULES, MaskConfig
-from .widgets.masks import SETTINGS, MaskExplorer, mask_table
+from .widgets.masks import SETTINGS, MaskExplorer, described, mask_table
 from .widgets.shell import script
 
+CHOICES, COUNTS = ("rule", "num_targets"), range(1, 5)  # what can be changed, and to which numbers of targets
 STYLE = """
 :root { color-scheme: light dark } body { margin: 0; background: light-dark(#fdfdfc, #17181b) }
-main { max-width: 960px; margin: 0 auto; padding: 1rem; font: 16px/1.5 system-ui, sans-serif; color: light-dark(#1d1d1f, #e8e8ea) }
+main { max-width: 960px; margin: 0 auto; padding: 1rem }
+h1, main > p { font: 16px/1.5 system-ui, sans-serif; color: light-dark(#1d1d1f, #e8e8ea) }
 h1 { font-size: 1.5rem; margin: 0 0 .3rem }
 """
 POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -28,43 +30,41 @@ def explorer_page(image="cat", grid=(14, 14), patch_size=16, draws=64):
     if draws < 1:
         raise ValueError(f"draws must be at least 1, not {draws}")
     widget = MaskExplorer(image, grid, patch_size)
-    entries = {f"{rule} {count}": _entry(grid, rule, count, draws) for rule, count in _settings()}
     state = {name: getattr(widget, name) for name in (*SETTINGS, "seed", "reads", "trouble")}
-    state |= {"photo": _text(widget.photo), "can": ["rule", "num_targets"], "most": draws}
-    tables = {"keys": ["rule", "num_targets"], "entries": entries}
+    state |= {"photo": _text(widget.photo), "can": list(CHOICES), "most": draws}
     module = script("kit", "strips", "masks", "alone")
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <title>JEPA Lite: the mask explorer</title><style>{STYLE}{widget._css}</style></head>
 <body><main><h1>What I-JEPA hides, and from whom</h1>
-<p>Change the rule, the number of targets or the seed, and point at patches and tokens. In a notebook every other
-setting can be changed too: <code>jepa_lite.widgets.MaskExplorer</code>.</p>
+<p>Change the rule, the number of targets or the seed, and point at patches and tokens. In a notebook every
+other setting can be changed too: <code>jepa_lite.widgets.MaskExplorer</code>.</p>
 <div id="explorer"></div>
 <noscript><p>This page draws with JavaScript, which is turned off here.</p></noscript></main>
 <script type="application/json" id="state">{_json(state)}</script>
-<script type="application/json" id="tables">{_json(tables)}</script>
+<script type="application/json" id="tables">{_json(_tables(grid, draws))}</script>
 <script type="module">{module}
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const state = read("state"), tables = read("tables");
 state.photo = unpacked(state.photo);
-for (const entry of Object.values(tables.entries)) entry.table = unpacked(entry.table);
+for (const result of tables.results) result.table = unpacked(result.table);
 render({{ model: aloneModel(state, tables), el: document.getElementById("explorer") }});
 </script></body></html>
 """
 
 
-def _settings():
-    return itertools.product(MASK_RULES, range(1, 5))
-
-
-def _entry(grid, rule, count, draws):
-    table = mask_table(grid, MaskConfig(rule=rule, num_targets=count), range(draws))
-    targets = int(table.max()).bit_length() - 1
-    return {
-        "drawn": {"grid": list(grid), "targets": targets, "draws": draws},
-        "table": _text(table.tobytes()),
-    }
+def _tables(grid, draws):
+    """What the kernel would answer to each choice; a rule with its own number of targets answers once."""
+    entries, results, seen = {}, [], {}
+    for rule, count in itertools.product(MASK_RULES, COUNTS):
+        table = mask_table(grid, MaskConfig(rule=rule, num_targets=count), range(draws))
+        if (data := table.tobytes()) not in seen:
+            seen[data] = len(results)
+            results.append({"drawn": described(grid, table), "table": _text(data)})
+        entries[f"{rule} {count}"] = seen[data]
+    return {"keys": CHOICES, "entries": entries, "results": results}
 
 
 def _text(data):

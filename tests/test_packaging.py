@@ -208,7 +208,7 @@ def test_no_file_names_a_path_of_one_machine():
 # 6 -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "jepa_lite").glob("*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "jepa_lite").rglob("*.py")), ids=lambda p: p.name)
 def test_modules_open_with_a_docstring_and_stay_small(path):
     source = path.read_text("utf-8")
     assert ast.get_docstring(ast.parse(source)), f"{path.name} does not say what it is and what it is not"

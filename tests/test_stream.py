@@ -388,7 +388,7 @@ def photographs(tmp_path_factory):
     if real.is_dir():  # a copy: the tests leave no file in it
         shutil.copytree(real, root, ignore=shutil.ignore_patterns(".*"))
         return root
-    for name, where in data.PHOTOS.items():
+    for name in data.PHOTOS:
         (root / name).mkdir(parents=True)
         data.photo(name).save(root / name / "1.jpg", quality=90)
     return root

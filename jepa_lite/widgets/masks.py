@@ -5,6 +5,7 @@ needs no kernel, and a page without one (explorer.py) shows the same. plots.mask
 """
 
 import io
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -44,10 +45,16 @@ def mask_table(grid, config, draws, batch=1):
     return table
 
 
+def described(grid, table):
+    """What a table (draws, N) holds, for the page. The highest bit in use tells the number of targets."""
+    return {"grid": list(grid), "targets": int(table.max()).bit_length() - 1, "draws": len(table)}
+
+
 def find_image(image, size):
     """uint8 (3, H, W) of `size` = (H, W) from the name of a bundled photograph, a path, or a tensor.
 
-    A tensor is uint8, or float in [0, 1], of shape (3, H, W) or (1, H, W). Raises ValueError or FileNotFoundError.
+    A tensor is uint8, or float in [0, 1], of shape (3, H, W) or (1, H, W). Raises ValueError or
+    FileNotFoundError.
     """
     if isinstance(image, torch.Tensor):
         if image.ndim != 3 or len(image) not in (1, 3):
@@ -57,6 +64,11 @@ def find_image(image, size):
         return torch.tensor(fit(Image.fromarray(pixels.expand(3, -1, -1).permute(1, 2, 0).numpy()), size))
     if image in PHOTOS:
         return torch.tensor(fit(photo(image), size))
+    if not Path(image).is_file():
+        raise FileNotFoundError(
+            f"there is no picture at {image}, and no bundled photograph of that name; there are: "
+            f"{', '.join(PHOTOS)}"
+        )
     return read_image(image, size)
 
 
@@ -104,20 +116,15 @@ class MaskExplorer(Explorer):
                 f"the explorer tells up to {MOST_TARGETS} targets apart, not {masks.num_targets}; draw more "
                 "with plots.masks"
             )
-        self._image = image
+        self._image, self._pixels = image, None
         size = {"rows": grid[0], "columns": grid[1], "patch": patch_size, "batch": batch, "seed": seed}
         fields = {name: getattr(masks, name) for name in OF_MASKS}
         fields |= {name: list(fields[name]) for name in INTERVALS}
-        super().__init__(
-            **size, **fields, reads={rule: [*names, *ALWAYS] for rule, names in MASK_RULES.items()}
-        )
-        self._show_image()
-        self._draw()
-        if self.trouble:
-            raise ValueError(self.trouble)
-        self.observe(lambda _: self._show_image(), ["rows", "columns", "patch"])
-        self.observe(lambda _: self._draw(), [*SETTINGS])
-        self.observe(lambda _: self._draw_more(), "wanted")
+        reads = {rule: [*names, *ALWAYS] for rule, names in MASK_RULES.items()}
+        super().__init__(**size, **fields, reads=reads)
+        self._draw(range(max(FIRST, seed + 1)))
+        self.observe(lambda _: self._draw_again(), [*SETTINGS])
+        self.observe(lambda _: self._draw_more(), ["wanted", "seed"])
 
     @property
     def grid(self):
@@ -129,38 +136,38 @@ class MaskExplorer(Explorer):
         return MaskConfig(**{name: getattr(self, name) for name in OF_MASKS})
 
     def figure(self):
-        """The present masks and coverage: `plots.masks` of the same image, seed and settings."""
-        generator = torch.Generator().manual_seed(self.seed)
-        masks = sample_masks(self.grid, self.batch, self.config(), generator)
-        return plots.masks(self._pixels() / 255, masks)
+        """The masks that are shown, as `plots.masks` draws them."""
+        grid, config, batch = self._request
+        masks = sample_masks(grid, batch, config, torch.Generator().manual_seed(self.seed))
+        return plots.masks(self._pixels / 255, masks)
 
-    def _pixels(self):
-        return find_image(self._image, (self.rows * self.patch, self.columns * self.patch))
+    def _draw(self, draws):
+        """A new table for new settings: its first draws now, the others when the page asks for them.
 
-    def _show_image(self):
-        self.photo = encoded(self._pixels())
+        Raises ValueError, and changes nothing, for settings that cannot be met.
+        """
+        grid, config, batch = self.grid, self.config(), self.batch
+        table = mask_table(grid, config, draws, batch)
+        size = grid[0] * self.patch, grid[1] * self.patch
+        if self._pixels is None or self._pixels.shape[1:] != size:
+            self._pixels = find_image(self._image, size)
+        self._request = grid, config, batch  # what is shown, whatever the sliders say
+        with self.hold_sync():
+            self.trouble, self.photo, self.table = "", encoded(self._pixels), table.tobytes()
+            self.drawn = described(grid, table)
+            self.wanted = len(draws)
 
-    def _draw(self):
-        """A new table for new settings: its first draws now, the others when the page asks for them."""
-        draws = range(max(FIRST, self.seed + 1))
+    def _draw_again(self):
         try:
-            table = mask_table(self.grid, self.config(), draws, self.batch)
+            self._draw(range(max(FIRST, self.seed + 1)))
         except ValueError as error:
             self.trouble = f"These settings cannot be met, so the last masks stay: {error}."
-            return
-        with self.hold_sync():
-            self.trouble, self.wanted, self.table = "", len(draws), table.tobytes()
-            self.drawn = {"grid": list(self.grid), "targets": self._targets(table), "draws": len(draws)}
 
     def _draw_more(self):
-        have, want = self.drawn["draws"], min(self.wanted, DRAWS)
+        have, want = self.drawn["draws"], min(max(self.wanted, self.seed + 1), DRAWS)
         if want > have:
-            more = mask_table(self.drawn["grid"], self.config(), range(have, want), self.batch)
+            grid, config, batch = self._request
+            more = mask_table(grid, config, range(have, want), batch)
             with self.hold_sync():
                 self.table += more.tobytes()
                 self.drawn = self.drawn | {"draws": want}
-
-    @staticmethod
-    def _targets(table):
-        """How many targets a rule drew: the highest bit in use."""
-        return int(table.max()).bit_length() - 1

@@ -1,8 +1,8 @@
 """What all widgets share: JavaScript from static/ as one module, a sentence for trouble, and a static twin.
 
-A widget's pictures are painted in the browser from tables that Python made (anywidget). Where no front end runs
-(nbconvert, a PDF, a notebook on GitHub) the figure of the same state shows instead, drawn by a pure function of
-plots.py and its like: `figure()`. Nothing is fetched: the scripts are in the package.
+A widget's pictures are painted in the browser from tables that Python made (anywidget). Where no front end
+runs (nbconvert, a PDF, a notebook on GitHub) the figure of the same state shows instead, drawn by a pure
+function of plots.py and its like: `figure()`. Nothing is fetched: the scripts are in the package.
 """
 
 import base64

@@ -2,12 +2,15 @@
 //
 // What the kernel would compute lies on the page already, one entry for each of the settings `keys` names.
 
-/** `tables`: { keys: [names], entries: { "value value": { trait: value } } }. Listeners hear a change once. */
-export function aloneModel(state, { keys, entries }) {
+/**
+ * `keys`: the settings that choose; `entries`: { "value value": index }; `results`: [{ trait: value }], so that
+ * settings with one outcome share it. Listeners hear a change once.
+ */
+export function aloneModel(state, { keys, entries, results }) {
   const heard = new Map();
   let changed = new Set();
   const look_up = () => {
-    for (const [name, value] of Object.entries(entries[keys.map((key) => state[key]).join(" ")])) {
+    for (const [name, value] of Object.entries(results[entries[keys.map((key) => state[key]).join(" ")]])) {
       state[name] = value;
       changed.add(name);
     }

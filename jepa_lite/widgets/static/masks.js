@@ -37,14 +37,14 @@ export function sets(masks, M) {
   return { context: where((v) => v & 1), targets, dropped: where((v) => v === 0), hidden: where((v) => v > 1) };
 }
 
-/** Share of draws 0 to `last` in which each place is context, and in any target. */
-export function coverage(table, N, last) {
+/** Share of the first `draws` in which each place is context, and in any target: two arrays of N. */
+export function coverage(table, N, draws) {
   const context = new Float32Array(N), target = new Float32Array(N);
-  for (let i = 0; i < (last + 1) * N; i++) {
+  for (let i = 0; i < draws * N; i++) {
     if (table[i] & 1) context[i % N]++;
     if (table[i] > 1) target[i % N]++;
   }
-  return [context, target].map((hits) => hits.map((n) => n / (last + 1)));
+  return [context, target].map((hits) => hits.map((n) => n / draws));
 }
 
 /** Which blocks hold a patch: "in the context", "in targets 1 and 3", "dropped: nobody sees it". */
@@ -81,7 +81,7 @@ function render({ model, el }) {
   const grid = () => drawn().grid, N = () => grid()[0] * grid()[1];
   const table = () => bytes(model.get("table"));
   const seed = () => Math.min(model.get("seed"), drawn().draws - 1);
-  let photo = null, pointed = -1, found = null, masks = null;
+  let photo = null, pointed = -1, found = null, masks = null, rates = null, over = 0;
 
   const readout = make("p", { className: "readout", role: "status" });
   const point = (patch) => { pointed = patch; paint(); tell(); strips.paint(photo, grid(), pointed); };
@@ -89,7 +89,7 @@ function render({ model, el }) {
   const strips = makeStrips(point);
   const counts = make("table");
   const heats = ["context", "target"].map((name) => ({ name, ...picture(name), note: make("figcaption") }));
-  const sofar = checkbox({ label: "only the draws up to this one", value: false, on: () => cover() });
+  const sofar = checkbox({ label: "only the draws up to this one", value: false, on: () => { cover(); tell(); } });
   const alarm = trouble(model);
   const controls = makeControls(model, seed);
   el.replaceChildren(
@@ -117,7 +117,8 @@ function render({ model, el }) {
   function tell() {
     readout.textContent = pointed < 0
       ? "Point at a patch, with the mouse or with Tab and the arrow keys: where it is, and in which blocks."
-      : `Patch ${pointed}: ${place(pointed, grid()[1])}; ${membership(masks[pointed])}.`;
+      : `Patch ${pointed}: ${place(pointed, grid()[1])}; ${membership(masks[pointed])}. ` +
+        `Of ${over} draws: context in ${percent(rates[0][pointed])}, target in ${percent(rates[1][pointed])}.`;
   }
 
   function count() {
@@ -131,15 +132,17 @@ function render({ model, el }) {
   }
 
   function cover() {
-    const [rows, columns] = grid(), last = sofar.input.checked ? seed() : drawn().draws - 1;
-    const rates = coverage(table(), N(), last), top = Math.max(...rates.map((r) => Math.max(...r)), 1e-9);
+    const [rows, columns] = grid();
+    over = sofar.input.checked ? seed() + 1 : drawn().draws;
+    rates = coverage(table(), N(), over);
+    const top = Math.max(...rates.map((rate) => Math.max(...rate)), 1e-9);
     const width = HEAT * Math.min(1, columns / rows), height = (width * rows) / columns;
     heats.forEach(({ canvas, name, note, describe }, i) => {
       drawHeat(sized(canvas, width, height), rates[i], grid(), width, height, top);
-      const span = `${percent(Math.min(...rates[i]))} to ${percent(Math.max(...rates[i]))} of ${last + 1} draws`;
+      const span = `${percent(Math.min(...rates[i]))} to ${percent(Math.max(...rates[i]))} of ${over} draws`;
       const never = rates[i].filter((rate) => rate === 0).length;
-      note.textContent = `is ${name}: in ${span}; never: ${never} patches`;
-      describe(`Heat map over the grid. A patch ${note.textContent}.`);
+      note.textContent = `How often a place is ${name} (bright: often): ${span}; never: ${never} of ${N()} places`;
+      describe(`Heat map. ${note.textContent}.`);
     });
   }
 
@@ -149,18 +152,17 @@ function render({ model, el }) {
     found = sets(masks, drawn().targets);
     if (pointed >= N()) pointed = -1;
     main.describe(summary(found, seed(), grid()));
+    if (!rates || rates[0].length !== N() || sofar.input.checked) cover();
     paint(); tell(); count();
     strips.fill(sequences(found));
     strips.paint(photo, grid(), pointed);
-    if (sofar.input.checked) cover();
     controls.tell();
   }
 
   const stops = [
     alarm.stop, controls.stop, onTheme(() => strips.paint(photo, grid(), pointed)),
     follow(model, ["seed", "drawn", "table"], draw),
-    follow(model, ["drawn", "table"], () => { if (drawn().draws) cover(); }),
-    follow(model, ["drawn"], () => more(model)),
+    follow(model, ["drawn", "table"], () => { if (drawn().draws) { cover(); tell(); more(model); } }),
     follow(model, ["photo"], () => decode(model.get("photo"), (image) => { photo = image; if (found) draw(); })),
   ];
   return () => stops.forEach((stop) => stop());
