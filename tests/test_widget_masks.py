@@ -153,7 +153,12 @@ def test_the_picture_is_cut_to_the_grid():
 def test_any_image_becomes_the_picture(kind, tmp_path):
     pixels = torch.randint(1, 255, (3, 48, 72), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(tmp_path / "mine.png")
-    image = {"uint8": pixels, "float": pixels / 255, "grey": pixels[:1], "path": tmp_path / "mine.png"}[kind]
+    image = {
+        "uint8": pixels,
+        "float": (pixels - 0.4) / 255,
+        "grey": pixels[:1],
+        "path": tmp_path / "mine.png",
+    }[kind]
     found = find_image(image, (48, 72))
     assert torch.equal(found, pixels[:1].expand(3, -1, -1) if kind == "grey" else pixels)
 
