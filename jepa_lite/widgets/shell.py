@@ -15,6 +15,7 @@ import traitlets
 
 STATIC = Path(__file__).parent / "static"
 DPI, QUALITY = 96, 80  # of the twin: a photograph stays far under 100 KB
+MOST_BYTES = 32 * 2**20  # of a table: a page takes it without a long wait
 
 
 def script(*names):
@@ -33,6 +34,24 @@ class Explorer(anywidget.AnyWidget):
     def figure(self):
         """The static twin of the present state: a matplotlib Figure with `alt_text`."""
         raise NotImplementedError(f"{type(self).__name__} has no static twin")
+
+    def keep_below(self, name, count):
+        """The trait `name` is an index from 0 to count - 1: another value is undone, and `trouble` says so.
+
+        Raises ValueError if its present value is none.
+        """
+        wrong = f"{name} must be from 0 to {count - 1}, not {{}}"
+
+        def check(change):
+            if 0 <= change.new < count:
+                self.trouble = ""
+            else:
+                setattr(self, name, change.old)
+                self.trouble = f"{wrong.format(change.new)}, so it stays at {change.old}."
+
+        if not 0 <= getattr(self, name) < count:
+            raise ValueError(wrong.format(getattr(self, name)))
+        self.observe(check, name)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         data, about = super()._repr_mimebundle_(include=include, exclude=exclude)

@@ -163,9 +163,10 @@ export function picture(label) {
 /**
  * A canvas whose patches are pointed at with the mouse, touch or arrow keys.
  * `grid()`: its [rows, columns] now; `look(patch)`: pointed at, -1 when left; `choose(patch)`: clicked, or
- * Enter; `drag(patch, from)`: moved while pressed. Returns { canvas, at(), point(patch) }.
+ * Enter; `drag(patch, from)`: moved while pressed; `start()`: where keys begin when nothing is pointed at, else
+ * they begin by pointing at patch 0. Returns { canvas, at(), point(patch) }.
  */
-export function board({ label, grid, look, choose, drag }) {
+export function board({ label, grid, look, choose, drag, start }) {
   let at = -1, from = -1;
   const canvas = keepKeys(make("canvas", { tabIndex: 0, role: "application", "aria-label": label }));
   canvas.setAttribute("aria-roledescription", "grid of patches");
@@ -190,7 +191,8 @@ export function board({ label, grid, look, choose, drag }) {
   canvas.addEventListener("blur", () => point(-1));
   canvas.addEventListener("keydown", (event) => {
     const chosen = event.key === "Enter" || event.key === " ";
-    const next = chosen || at < 0 ? Math.max(at, 0) : moved(at, event.key, grid());
+    const here = at < 0 && start ? start() : at;
+    const next = chosen || here < 0 ? Math.max(here, 0) : moved(here, event.key, grid());
     if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab" || event.key === "Escape") return;
     if (!chosen && moved(0, event.key, grid()) < 0) return;
     event.preventDefault();
@@ -245,6 +247,15 @@ export function drawHeat(ctx, values, [rows, columns], w, h, top) {
     ctx.fillStyle = css(heat(value / top));
     ctx.fillRect((i % columns) * cw, Math.floor(i / columns) * ch, cw + 0.5, ch + 0.5);
   });
+}
+
+/** What the colours of drawHeat mean: set(low, high) names the two ends of the scale. */
+export function heatScale(label) {
+  const canvas = make("canvas", { "aria-hidden": "true" }), ends = [make("span"), make("span")];
+  const ctx = sized(canvas, 120, 12);
+  drawHeat(ctx, Float32Array.from({ length: 60 }, (_, i) => i / 59), [1, 60], 120, 12, 1);
+  const set = (...words) => ends.forEach((end, i) => { end.textContent = words[i]; });
+  return { node: make("div", { className: "row soft" }, make("span", {}, label), ends[0], canvas, ends[1]), set };
 }
 
 /** An image from the bytes of a picture file. Calls `ready(image)` once it can be drawn. */

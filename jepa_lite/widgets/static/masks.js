@@ -4,7 +4,7 @@
 // bit m target m. Here they are only painted, so the next one shows within a frame, with or without a kernel.
 
 import {
-  DROPPED, SKY, TARGETS, board, button, bytes, calm, checkbox, decode, drawHeat, follow, framed, hatch, hatched,
+  DROPPED, TARGETS, board, button, bytes, calm, checkbox, decode, drawHeat, follow, framed, hatch, hatched,
   interval, listed, make, onTheme, percent, picture, place, radios, sized, slider, trouble,
 } from "./kit.js";
 import { makeStrips } from "./strips.js";
