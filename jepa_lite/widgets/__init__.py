@@ -1,8 +1,9 @@
 """The course's things to touch, for JupyterLab, Notebook and Voila; each has a static twin.
 
-A file each: masks (what is hidden), and what they share, shell.
+A file each: masks (what is hidden), positions (whose address resembles whose), and what they share, shell.
 """
 
 from .masks import MaskExplorer
+from .positions import PositionExplorer
 
-__all__ = ["MaskExplorer"]
+__all__ = ["MaskExplorer", "PositionExplorer"]
