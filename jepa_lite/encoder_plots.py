@@ -77,10 +77,14 @@ def draw_look(ax, weights, grid, patch, top, title):
 
 
 @styled
-def attention(image, maps, grid, patch):
-    """Where the query `patch` of an image (C, H, W) looks: maps (depth, heads, N, N), by layer and head."""
+def attention(image, maps, grid, patch, layer=-1, names=None):
+    """Where the query `patch` of an image (C, H, W) looks: maps (depth, heads, N, N), by layer and head.
+
+    layer: whose heads are shown, as an index into maps; names: what the layers are called, from 1 if None.
+    """
     looks, top = where_it_looks(maps, patch)
     depth, heads, N = looks.shape
+    names = names or list(range(1, depth + 1))
     columns = min(max(depth + 1, heads, 4), 7)
     lines = [-(-(depth + 1) // columns), -(-heads // columns)]  # of layers, of heads
     fig = figure(sum(lines) * (0.86 * WIDTH / columns * aspect(image) + 0.27))
@@ -90,16 +94,19 @@ def attention(image, maps, grid, patch):
     show(axes[0, 0], image, "query")
     frame(axes[0, 0], patch, grid, image.shape[-2] // grid[0])
     told = []
-    groups = {"layer": (axes.flat[1:], looks.mean(1)), "head": (axes[lines[0] :].flat, looks[-1])}
-    for name, (places, group) in groups.items():
+    groups = {
+        "layer": (axes.flat[1:], looks.mean(1), names),
+        "head": (axes[lines[0] :].flat, looks[layer], range(1, heads + 1)),
+    }
+    for name, (places, group, numbers) in groups.items():
         counts = effective_patches(group).tolist()
-        for i, (ax, weights) in enumerate(zip(places, group, strict=False)):
-            heat = draw_look(ax, weights, grid, patch, top, f"{name} {i + 1}: {counts[i]:.0f}")
+        for ax, weights, number, count in zip(places, group, numbers, counts, strict=False):
+            heat = draw_look(ax, weights, grid, patch, top, f"{name} {number}: {count:.0f}")
         told.append(listed(counts, "{:.0f}"))
     fig.colorbar(heat, ax=axes, label="times the even share", shrink=0.7, extend="max", aspect=30)
     fig.alt_text = (
         f"Heat maps of where patch {int(patch)} looks, each under the number of patches its attention is "
         f"spread over; even attention would reach all {N}. By layer, mean over heads: {told[0]}. Heads of "
-        f"the last layer: {told[1]}."
+        f"layer {names[layer]}: {told[1]}."
     )
     return fig

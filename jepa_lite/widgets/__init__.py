@@ -1,9 +1,11 @@
 """The course's things to touch, for JupyterLab, Notebook and Voila; each has a static twin.
 
-A file each: masks (what is hidden), positions (whose address resembles whose), and what they share, shell.
+A file each: masks (what is hidden), positions (whose address resembles whose), attention (where a patch
+looks), and what they share, shell.
 """
 
+from .attention import AttentionExplorer
 from .masks import MaskExplorer
 from .positions import PositionExplorer
 
-__all__ = ["MaskExplorer", "PositionExplorer"]
+__all__ = ["AttentionExplorer", "MaskExplorer", "PositionExplorer"]
