@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from jepa_lite.collapse import Switches
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md"]
@@ -127,6 +129,21 @@ def alarms_table():
     return table([*head, "position share", "last loss"], rows)
 
 
+def collapse_table():
+    form = {"loss": "{:.3f}", "rank": "{:.1f}", "std": "{:.3f}", "position_share": "{:.2f}", "gap": "{:.2f}"}
+    rows = []
+    for r in result("collapse")["rows"]:
+        means = [form[m].format(sum(run[m] for run in r["runs"]) / len(r["runs"])) for m in form]
+        rang = sum(bool(run["alarms"]) for run in r["runs"])
+        rows.append([r["name"], f"{rang} of {len(r['runs'])}", *means])
+    untrained = [run["at_first"] for run in result("collapse")["rows"][0]["runs"]]
+    means = [form[m].format(sum(u[m] for u in untrained) / len(untrained)) for m in list(form)[1:]]
+    return table(
+        ["the lab with", "alarms rang in", "loss", "rank", "std", "position share", "gap"],
+        [["weights as drawn", "", "", *means], *rows],
+    )
+
+
 @pytest.mark.parametrize(
     ("page", "name", "make"),
     [
@@ -138,6 +155,7 @@ def alarms_table():
         ("benchmarks/README.md", "checkpoints", checkpoints_table),
         ("benchmarks/README.md", "plan", plan_table),
         ("benchmarks/README.md", "alarms", alarms_table),
+        ("benchmarks/README.md", "collapse", collapse_table),
     ],
 )
 def test_tables_are_the_data(page, name, make):
@@ -160,6 +178,24 @@ def test_ijepa_stands_above_its_controls_by_more_than_the_spread():
 def test_the_plan_is_within_a_quarter_of_the_run():
     for r in result("plan")["rows"]:
         assert abs(r["ratio"] - 1) < 0.25, (r["name"], r["ratios"])
+
+
+def test_what_is_said_of_the_collapse_lab_is_the_data():
+    rows = {r["name"]: r["runs"] for r in result("collapse")["rows"]}
+    assert list(rows) == [str(Switches(**r["switches"])) for r in result("collapse")["rows"]]
+    collapsed = [name for name, runs in rows.items() if all(run["alarms"] for run in runs)]
+    assert all(not run["alarms"] for name, runs in rows.items() if name not in collapsed for run in runs)
+    assert (
+        all("no stop-gradient" in name and "place" not in name for name in collapsed) and len(collapsed) == 3
+    )
+    for name, runs in rows.items():
+        for run in runs:
+            assert (run["rank"] < 2 and run["std"] < 0.01 and run["loss"] < 0.01) == (name in collapsed), name
+            assert (abs(run["gap"]) < 0.01) == (name in collapsed), (name, run["gap"])
+    for free, kept in zip(rows["no stop-gradient, place norm"], rows["all on, place norm"], strict=True):
+        assert free["rank"] < 0.7 * kept["rank"] and free["std"] > kept["std"]
+    for without, kept in zip(rows["no EMA, place norm"], rows["all on, place norm"], strict=True):
+        assert abs(without["rank"] - kept["rank"]) < 0.7
 
 
 def test_counted_memory_is_what_tensors_hold():
