@@ -46,9 +46,8 @@ class Switches:
     def __str__(self):
         names = {"stop_gradient": "stop-gradient", "ema": "EMA", "predictor": "predictor"}
         off = [f"no {words}" for name, words in names.items() if not getattr(self, name)]
-        return ", ".join(
-            [*(off or ["all on"]), f"{self.target_norm} norm" if self.target_norm != "none" else "no norm"]
-        )
+        norm = "no norm" if self.target_norm == "none" else f"{self.target_norm} norm"
+        return ", ".join([*(off or ["all on"]), norm])
 
 
 class MeanOfContext(nn.Module):

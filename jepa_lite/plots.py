@@ -116,7 +116,7 @@ def coverage(context_rate, target_rate):
 # --- a run, and its measure ---------------------------------------------------------------------
 
 
-def _series(log, key):
+def series(log, key):
     """Steps and values of the records that hold `key`, as float arrays; NaN and None show as gaps."""
     pairs = [(r["step"], r[key]) for r in log if key in r]
     return np.array(pairs, float).reshape(-1, 2).T
@@ -139,7 +139,7 @@ def _ends(name, values, form):
 
 def _trace(ax, log, key, form, words, **look):
     """One quantity of the log on its panel; returns what there is to say of it."""
-    steps, values = _series(log, key)
+    steps, values = series(log, key)
     ax.plot(steps, values, gid=key, **look)
     return _ends(words, values, form)
 
@@ -157,7 +157,7 @@ def curves(log, random=None):
     axes = fig.subplots(3, 1, sharex=True)
     alone = {"marker": "o", "ms": 4} if len(log) < 3 else {}
     alt = [_trace(axes[0], log, "loss", "{:.3g}", "the loss", color=GREY, lw=0.8, **alone)]
-    steps, loss = _series(log, "loss")
+    steps, loss = series(log, "loss")
     axes[0].plot(steps, _smooth(loss, max(len(loss) // 25, 1)), color=BLUE, lw=1.8, gid="smooth")
     look = {"color": GREEN, "lw": 1.8, "marker": "s", "ms": 3}
     alt.append(_trace(axes[1], log, "rank", "{:.1f}", "the effective rank", **look))
@@ -177,9 +177,20 @@ def curves(log, random=None):
     return fig
 
 
+@styled
+def untrained():
+    """What stands for `curves` while there is nothing to draw."""
+    fig = figure(1.2)
+    ax = fig.subplots()
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, "not trained yet", ha="center", va="center", fontsize=12, transform=ax.transAxes)
+    fig.alt_text = "No curves: not trained yet."
+    return fig
+
+
 def _draw_probes(ax, log, random):
     alt = []
-    for key in (key for key in MEASURES if np.isfinite(_series(log, key)[1]).any()):
+    for key in (key for key in MEASURES if np.isfinite(series(log, key)[1]).any()):
         colour, marker = {"linear": BLUE, "knn": VERMILION}[key], MEASURES[key][2]
         look = {"color": colour, "lw": 1.8, "marker": marker, "ms": 4.5, "label": NAMES[key]}
         alt.append(_trace(ax, log, key, "{:.3f}", NAMES[key], **look))

@@ -1,0 +1,82 @@
+"""Runs of the collapse lab, compared: loss, rank, std and position share against step, and the gap in words.
+
+Pure functions, state -> Figure with `alt_text`. Loss is one panel of four: in collapse it looks best of all.
+"""
+
+import numpy as np
+
+from .canvas import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, figure, styled
+from .plots import series, untrained
+
+CURVES = ("loss", "rank", "std", "position_share", "gap")
+NAMES = {
+    "loss": "loss (only a proxy)",
+    "rank": "effective rank",
+    "std": "std across images",
+    "position_share": "position share",
+    "gap": "alignment gap",
+}
+LOOKS = (  # colour, dashes and mark: the newest run first, then back in time
+    (BLACK, "-", "o"),
+    (VERMILION, (0, (5, 2)), "s"),
+    (BLUE, (0, (1, 1.5)), "^"),
+    (GREEN, "-.", "v"),
+    (PURPLE, (0, (3, 3)), "x"),
+    (ORANGE, (0, (8, 3)), "+"),
+)
+
+
+def last(log, key):
+    """The last value of `key` in a log that is a number, or None."""
+    values = [r[key] for r in log if r.get(key) is not None and np.isfinite(r[key])]
+    return values[-1] if values else None
+
+
+def said(value, form="{:.3g}"):
+    return "not measured" if value is None else form.format(value)
+
+
+@styled
+def runs(history):
+    """Compare up to six runs: [{"number", "switches", "log"}], oldest first; more are left out, oldest first.
+
+    Values that are None or no number show as gaps. Without a single record the figure says so.
+    """
+    history = [run for run in history if run["log"]][-len(LOOKS) :]
+    if not history:
+        return untrained()
+    fig = figure(5.6 + 0.22 * len(history))
+    axes = fig.subplots(2, 2, sharex=True)
+    for ax, key in zip(axes.flat, CURVES, strict=False):
+        for run, look in zip(reversed(history), LOOKS, strict=False):
+            _line(ax, run, key, look)
+        ax.set_title(NAMES[key], loc="left")
+        ax.set_ylim(0, 1 if key == "position_share" else None)
+        ax.grid(axis="y", color="#DDDDDD", lw=0.6)
+        if not any(np.isfinite(line.get_ydata()).any() for line in ax.lines):
+            ax.text(0.5, 0.5, "not measured", ha="center", va="center", transform=ax.transAxes)
+    for ax in axes[1]:
+        ax.set_xlabel("step")
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", frameon=False)
+    fig.alt_text = f"Four panels against step, runs compared: {len(history)}. {' '.join(map(_told, history))}"
+    return fig
+
+
+def _line(ax, run, key, look):
+    colour, dashes, mark = look
+    steps, values = series(run["log"], key)
+    every = max(len(steps) // 6, 1)
+    name = f"{run['number']}: {run['switches']}"
+    ax.plot(
+        steps, values, color=colour, ls=dashes, lw=1.5, marker=mark, ms=4.5, markevery=every,
+        label=name, gid=f"{key} {run['number']}",
+    )  # fmt: skip
+
+
+def _told(run):
+    log = run["log"]
+    ends = [
+        f"{words} from {said(next((r[key] for r in log if key in r), None))} to {said(last(log, key))}"
+        for key, words in NAMES.items()
+    ]
+    return f"Run {run['number']}, {run['switches']}, {log[-1]['step']} steps: {', '.join(ends)}."

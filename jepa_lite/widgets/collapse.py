@@ -1,0 +1,120 @@
+"""The collapse lab: take out stop-gradient, moving average, predictor or target norm, and watch what happens.
+
+Each run is a real one of the library, seconds long (jepa_lite/collapse.py has what the switches do, in
+formulas). Earlier runs stay as lines and in a table, to compare with; benchmarks/README.md has what three
+seeds gave. The static twin is collapse_plots.runs.
+"""
+
+import dataclasses
+
+import traitlets
+
+from .. import collapse_plots
+from ..collapse import NORMS, STEPS, Switches, lab_run
+from ..collapse_plots import last, said
+from .live import TrainingView, packed
+from .player import ENDED, Player
+from .shell import script
+
+KEPT = 6  # runs that are shown: as many lines as can be told apart
+START = {"state": "ready", "step": 0, "pace": None, "left": None}
+SWITCHES = ("stop_gradient", "ema", "predictor", "target_norm")
+
+
+class CollapseLab(TrainingView):
+    """Switches, and Train, Pause and Reset. switches: how they stand at first; seed: of weights and images.
+
+    history: the runs so far, oldest first: [{"number", "switches", "log"}], at most six of them.
+    Raises ValueError for a seed below 0 or fewer than 2 steps.
+    """
+
+    _esm = script("kit", "curves", "collapse")
+    stop_gradient, ema, predictor = (traitlets.Bool(True).tag(sync=True) for _ in range(3))
+    target_norm = traitlets.Enum(NORMS, "place").tag(sync=True)
+    earlier = traitlets.List(help="[{number, series}] of the runs before this one").tag(sync=True)
+    rows = traitlets.List(help="the table: [number, settings, step, loss, ...] as text").tag(sync=True)
+    curves, buttons = collapse_plots.CURVES, ("start", "pause", "reset")
+
+    def __init__(self, switches=None, seed=0, steps=STEPS):
+        if steps < 2 or seed < 0:
+            raise ValueError(f"a run needs at least 2 steps and a seed from 0, not {steps} and {seed}")
+        super().__init__()
+        self.seed, self.steps, self.history = seed, steps, []
+        self._move(switches or Switches())
+        self._tell()
+
+    @property
+    def switches(self):
+        """The `Switches` as they stand: those of the next run."""
+        return Switches(**{name: getattr(self, name) for name in SWITCHES})
+
+    def start(self):
+        """Train, or go on, in the background; a new run if a switch was moved or the last run has ended."""
+        self._prepare()
+        self.player.start()
+
+    def pause(self):
+        if self.player:
+            self.player.pause()
+
+    def reset(self):
+        """End the present run, which stays as a line. The next `start` begins anew."""
+        if self.player:
+            self.player.stop()
+            if not self.player.run.step:
+                self.history = self.history[:-1]
+        self.player, self.records = None, []
+        self._tell()
+
+    def train(self, steps=None):
+        """Train now, `steps` or to the end of the run; returns its records. Raises what a step raises."""
+        self._prepare()
+        self.player.train(steps)
+        return self.records
+
+    def figure(self):
+        """`collapse_plots.runs` of the history."""
+        return collapse_plots.runs(self.history)
+
+    def pressed(self, do, name=None, value=None):
+        """What the page's button `do` does; "set" moves the switch `name`."""
+        if do != "set":
+            return super().pressed(do)
+        if name not in SWITCHES:
+            raise ValueError(f"there is no switch {name!r}; there are: {', '.join(SWITCHES)}")
+        self._move(dataclasses.replace(self.switches, **{name: value}))
+
+    def _move(self, switches):
+        for name, value in dataclasses.asdict(switches).items():
+            setattr(self, name, value)
+
+    def _prepare(self):
+        """A run for the switches as they stand: the present one if it fits and has not ended."""
+        if self.player and self.player.state not in ENDED and self.history[-1]["switches"] == self.switches:
+            return
+        self.reset()
+        self.trouble = ""
+        run = lab_run(self.switches, self.seed, self.steps)
+        self.records = [{"step": 0} | run.measures()]
+        number = self.history[-1]["number"] + 1 if self.history else 1
+        present = {"number": number, "switches": self.switches, "log": self.records}
+        self.history = [*self.history, present][-KEPT:]
+        self.player = Player(run, self.home, self._hear, self._tell)
+
+    def _tell(self):
+        with self.hold_sync():
+            if self.player:
+                super()._tell()
+            else:
+                self.now = START | {"total": self.steps}
+                self.series = packed([], self.curves)
+            before = self.history[:-1] if self.player else self.history
+            self.earlier = [
+                {"number": run["number"], "series": packed(run["log"], self.curves)} for run in before
+            ]
+            self.rows = [_row(run) for run in self.history]
+
+
+def _row(run):
+    values = [said(last(run["log"], key)) for key in collapse_plots.CURVES]
+    return [str(run["number"]), str(run["switches"]), str(run["log"][-1]["step"]), *values]
