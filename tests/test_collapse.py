@@ -1,16 +1,16 @@
 """The claims that this file tests.
 
 1. With all switches on, `SwitchedIJEPA` trains bit for bit as `IJEPA` does.
-2. Stop-gradient off: the encoder's gradient is dL/dt + dL/du, by finite differences and by a plain computation;
-   the values of the targets stay those of the target encoder, which itself gets no gradient.
+2. Stop-gradient off: the encoder's gradient is dL/dt + dL/du, by finite differences and by a plain
+   computation; the values of the targets stay those of the target encoder, which itself gets no gradient.
 3. EMA off: after a step the target encoder equals the encoder; on, it lies between.
 4. Predictor off: every answer is the mean of the context's real tokens, padding left out, and has no weights.
 5. target_norm reaches the targets. A switch that is none, or no bool, is refused in one sentence.
 6. With stop-gradient and norm off a run collapses and the alarms ring; with all on it does not, and learns.
-7. The figure holds what the history holds, over empty, one-record, NaN and many-run histories; looks differ in
-   dash and mark as well as in colour; the alt text has the numbers.
-8. The lab: each switch and button of the page does what it says; a moved switch makes a new run, and the old one
-   stays, six at most; a nameless button, an unknown switch and impossible sizes get a sentence.
+7. The figure holds what the history holds, over empty, one-record, NaN and many-run histories; looks differ
+   in dash and mark as well as in colour; the alt text has the numbers.
+8. The lab: each switch and button of the page does what it says; a moved switch makes a new run, and the old
+   one stays, six at most; a nameless button, an unknown switch and impossible sizes get a sentence.
 """
 
 import dataclasses
@@ -115,7 +115,7 @@ def test_targets_have_the_values_of_the_target_encoder_whatever_the_gradient():
     assert not model().targets(images).requires_grad
     with torch.no_grad():
         assert torch.allclose(net.targets(images, parts=3), free, rtol=1e-9)
-    with pytest.raises(ValueError, match="train.groups=1"):
+    with pytest.raises(ValueError, match=r"train\.groups=1"):
         net.targets(images, parts=2)
 
 
@@ -185,7 +185,8 @@ def test_everything_off_collapses_and_everything_on_learns():
 
 def history(count, steps=30, spoil=()):
     logs = [
-        [{"step": s, "loss": 0.5 / (s + i), "rank": 9.0 - i, "std": 0.1 + i, "position_share": 0.2, "gap": i / 7}
+        [{"step": s, "loss": 0.5 / (s + i), "rank": 9.0 - i, "std": 0.1 + i,
+          "position_share": 0.2, "gap": i / 7}
          for s in range(1, steps + 1)]
         for i in range(1, count + 1)
     ]  # fmt: skip

@@ -1,15 +1,15 @@
 """The claims that this file tests.
 
-1. A run that was started, paused and resumed in an event loop is bit for bit one that never paused, in weights and
-   in records; so is one trained by `train` in parts.
-2. Everything else has its turn between two steps; pausing takes effect at once, and a click that comes on another
-   thread is carried out on the thread that trains.
-3. Stop ends it for good and leaves the run usable; a run that ends by itself, or by run.stop(), is done or stopped.
-4. An error of a step is one sentence in `trouble`, in turns and in `train`, which raises it, each time; the steps
-   before it stay. An interrupt leaves the run paused. Alarms of collapse are shown, and not printed; other warnings
-   are printed.
-5. The page is sent packed pairs of step and value, thinned beyond a thousand, at most a few times a second, and
-   always when the state changes; what is sent can be sent (no NaN, no infinity).
+1. A run that was started, paused and resumed in an event loop is bit for bit one that never paused, in
+   weights and in records; so is one trained by `train` in parts.
+2. Everything else has its turn between two steps; pausing takes effect at once, and a click that comes on
+   another thread is carried out on the thread that trains.
+3. Stop ends it for good and leaves the run usable; a run that ends by itself is done, by run.stop() stopped.
+4. An error of a step is one sentence in `trouble`, in turns and in `train`, which raises it, each time; the
+   steps before it stay. An interrupt leaves the run paused. Alarms of collapse are shown, and not printed;
+   other warnings are printed.
+5. The page is sent packed pairs of step and value, thinned beyond a thousand, at most a few times a second,
+   and always when the state changes; what is sent can be sent (no NaN, no infinity).
 6. The twin is plots.curves of the records; before the first step it says that nothing was trained.
 7. Bad input, a nameless button and a missing event loop get one sentence.
 """
