@@ -267,7 +267,7 @@ def test_a_moved_switch_begins_a_new_run_and_the_old_one_stays():
     assert [r["step"] for r in lab.train()] == [0, 1, 2, 3] and lab.now["state"] == "done"
     first = lab.records
     press(lab, do="set", name="predictor", value=False)
-    lab.train(1)
+    lab.train(1)  # from here on the present run is paused, not done
     assert lab.records is not first and [run["number"] for run in lab.history] == [1, 2]
     assert [run["number"] for run in lab.earlier] == [1]
     assert np.frombuffer(lab.earlier[0]["series"]["loss"], np.float32)[::2].tolist() == [1, 2, 3]
@@ -277,6 +277,10 @@ def test_a_moved_switch_begins_a_new_run_and_the_old_one_stays():
     ]
     assert lab.rows[0][3] == f"{first[-1]['loss']:.3g}" and lab.rows[0][4] == f"{first[-1]['rank']:.3g}"
     assert "Run 2, no predictor, place norm, 1 steps" in lab.figure().alt_text
+    press(lab, do="set", name="ema", value=False)
+    lab.train(1)
+    assert lab.player.run.model.switches == Switches(ema=False, predictor=False) and len(lab.history) == 3
+    lab.history = lab.history[:2]
     press(lab, do="reset")
     assert lab.player is None and lab.now["state"] == "ready" and len(lab.earlier) == 2
     press(lab, do="reset")
