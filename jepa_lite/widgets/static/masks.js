@@ -168,12 +168,17 @@ function render({ model, el }) {
   return () => stops.forEach((stop) => stop());
 }
 
-/** Ask the kernel for more draws, a part at a time: it then still answers to a change of a setting. */
+/**
+ * Ask the kernel for more draws, a part at a time: it then still answers to a change of a setting. Afterwards, for
+ * while an update of the kernel is taken in, going back to what `wanted` was before it would not be sent.
+ */
 function more(model) {
-  const { draws } = model.get("drawn");
-  if (draws >= model.get("most")) return;
-  model.set("wanted", Math.min(draws + MORE, model.get("most")));
-  model.save_changes();
+  setTimeout(() => {
+    const { draws } = model.get("drawn");
+    if (draws >= model.get("most")) return;
+    model.set("wanted", Math.min(draws + MORE, model.get("most")));
+    model.save_changes();
+  });
 }
 
 function gridLines(ctx, rows, columns, w, h) {
