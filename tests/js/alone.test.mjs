@@ -11,7 +11,8 @@ import { bytes } from "../../jepa_lite/widgets/static/kit.js";
 
 const make = () => aloneModel({ rule: "a", count: 2, seed: 0 }, {
   keys: ["rule", "count"],
-  entries: { "a 2": { table: "A2", drawn: 1 }, "b 2": { table: "B2", drawn: 2 }, "a 3": { table: "A3", drawn: 3 } },
+  entries: { "a 2": 0, "b 2": 1, "a 3": 2, "b 3": 2 },
+  results: [{ table: "A2", drawn: 1 }, { table: "B2", drawn: 2 }, { table: "A3", drawn: 3 }],
 });
 
 test("it begins with the entry of its settings", () => {
@@ -26,6 +27,16 @@ test("a change of any key looks its entry up, before a listener is called", () =
     model.save_changes();
     assert.deepEqual(seen, [[table, drawn]]);
   }
+});
+
+test("settings with one outcome share it, and nobody hears of what stayed", () => {
+  const model = make(), heard = [];
+  model.set("count", 3);
+  model.save_changes();
+  model.on("change:rule", () => heard.push("rule"));
+  model.set("rule", "b");
+  model.save_changes();
+  assert.deepEqual([heard, model.get("table"), model.get("drawn")], [["rule"], "A3", 3]);
 });
 
 test("a listener hears once of several changes, and only when they are saved", () => {

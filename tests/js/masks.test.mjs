@@ -1,7 +1,7 @@
 // Claims about masks.js, on a grid of 2 x 3 patches and with 1 to 5 targets:
 // 1. drawOf gives the bytes of one draw, the first and the last too.
 // 2. sets takes the bytes apart: context, each target, dropped and hidden, in raster order.
-// 3. coverage is the share of the draws so far, and reads no draw beyond the one asked for.
+// 3. coverage is the share of the first draws, and reads no draw beyond those.
 // 4. membership, sequences and summary say what the bytes hold.
 // 5. edges is the outline of a set: no side between two of its patches, none that wraps around a row.
 
@@ -32,17 +32,17 @@ for (let M = 1; M <= 5; M++) {
   });
 }
 
-test("coverage counts the draws up to the last one asked for, and no more", () => {
+test("coverage counts as many draws as asked for, and no more", () => {
   const table = Uint8Array.from([1, 2, 0, 1, 4, 1, 2, 2, 2]); // three draws of three patches
-  assert.deepEqual(masks.coverage(table, 3, 0).map((r) => [...r]), [[1, 0, 0], [0, 1, 0]]);
-  assert.deepEqual(masks.coverage(table, 3, 1).map((r) => [...r]), [[1, 0, 0.5], [0, 1, 0]]);
-  const [context, target] = masks.coverage(table, 3, 2);
+  assert.deepEqual(masks.coverage(table, 3, 1).map((r) => [...r]), [[1, 0, 0], [0, 1, 0]]);
+  assert.deepEqual(masks.coverage(table, 3, 2).map((r) => [...r]), [[1, 0, 0.5], [0, 1, 0]]);
+  const [context, target] = masks.coverage(table, 3, 3);
   [[context, [2, 0, 1]], [target, [1, 3, 1]]].forEach(([rates, hits]) =>
     rates.forEach((rate, i) => assert.ok(Math.abs(rate - hits[i] / 3) < 1e-6, `${rates} of ${hits}`)));
 });
 
 test("a patch in several targets counts once as a target", () => {
-  assert.deepEqual([...masks.coverage(Uint8Array.from([6, 62]), 2, 0)[1]], [1, 1]);
+  assert.deepEqual([...masks.coverage(Uint8Array.from([6, 62]), 2, 1)[1]], [1, 1]);
 });
 
 test("membership names the context, one target, several, and none", () => {
