@@ -26,7 +26,10 @@ from playwright.sync_api import sync_playwright
 OF_VOILA = ["fortawesome", "ERR_NAME_NOT_RESOLVED", "ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "#RUNTIME-012"]
 STARTS = {"lab": jupyterlab, "notebook": notebook7, "voila": lambda home: voila(home, "widgets.ipynb")}
 OPENS = {"lab": open_lab, "notebook": open_notebook7, "voila": open_voila}
-IGNORED = {"voila": OF_VOILA, "notebook": ["static/notebook/notebook_core"]}  # it stumbles over its own settings
+IGNORED = {
+    "voila": OF_VOILA,
+    "notebook": ["static/notebook/notebook_core"],
+}  # it stumbles over its own settings
 
 
 @pytest.fixture(scope="session")

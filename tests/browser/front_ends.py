@@ -53,7 +53,14 @@ def find_browser():
 def write_notebook(path, sources):
     """A notebook of code cells."""
     cells = [
-        {"cell_type": "code", "execution_count": None, "id": f"cell-{i}", "metadata": {}, "outputs": [], "source": s}
+        {
+            "cell_type": "code",
+            "execution_count": None,
+            "id": f"cell-{i}",
+            "metadata": {},
+            "outputs": [],
+            "source": s,
+        }
         for i, s in enumerate(sources)
     ]
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -166,7 +173,9 @@ def await_kernel(address, name):
 def run_all(page):
     """Run every cell, and wait until each has its number."""
     page.locator(".jp-KernelName", has_text="Python 3").first.wait_for(timeout=PATIENCE * 1000)
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(timeout=PATIENCE * 1000)
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(
+        timeout=PATIENCE * 1000
+    )
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_function(
