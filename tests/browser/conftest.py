@@ -1,6 +1,6 @@
 """A browser, servers and pages for the tests of widgets: each is started once, when a test first asks for it.
 
-Where there is no Chromium or Chrome these tests are skipped; with CI=true that is a failure. CHROMIUM names one.
+Where there is no Chromium or Chrome these tests are skipped; with CI=true that is a failure.
 """
 
 import os
@@ -22,7 +22,7 @@ from front_ends import (
 )
 from playwright.sync_api import sync_playwright
 
-# Of Voila itself: it asks a host on the net for its symbols, and loads extensions made for JupyterLab in vain.
+# Of Voila itself: it asks a host on the net for its symbols, and loads extensions of JupyterLab in vain.
 OF_VOILA = ["fortawesome", "ERR_NAME_NOT_RESOLVED", "ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "#RUNTIME-012"]
 STARTS = {"lab": jupyterlab, "notebook": notebook7, "voila": lambda home: voila(home, "widgets.ipynb")}
 OPENS = {"lab": open_lab, "notebook": open_notebook7, "voila": open_voila}

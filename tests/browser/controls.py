@@ -1,4 +1,4 @@
-"""What is asked of any widget: its controls by name, every one of them by keyboard alone, its text by contrast.
+"""What is asked of any widget: its controls by name, each of them by keyboard alone, its text by contrast.
 
 Each function takes a Playwright locator of the widget's root and returns what is wrong, [] when nothing is.
 """
@@ -15,11 +15,13 @@ SHOWS = """(root) => {
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
       for (const pixel of new Uint32Array(data.buffer)) sum = (Math.imul(sum, 31) + pixel) | 0;
     }
-    const states = [...root.querySelectorAll("input, details, select")].map((i) => [i.value, i.checked, i.disabled, i.open]);
+    const states = [...root.querySelectorAll("input, details, select")]
+      .map((i) => [i.value, i.checked, i.disabled, i.open]);
     return [sum, root.textContent, states].flat(9).join(); }"""
 CONTRAST = """(root) => {
   const parse = (css) => { const [r, g, b, a = 1] = css.match(/[\\d.]+/g).map(Number); return [r, g, b, a]; };
-  const over = ([r, g, b, a], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a), 1];
+  const over = ([r, g, b, a], [R, G, B]) =>
+    [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a), 1];
   const linear = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
   const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
   const behind = (node) => {
@@ -27,8 +29,10 @@ CONTRAST = """(root) => {
     const own = parse(getComputedStyle(node).backgroundColor);
     return own[3] === 1 ? own : over(own, behind(node.parentElement));
   };
-  const off = (node) => node.closest(".off") || node.closest("[hidden]") || node.disabled || !node.getClientRects().length;
-  const own = (node) => [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+  const off = (node) =>
+    node.closest(".off") || node.closest("[hidden]") || node.disabled || !node.getClientRects().length;
+  const own = (node) =>
+    [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
   return [...root.querySelectorAll("*")].filter((node) => own(node) && !off(node)).map((node) => {
     const back = behind(node), ink = over(parse(getComputedStyle(node).color), back);
     const [low, high] = [light(ink), light(back)].sort((a, b) => a - b);
@@ -43,7 +47,7 @@ def unfold(root):
 
 
 def unnamed(root):
-    """Controls and pictures without an accessible name, and canvases that are neither described nor decoration."""
+    """Controls and pictures without an accessible name, and canvases neither described nor decoration."""
     lines = re.findall(rf"""^\s*- '?(?:{ROLES})\b(?! ").*$""", root.aria_snapshot(), re.M)
     groups = [line for line in lines if "- group" in line]
     found = [line.strip() for line in lines if line not in groups]
@@ -54,14 +58,14 @@ def unnamed(root):
 
 
 def faint(root, least=4.5):
-    """Texts that stand out from what is behind them by less than WCAG's `least`; switched-off ones are exempt."""
+    """Texts that stand out from what is behind by less than WCAG's `least`; switched-off ones are exempt."""
     texts = root.evaluate(CONTRAST)
     assert len(texts) > 5, f"found only {len(texts)} texts to check"
     return [f"{words!r}: {ratio:.2f}" for words, ratio in texts if ratio < least]
 
 
 def unmoved(root, patience=5):
-    """Controls that the keyboard alone does not move, or that lose the focus. Leaves settings as they were."""
+    """Controls that the keyboard alone does not move, or that lose the focus."""
     unfold(root)
     waiting, wrong = set(range(root.locator(CONTROLS).count())), []
     assert waiting, "a widget without controls"

@@ -1,4 +1,4 @@
-"""JupyterLab, Notebook 7 and Voila on this machine, a browser to open notebooks in, and an ear for every fault.
+"""JupyterLab, Notebook 7 and Voila on this machine, a browser to open notebooks in, an ear for faults.
 
 Servers run on a copy, with settings, tokens and a home of their own. Nothing here knows what a widget shows.
 """
@@ -80,7 +80,7 @@ def environment(home):
 
 @contextlib.contextmanager
 def served(home, module, options, path):
-    """The address of `python -m module` with `options` ({port}, {token} filled in), once `path` answers there."""
+    """The address of `python -m module` with `options` ({port}, {token} filled in), once it answers."""
     for name, values in SETTINGS.items():
         file = home / "settings" / "@jupyterlab" / "apputils-extension" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ class Faults:
 
 
 def await_kernel(address, name):
-    """Until the notebook's kernel has said that it is idle: before that, Run All is lost or asks for a kernel."""
+    """Until the notebook's kernel is idle: before that, Run All is lost or asks for a kernel."""
     url, token = address
     for _ in range(PATIENCE * 5):
         with urllib.request.urlopen(f"{url}/api/sessions?token={token}", timeout=PATIENCE) as answer:

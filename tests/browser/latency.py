@@ -1,5 +1,5 @@
-"""How soon a picture follows a key, measured in the page: from the key's event to the first animation frame whose
-canvas differs. Beside it, alternating, a reference that lies in the same page.
+"""How soon a picture follows a key, measured in the page: from the key's event to the first animation
+frame whose canvas differs. Beside it, alternating, a reference that lies in the same page.
 """
 
 import statistics
@@ -19,7 +19,8 @@ TIMED = """([selector, root]) => {
   };
   const before = shows();
   window.timed = new Promise((resolve) => window.addEventListener("keydown", ({ timeStamp }) => {
-    const look = () => (shows() === before ? requestAnimationFrame(look) : resolve(performance.now() - timeStamp));
+    const look = () => (shows() === before ? requestAnimationFrame(look)
+      : resolve(performance.now() - timeStamp));
     requestAnimationFrame(look);
   }, { capture: true, once: true }));
 }"""
@@ -31,7 +32,8 @@ BARE = """() => {
   root.innerHTML = `<canvas width="40" height="40"></canvas><input type="range" max="255" value="0">`;
   const input = root.querySelector("input"), ctx = root.querySelector("canvas").getContext("2d");
   input.dataset.lmSuppressShortcuts = "true";
-  input.addEventListener("input", () => { ctx.fillStyle = `rgb(${input.value}, 7, 9)`; ctx.fillRect(0, 0, 40, 40); });
+  input.addEventListener("input", () => {
+    ctx.fillStyle = `rgb(${input.value}, 7, 9)`; ctx.fillRect(0, 0, 40, 40); });
   document.body.append(root);
 }"""
 # The least that a kernel can do: a slider of ipywidgets, whose number Python sends back.
@@ -44,7 +46,7 @@ ipywidgets.VBox([stock, echo])
 
 
 def press(control, root, key):
-    """Milliseconds from `key`, pressed on `control`, to the frame in which the canvas or words of `root` differ."""
+    """Milliseconds from `key`, pressed on `control`, to the frame in which `root` shows something else."""
     control.focus()
     root.evaluate("(root) => (" + TIMED + ")([null, root])")
     control.press(key)
@@ -52,8 +54,8 @@ def press(control, root, key):
 
 
 def draws(page, widget, stock, presses):
-    """Three lists of milliseconds, alternating: the explorer's next draw by key, a bare slider's picture, and what a
-    kernel echoes to a slider of ipywidgets (left out without `stock`)."""
+    """Three lists of milliseconds, alternating: the explorer's next draw by key, a bare slider's picture, and
+    what a kernel echoes to a slider of ipywidgets (left out without `stock`)."""
     page.evaluate(BARE)
     seed, bare = widget.get_by_role("slider", name="seed"), page.locator("#bare input")
     await_stillness(widget)
@@ -67,7 +69,7 @@ def draws(page, widget, stock, presses):
 
 
 def settings(widget, stock, presses):
-    """Two lists, alternating: a change of the rule, which the kernel answers, and the echo to an ipywidgets slider."""
+    """Two lists, alternating: a change of the rule, which the kernel answers, and a kernel's echo."""
     ours, echoes = [], []
     for i in range(presses):
         await_stillness(widget)

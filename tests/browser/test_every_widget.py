@@ -73,7 +73,8 @@ class Faulty(anywidget.AnyWidget):
       el.classList.add("jepa");
       el.innerHTML = `<canvas></canvas><input type="range" id="stolen" max="9" value="3"><button></button>
         <label>named <input type="range" id="named" max="9" value="3"></label>
-        <p style="color: #999; background: #fff">faint</p>${"<p style='color: #000; background: #fff'>fine</p>".repeat(6)}`;
+        <p style="color: #999; background: #fff">faint</p>
+        ${"<p style='color: #000; background: #fff'>fine</p>".repeat(6)}`;
       const named = el.querySelector("#named");
       named.dataset.lmSuppressShortcuts = "true";
       named.addEventListener("input", () => { model.set("value", +named.value); model.save_changes(); });

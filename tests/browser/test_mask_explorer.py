@@ -1,9 +1,9 @@
 """Claims about the mask explorer in JupyterLab:
 
-1. Arrow keys on the seed slider draw the next masks, in the picture, the table and the description, and JupyterLab
-   does not take them; letters do not reach its shortcuts.
-2. Arrow keys, Home and End on the picture go from patch to patch, and say where that is and in which blocks; so does
-   the mouse, and on a strip of tokens too.
+1. Arrow keys on the seed slider draw the next masks, in the picture, the table and the description, and
+   JupyterLab does not take them; letters do not reach its shortcuts.
+2. Arrow keys, Home and End on the picture go from patch to patch, and say where that is, in which blocks; so
+   does the mouse, and on a strip of tokens too.
 3. A rule, and a size of the grid, bring the masks that the library draws for the same seed.
 4. Settings that cannot be met are refused in a sentence, and the last masks stay; possible ones end that.
 5. Every description holds the numbers of what it describes.
@@ -57,7 +57,8 @@ def described(root, seed):
         for name in ("rows", "columns")
     )
     masks = sample_masks((rows, columns), 1, MaskConfig(rule=rule), torch.Generator().manual_seed(seed))
-    words = f"Draw {seed} on a grid of {rows} by {columns} patches. Context: {int(masks.context_keep.sum())} patches"
+    context = int(masks.context_keep.sum())
+    words = f"Draw {seed} on a grid of {rows} by {columns} patches. Context: {context} patches"
     board(root).and_(root.page.locator(f'[aria-label^="{words}"]')).wait_for(timeout=20_000)
     return words
 

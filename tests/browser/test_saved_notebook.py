@@ -2,8 +2,8 @@
 
 1. The file holds no widget state, and for each widget a picture with alt text, a sentence, and few bytes.
 2. Opened again it runs again.
-3. nbconvert shows the picture in HTML and in Markdown, without a network, and its alt text in the template that
-   prints any ("classic": the default one knows no alt text).
+3. nbconvert shows the picture in HTML and in Markdown, without a network, and its alt text in the template
+   that prints any ("classic": the default one knows no alt text).
 """
 
 import base64

@@ -1,6 +1,7 @@
 """Claims about the page that `jepa-lite explorer` writes, opened from disk in a browser without a network:
 
-1. It shows without asking anyone for anything; every control has a name and moves by keyboard; texts stand out.
+1. It shows without asking anyone for anything; every control has a name and moves by keyboard; texts
+   stand out.
 2. A rule and a number of targets bring the masks that the library draws for the same seed.
 3. Play goes through the draws; where less motion is preferred it goes slowly; Pause holds.
 4. A draw follows a key within a few of the frames of a bare slider's.
