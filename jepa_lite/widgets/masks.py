@@ -154,7 +154,7 @@ class MaskExplorer(Explorer):
         self._request = grid, config, batch  # what is shown, whatever the sliders say
         with self.hold_sync():
             self.trouble, self.photo, self.table = "", encoded(self._pixels), table.tobytes()
-            change = self.drawn.get("change", 0) + 1  # the page then always hears of it, and asks for the others
+            change = self.drawn.get("change", 0) + 1  # so that the page always hears of it
             self.drawn = described(grid, table) | {"change": change}
             self.wanted = len(draws)
 
