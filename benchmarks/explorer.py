@@ -2,9 +2,10 @@
 
     python benchmarks/explorer.py
 
-From the key's event to the first animation frame that shows something else, in a real JupyterLab and on the page
-without a kernel: the next draw, and a change of the rule, which the kernel answers. Beside them, alternating, a
-bare slider that paints its number, and the echo of a kernel to a slider of ipywidgets (tests/browser/latency.py).
+From the key's event to the first animation frame that shows something else, in a real JupyterLab and on the
+page without a kernel: the next draw, and a change of the rule, which the kernel answers. Beside them,
+alternating, a bare slider that paints its number, and the echo of a kernel to a slider of ipywidgets
+(tests/browser/latency.py).
 """
 
 import sys

@@ -144,6 +144,14 @@ def collapse_table():
     )
 
 
+def explorer_table():
+    rows = [
+        [f"{r['what']}, {r['where']}", f"{r['median']:.1f}", f"{r['p90']:.1f}", str(r["presses"])]
+        for r in result("explorer")["rows"]
+    ]
+    return table(["from a key to", "median, ms", "90%, ms", "presses"], rows)
+
+
 @pytest.mark.parametrize(
     ("page", "name", "make"),
     [
@@ -155,6 +163,7 @@ def collapse_table():
         ("benchmarks/README.md", "checkpoints", checkpoints_table),
         ("benchmarks/README.md", "plan", plan_table),
         ("benchmarks/README.md", "alarms", alarms_table),
+        ("benchmarks/README.md", "explorer", explorer_table),
         ("benchmarks/README.md", "collapse", collapse_table),
     ],
 )
@@ -195,6 +204,12 @@ def test_what_is_said_of_the_collapse_lab_is_the_data():
         assert free["rank"] < 0.7 * kept["rank"] and free["std"] > kept["std"]
     for without, kept in zip(rows["no EMA, place norm"], rows["all on, place norm"], strict=True):
         assert abs(without["rank"] - kept["rank"]) < 0.7
+
+
+def test_the_explorer_follows_a_key_within_a_frame_and_a_setting_within_a_tenth_of_a_second():
+    rows = {(r["what"], r["where"]): r["median"] for r in result("explorer")["rows"]}
+    assert rows["next draw", "JupyterLab"] <= 16 and rows["next draw", "page without a kernel"] <= 16, rows
+    assert rows["another rule", "JupyterLab"] <= 100, rows
 
 
 def test_counted_memory_is_what_tensors_hold():
