@@ -9,10 +9,13 @@ import itertools
 import json
 
 from .config import MASK_RULES, MaskConfig
-from .widgets.masks import SETTINGS, MaskExplorer, described, mask_table
+from .widgets.masks import MOST_TARGETS, SETTINGS, MaskExplorer, described, mask_table
 from .widgets.shell import script
 
-CHOICES, COUNTS = ("rule", "num_targets"), range(1, 5)  # what can be changed, and to which numbers of targets
+CHOICES, COUNTS = (
+    ("rule", "num_targets"),
+    range(1, MOST_TARGETS + 1),
+)  # what can be changed, and to which numbers of targets
 STYLE = """
 :root { color-scheme: light dark } body { margin: 0; background: light-dark(#fdfdfc, #17181b) }
 main { max-width: 960px; margin: 0 auto; padding: 1rem }
@@ -23,7 +26,7 @@ POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; sc
 
 
 def explorer_page(image="cat", grid=(14, 14), patch_size=16, draws=64):
-    """The page as text. Every rule is on it, the multi-block ones with 1 to 4 targets, `draws` seeds each.
+    """The page as text. Every rule is on it, the multi-block ones with 1 to 5 targets, `draws` seeds each.
 
     Raises ValueError or FileNotFoundError as `MaskExplorer` does, and ValueError for fewer than one draw.
     """

@@ -184,7 +184,7 @@ def untrained():
     ax = fig.subplots()
     ax.set_axis_off()
     ax.text(0.5, 0.5, "not trained yet", ha="center", va="center", fontsize=12, transform=ax.transAxes)
-    fig.alt_text = "No curves: not trained yet."
+    fig.alt_text = "No curves: not trained yet. Press the button that trains, or call train()."
     return fig
 
 
