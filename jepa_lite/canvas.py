@@ -4,7 +4,10 @@ What colour says, hatching says too, so that a figure reads without colour. Figu
 pyplot, so nothing leaks, and look the same whatever the notebook around them has set.
 """
 
+import base64
 import functools
+import html
+import io
 
 import numpy as np
 from matplotlib import style
@@ -30,6 +33,7 @@ NAMES = {
 }
 HEAT = "cividis"  # a colour map that every colour vision reads alike
 WIDTH = 7.2  # inches: 690 pixels on a screen, the width of a page of text
+DPI = 96  # of a figure in a notebook
 SPINES = {f"axes.spines.{side}": False for side in ("top", "right")}
 STYLE = {"font.size": 9.5, "axes.titlesize": 9.5, "hatch.linewidth": 0.9} | SPINES
 
@@ -45,8 +49,25 @@ def styled(draw):
     return drawn
 
 
+class Picture(Figure):
+    """A figure that notebooks show with its `alt_text`, which matplotlib's own way of showing leaves out."""
+
+    alt_text = ""
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        if not self.alt_text:
+            raise ValueError("this figure has no alt_text; say in a sentence what is to be seen in it")
+        buffer = io.BytesIO()
+        with style.context(["default", STYLE]):
+            self.savefig(buffer, format="png", dpi=DPI)
+        png = base64.b64encode(buffer.getvalue()).decode()
+        image = f'<img alt="{html.escape(self.alt_text)}" src="data:image/png;base64,{png}">'
+        return {"text/html": image, "image/png": png, "text/plain": self.alt_text}
+
+
 def figure(height):
-    return Figure(figsize=(WIDTH, height), layout="constrained")
+    """An empty figure as wide as a page of text and `height` inches high; give it axes and an `alt_text`."""
+    return Picture(figsize=(WIDTH, height), layout="constrained")
 
 
 def picture(ax, array, title="", **scale):

@@ -98,7 +98,13 @@ def started(process, home):
 
 # 1 -------------------------------------------------------------------------------------------------------
 
-PRIVATE = ["/api/contents", "/api/contents/tour.ipynb", "/api/kernels", "/api/sessions", "/api/terminals"]
+PRIVATE = [
+    "/api/contents",
+    "/api/contents/02_patches.ipynb",
+    "/api/kernels",
+    "/api/sessions",
+    "/api/terminals",
+]
 
 
 @pytest.mark.parametrize("token", [None, "", "0" * 48])
@@ -108,7 +114,7 @@ def test_without_its_token_nothing_is_given_away(lab, token):
         assert status == 403 and "ipynb" not in body, (
             f"{path} with the token {token!r}: {status} {body[:300]}"
         )
-    for path in ("/lab", "/tree", "/files/tour.ipynb"):  # pages: to the login, or nowhere
+    for path in ("/lab", "/tree", "/files/02_patches.ipynb"):  # pages: to the login, or nowhere
         status, body = lab.get(path, token)
         assert status in (302, 403, 404) and "cells" not in body, f"{path}: {status} {body[:300]}"
 

@@ -1,0 +1,167 @@
+"""Every notebook runs twice under `pytest --nbmake`: as it comes, and with its exercises solved.
+
+Both runs are offline: a kernel that asks another machine for anything fails its notebook. Both fail also on
+what nbmake does not see: an error that a widget swallowed, a traceback on stderr, a picture without alt text,
+an exercise that is not judged as it should be.
+"""
+
+import ast
+import importlib.util
+import inspect
+import os
+import re
+import textwrap
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbmake.pytest_items import NotebookFailedException, NotebookFile, NotebookItem
+
+ROOT = Path(__file__).parent
+NOTEBOOKS, ANSWERS = ROOT / "notebooks", ROOT / "tests/checks"
+# The course promises 75 s a notebook on two idle laptop cores. Here other work may run beside, so the ceiling
+# is far above: it is for a notebook that grew, not for a slow minute.
+CEILING = 300
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path, parent):
+    collected = yield
+    if parent.config.option.nbmake and file_path.suffix == ".ipynb" and file_path.parent == NOTEBOOKS:
+        return [NotebookRuns.from_parent(parent, path=file_path)]
+    return collected
+
+
+class NotebookRuns(NotebookFile):
+    def collect(self):
+        yield Unsolved.from_parent(self, filename=str(self.path))
+        yield Solved.from_parent(self, filename=str(self.path))
+
+
+class Unsolved(NotebookItem):
+    """The notebook as a learner finds it."""
+
+    state, said = "unsolved", "Not yet."
+
+    def __init__(self, parent, filename):
+        pytest.Item.__init__(self, f"{Path(filename).stem}[{self.state}]", parent)
+        self.filename = filename
+
+    def notebook(self):
+        return nbformat.read(self.filename, 4)
+
+    def runtest(self):
+        notebook, attempts = self.notebook(), self.config.rootpath / ".pytest_cache" / f"{self.name}.hosts"
+        attempts.parent.mkdir(exist_ok=True)
+        attempts.unlink(missing_ok=True)
+        started = time.monotonic()
+        run_offline(notebook, attempts)
+        seconds = time.monotonic() - started
+        problems = [*swallowed(notebook), *without_alt(notebook), *self.judged(notebook)]
+        if attempts.exists():
+            problems.append(
+                f"it asked for {sorted(set(attempts.read_text('utf-8').split()))}: it must run offline"
+            )
+        if seconds > CEILING:
+            problems.append(f"it ran for {seconds:.0f} s")
+        assert not problems, f"{self.name}: " + "; ".join(problems)
+        self.add_report_section("call", "seconds", f"{seconds:.1f}")
+
+    def judged(self, notebook):
+        """Every exercise must have been judged, and as it should be."""
+        for cell in notebook.cells:
+            for name in re.findall(r"^check\.(\w+)\(", cell.source, re.M) if cell.cell_type == "code" else []:
+                if self.said not in text_of(cell):
+                    yield f"check.{name} says {text_of(cell)!r} while it is {self.state}"
+
+    def repr_failure(self, excinfo, style=None):
+        if excinfo.type is NotebookFailedException:
+            return super().repr_failure(excinfo, style)
+        return str(excinfo.value)
+
+
+class Solved(Unsolved):
+    """The same with each stub replaced by the first right answer of tests/checks/answers_NN.py."""
+
+    state, said = "solved", "Right."
+
+    def notebook(self):
+        notebook, answers = super().notebook(), answers_of(Path(self.filename).stem[:2])
+        for cell in notebook.cells:
+            if cell.cell_type == "code" and "exercise" in cell.metadata.get("tags", []):
+                cell.source = solved(cell.source, answers)
+        return notebook
+
+
+def answers_of(number):
+    """{exercise: its first right answer} of a notebook; none where it has no exercises."""
+    path = ANSWERS / f"answers_{number}.py"
+    if not path.exists():
+        return {}
+    spec = importlib.util.spec_from_file_location(f"answers_{number}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {name: right[0] for name, right in module.RIGHT.items()}
+
+
+def solved(source, answers):
+    """The source of a cell with the body of every stub replaced by an answer's."""
+    lines = source.splitlines()
+    for node in reversed(ast.parse(source).body):
+        if isinstance(node, ast.FunctionDef) and node.name in answers:
+            answer = textwrap.dedent(inspect.getsource(answers[node.name]))
+            renamed = re.sub(r"^def \w+", f"def {node.name}", answer)
+            lines[node.lineno - 1 : node.end_lineno] = renamed.splitlines()
+    return "\n".join(lines)
+
+
+def run_offline(notebook, attempts):
+    """Execute in place, in the notebooks' folder, by a kernel that writes down each host it asks for."""
+    guard = str(ROOT / "tests/offline")  # its sitecustomize.py is read by every Python that starts
+    paths = os.pathsep.join([guard, *filter(None, [os.environ.get("PYTHONPATH")])])
+    changes = {"PYTHONPATH": paths, "JEPA_LITE_HOSTS_ASKED": str(attempts)}
+    client = NotebookClient(
+        notebook, timeout=CEILING, kernel_name="python3", store_widget_state=True,
+        resources={"metadata": {"path": str(NOTEBOOKS)}},
+    )  # fmt: skip
+    client.execute(env=os.environ | changes)
+
+
+def swallowed(notebook):
+    """Errors that did not fail a cell: in outputs, on stderr, and within widgets."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    state = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
+    for model in state.get("state", {}).values():
+        outputs += model["state"].get("outputs", [])
+        if model["state"].get("trouble"):
+            yield f"a widget says: {model['state']['trouble']}"
+    for output in outputs:
+        if output.get("output_type") == "error":
+            yield f"{output['ename']}: {output['evalue']}"
+        if output.get("name") == "stderr" and re.search("Traceback|Error|Exception", "".join(output["text"])):
+            yield "".join(output["text"])[-500:]
+
+
+def without_alt(notebook):
+    """Pictures of which nothing is said."""
+    for number, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            html = "".join(data.get("text/html", ""))
+            about = [entry for entry in output.get("metadata", {}).values() if isinstance(entry, dict)]
+            pictured = any(kind.startswith("image/") for kind in data) and "text/html" not in data
+            if pictured and not any(entry.get("alt") for entry in about):
+                yield f"cell {number} shows a picture without alt text"
+            for image in re.findall(r"<img\b[^>]*>", html):
+                if not re.search(r'alt="[^"]{15,}"', image):
+                    yield f"cell {number} shows an <img> without alt text"
+
+
+def text_of(cell):
+    """What a cell printed or showed, as text."""
+    said = []
+    for output in cell.get("outputs", []):
+        said.append("".join(output.get("text", "")) + "".join(output.get("data", {}).get("text/plain", "")))
+    return "\n".join(said)

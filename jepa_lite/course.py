@@ -1,0 +1,149 @@
+"""What the notebooks share: one small image, eight photographs, drawn guesses, models that are trained once.
+
+A notebook builds the method by hand; this file keeps out of it what is not its subject. The models are short
+runs on made images: the first notebook that asks for one trains it while you watch, the next ones find it on
+the disk.
+"""
+
+import functools
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from . import checkpoint
+from .canvas import BLUE, ORANGE, figure, styled
+from .data import PHOTOS, load, photo
+from .folder import fit
+from .presets import preset
+from .train import Run
+
+SEED = 5  # of the images and weights; the recipe below was chosen on images of another seed
+STEPS, IMAGES, HELD_OUT = 250, 3000, 1000
+
+
+# --- images -----------------------------------------------------------------------------------------
+
+
+def small_image(size=64):
+    """The image that goes through the whole course, a cat: uint8 (3, size, size)."""
+    return torch.from_numpy(fit(photo("cat"), (size, size)).copy())
+
+
+def photographs(size=64):
+    """The eight photographs, in the order of `data.PHOTOS`: uint8 (8, 3, size, size)."""
+    return torch.stack([torch.from_numpy(fit(photo(name), (size, size)).copy()) for name in PHOTOS])
+
+
+@functools.lru_cache(maxsize=2)
+def made_images(split="train"):
+    """The made images that the course trains on, or with "test" others to measure on: an `Images`."""
+    limit = IMAGES if split == "train" else HELD_OUT
+    return load("shapes", split, image_size=64, seed=SEED, limit=limit, progress=False)
+
+
+# --- guesses ----------------------------------------------------------------------------------------
+
+
+@styled
+def guesses(rows, unit=""):
+    """Your guesses beside what was measured, as bars: rows {label: (guess, measured)}.
+
+    A guess of None is one you did not make. Raises ValueError for a guess that is no finite number.
+    """
+    for label, (guess, _) in rows.items():
+        number = isinstance(guess, int | float) and math.isfinite(guess)
+        if guess is not None and not number:
+            raise ValueError(f"the guess for {label!r} must be a number, or None, not {guess!r}")
+    fig = figure(0.55 * len(rows) + 0.9)
+    ax, told, ends = fig.subplots(), [], [0.0]
+    for y, (label, (guess, measured)) in enumerate(rows.items()):
+        bars = (("your guess", guess, -0.2, ORANGE, "////"), ("measured", measured, 0.2, BLUE, ""))
+        for name, value, side, colour, hatch in bars:
+            value = None if value is None else float(value)
+            look = {"fc": colour, "ec": "#333333", "hatch": hatch, "lw": 0.6, "gid": f"{label} {name}"}
+            ax.barh(y + side, value or 0.0, 0.38, **look)
+            words = f"{name}: " + ("none made" if value is None else f"{value:.3g}{unit}")
+            beside = {"textcoords": "offset points", "va": "center"}
+            ax.annotate(words, (max(value or 0.0, 0.0), y + side), (4, 0), **beside)
+            ends.append(value or 0.0)
+        told.append(f"{label}: guessed {'nothing' if guess is None else f'{guess:.3g}{unit}'}, measured "
+                    f"{float(measured):.3g}{unit}")  # fmt: skip
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set_xlim(min(ends) * 1.1, max(max(ends) * 1.35, 1e-9))
+    ax.invert_yaxis()
+    fig.alt_text = f"Bars of guesses beside measurements. {'; '.join(told)}."
+    return fig
+
+
+# --- models that are trained once -------------------------------------------------------------------
+
+
+def recipe(**changes):
+    """The `Config` of the course's runs: the demo's, hurried to end in about a minute on two cores.
+
+    changes: dotted settings with a double underscore for the dot, `recipe(model__predicts="pixels")`.
+    """
+    hurried = {"train.steps": STEPS, "train.seconds": None, "train.seed": SEED}
+    hurried |= {"train.lr": 5e-3, "train.momentum": (0.95, 1.0)}
+    return preset("demo").with_values(hurried | {k.replace("__", "."): v for k, v in changes.items()})
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run: its model, its log (a dict a step), its config, and where it lies."""
+
+    model: torch.nn.Module
+    log: list
+    config: object
+    folder: Path
+
+
+def trained(**changes):
+    """The course's model, `Trained` by `recipe(**changes)`: from the disk, or trained now and kept there.
+
+    `JEPA_LITE_COURSE` names the folder (else ~/.cache/jepa_lite/course). Delete it to train again.
+    """
+    config = recipe(**changes)
+    facts = json.dumps([config.to_dict(), IMAGES, torch.__version__], sort_keys=True)
+    home = Path(os.environ.get("JEPA_LITE_COURSE") or "~/.cache/jepa_lite/course").expanduser()
+    folder = home / hashlib.sha256(facts.encode()).hexdigest()[:12]
+    if not (folder / "log.json").exists():
+        _train(config, folder)
+    model, config, _ = checkpoint.load(folder)
+    return Trained(model, json.loads((folder / "log.json").read_text("utf-8")), config, folder)
+
+
+def _train(config, folder):
+    run = Run(config, made_images().images)
+    bar = tqdm(total=config.train.steps, unit="step", desc="training once, and keeping it", file=sys.stdout)
+    log = []
+    for record in run.steps():
+        log.append(record)
+        bar.update()
+    bar.close()
+    shutil.rmtree(folder, ignore_errors=True)
+    checkpoint.save(folder, run.model, config)
+    (folder / "log.json").write_text(json.dumps(log), "utf-8")
+
+
+# --- measured results -------------------------------------------------------------------------------
+
+
+def results(name):
+    """What a command of this repository measured: benchmarks/results/NAME.json, as it was written.
+
+    Raises FileNotFoundError where the notebooks do not lie in a checkout of the repository.
+    """
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / f"{name}.json"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none, for it is no checkout"
+        raise FileNotFoundError(f"there are no results {name!r} beside this package; there are: {known}")
+    return json.loads(path.read_text("utf-8"))
