@@ -2,8 +2,8 @@
 
     python benchmarks/ablations.py
 
-Each row is the course's run (jepa_lite/course.py) with the one change that it names, on the same made images for
-the same seed, measured beside raw pixels and random weights. The test images are used for nothing else. A row that
+Each row is the course's run (jepa_lite/course.py) with the one change that it names, on the same made images
+for the same seed, measured beside raw pixels and random weights. The test images are for nothing else. What
 stands in the file already is not run again: delete the file to start anew.
 """
 
@@ -80,7 +80,7 @@ def measured(config, seed):
     }
     found = {"seed": seed, "cpu_seconds": round(time.process_time() - began)}
     found["loss"] = sum(record["loss"] for record in log[-LAST:]) / LAST
-    found |= {key: run.measures()[key] for key in ("rank", "std", "position_share", "gap")}
+    found |= run.measures()
     found["context_share"] = context_share(config)
     for name, view in views.items():
         pair = view(x), view(z)

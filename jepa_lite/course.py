@@ -92,7 +92,7 @@ def guesses(rows, unit=""):
 def recipe(**changes):
     """The `Config` of the course's runs: the demo's, hurried to end in about a minute on two cores.
 
-    Small batches, because the first hundreds of steps rest on a plateau: many small steps leave it sooner
+    Small batches, because the first hundreds of steps rest on a plateau, and many small steps leave it sooner
     than few large ones. The rate stays high and the momentum below 1 to the end, for the end comes early.
     changes: dotted settings with a double underscore for the dot, `recipe(model__predicts="pixels")`.
     """
