@@ -10,6 +10,7 @@ from . import (
     engine,
     patches,  # noqa: F401 (importing a file registers its exercises)
     start,  # noqa: F401
+    why,  # noqa: F401
 )
 from .engine import Exercise, Verdict
 
