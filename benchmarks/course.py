@@ -23,7 +23,7 @@ from jepa_lite.train import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results/course.json"
-IMAGES, ROUNDS, WARM_UP = 256, 23, 3
+IMAGES, ROUNDS, WARM_UP = 256, 55, 5
 
 
 def main():
