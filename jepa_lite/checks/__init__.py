@@ -9,6 +9,7 @@ import difflib
 from . import (
     engine,
     patches,  # noqa: F401 (importing a file registers its exercises)
+    scaling,  # noqa: F401
 )
 from .engine import Exercise, Verdict
 
