@@ -8,7 +8,8 @@ import difflib
 
 from . import (
     engine,
-    patches,  # noqa: F401 (importing a file registers its exercises)
+    meaning,  # noqa: F401 (importing a file registers its exercises)
+    patches,  # noqa: F401
     scaling,  # noqa: F401
 )
 from .engine import Exercise, Verdict
