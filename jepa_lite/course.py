@@ -120,7 +120,7 @@ def trained(**changes):
     folder = home / hashlib.sha256(facts.encode()).hexdigest()[:12]
     if not (folder / "log.json").exists():
         _train(config, folder)
-    model, config, _ = checkpoint.load(folder)
+    model, config = checkpoint.load(folder)
     return Trained(model, json.loads((folder / "log.json").read_text("utf-8")), config, folder)
 
 
