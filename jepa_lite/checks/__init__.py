@@ -8,8 +8,10 @@ import difflib
 
 from . import (  # noqa: F401 (importing a file registers its exercises)
     engine,
+    meaning,
     patches,
     probing,
+    scaling,
     start,
     training,
     why,
