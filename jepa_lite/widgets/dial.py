@@ -24,7 +24,7 @@ class Dial(ipywidgets.VBox):
         )  # fmt: skip
         self.picture, self.trouble = ipywidgets.HTML(), ""
         super().__init__([self.slider, self.picture])
-        self.picture.value = self._shown()["text/html"]
+        self.picture.value = fitted(self._shown())
         self.slider.observe(lambda _: self._redraw(), "value")
 
     def figure(self):
@@ -36,7 +36,7 @@ class Dial(ipywidgets.VBox):
 
     def _redraw(self):
         try:
-            self.picture.value, self.trouble = self._shown()["text/html"], ""
+            self.picture.value, self.trouble = fitted(self._shown()), ""
         except ValueError as error:
             self.trouble = f"This value cannot be drawn: {error}."
             self.picture.value = f"<p>{html.escape(self.trouble)}</p>"
@@ -47,3 +47,8 @@ class Dial(ipywidgets.VBox):
         shown = self._shown()
         data |= {"image/png": shown["image/png"], "text/plain": f"Dial: {shown['text/plain']}"}
         return data, about | {"image/png": {"alt": shown["text/plain"]}}
+
+
+def fitted(shown):
+    """A figure's own HTML, but never wider than the page it is on."""
+    return shown["text/html"].replace("<img ", '<img style="max-width: 100%" ', 1)
