@@ -8,7 +8,7 @@
 4. PCA colours do not depend on the order of tokens, tell apart what differs, and say when nothing varies.
 5. Attention is shown in even shares, and is counted right: 1 patch when peaked, N when even.
 6. Retrieval finds the planted patch, never in the query's own image; a collapsed bank ranks at chance.
-7. Coverage shows both rates on one scale.
+7. Coverage shows both rates on one scale, and so does that of several rules, one above the other.
 8. Every alt text holds the numbers that its figure shows; a figure does not depend on the notebook's
    style, and changes no global state.
 """
@@ -134,6 +134,23 @@ def test_coverage_has_one_scale_and_its_ends_in_words():
         np.testing.assert_allclose(heat.get_array(), rate)
     assert f"{context.min():.2f} to {context.max():.2f}" in fig.alt_text and "never: 7 places" in fig.alt_text
     assert len(fig.axes[0].texts) == 35 and fig.axes[0].texts[3].get_text() == f"{100 * context[0, 3]:.0f}"
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (12, 4)])
+@pytest.mark.parametrize("rules", [("paper",), ("paper", "official"), ("a", "b", "c")])
+def test_coverage_of_rules_has_one_scale_for_all(shape, rules):
+    rates = {rule: torch.rand(2, *shape, generator=seeded(i)) * 0.3 * (i + 1) for i, rule in enumerate(rules)}
+    rates[rules[-1]][1, :, 2] = 0.0
+    fig = rendered(plots.coverage_of_rules(rates))
+    drawn = [rate for pair in rates.values() for rate in pair]
+    titles = [f"rule {rule}: is {name}" for rule in rules for name in ("context", "target")]
+    for ax, rate, title in zip(fig.axes, drawn, titles, strict=False):
+        np.testing.assert_allclose(ax.images[0].get_array(), rate)
+        assert ax.get_title() == title
+        assert ax.images[0].get_clim() == (0, pytest.approx(max(r.max().item() for r in drawn)))
+        assert f"{rate.min():.2f} to {rate.max():.2f}" in fig.alt_text
+        assert len(ax.texts) == (35 if shape == (5, 7) else 0)
+    assert f"never: {shape[0]} places" in fig.alt_text and "never: 0 places" in fig.alt_text
 
 
 # --- curves and ladder

@@ -8,6 +8,7 @@ import difflib
 
 from . import (
     engine,
+    masking,  # noqa: F401
     patches,  # noqa: F401 (importing a file registers its exercises)
 )
 from .engine import Exercise, Verdict
@@ -17,7 +18,7 @@ __all__ = ["Exercise", "Verdict", "check", "exercises", "hint", "reveal"]
 
 def exercises():
     """{name: Exercise} of the whole course, in its order."""
-    return dict(engine.REGISTRY)
+    return dict(sorted(engine.REGISTRY.items(), key=lambda item: item[1].notebook))
 
 
 class Desk:
