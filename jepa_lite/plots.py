@@ -138,8 +138,8 @@ def coverage_of_rules(rates):
         told.append(f"rule {rule}, {listed([rate_told(*kind) for kind in kinds], '{}')}")
     fig.colorbar(heat, ax=axes, label="share of draws", shrink=0.6, aspect=30)
     fig.alt_text = (
-        f"Heat maps of a grid of {rows} by {columns}, context on the left, target on the right, on one scale: "
-        f"how often a place is either. {'; '.join(told)}."
+        f"Heat maps of a grid of {rows} by {columns}, context on the left, target on the right, on one "
+        f"scale: how often a place is either. {'; '.join(told)}."
     )
     return fig
 
