@@ -28,6 +28,7 @@ test: $(VENV)/.installed
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell
 
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	@rm -f $@; $(BIN)/python -m pip --version >/dev/null 2>&1 || { $(MAKE_VENV); }

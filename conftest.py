@@ -10,6 +10,8 @@ import importlib.util
 import inspect
 import os
 import re
+import shutil
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -24,6 +26,13 @@ NOTEBOOKS, ANSWERS = ROOT / "notebooks", ROOT / "tests/checks"
 # The course promises 75 s a notebook on two idle laptop cores. Here other work may run beside, so the ceiling
 # is far above: it is for a notebook that grew, not for a slow minute.
 CEILING = 300
+
+
+COURSE = tempfile.mkdtemp(prefix="jepa-lite-course-")  # models are trained anew, by whichever asks first
+
+
+def pytest_unconfigure():
+    shutil.rmtree(COURSE, ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -121,7 +130,7 @@ def run_offline(notebook, attempts):
     """Execute in place, in the notebooks' folder, by a kernel that writes down each host it asks for."""
     guard = str(ROOT / "tests/offline")  # its sitecustomize.py is read by every Python that starts
     paths = os.pathsep.join([guard, *filter(None, [os.environ.get("PYTHONPATH")])])
-    changes = {"PYTHONPATH": paths, "JEPA_LITE_HOSTS_ASKED": str(attempts)}
+    changes = {"PYTHONPATH": paths, "JEPA_LITE_HOSTS_ASKED": str(attempts), "JEPA_LITE_COURSE": COURSE}
     client = NotebookClient(
         notebook, timeout=CEILING, kernel_name="python3", store_widget_state=True,
         resources={"metadata": {"path": str(NOTEBOOKS)}},

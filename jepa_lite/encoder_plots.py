@@ -154,7 +154,7 @@ def leaks(image, idx, grid, changes):
     """The leak test: changes {name: (K,)} says by what share of itself the output of each kept patch changed.
 
     Beside the image (C, H, W), of which only the kept patches idx (K,) are shown, a map for each name, on one
-    scale. Dotted grey: hidden patches, which have no output. An output counts as changed if it is not the same.
+    scale. Dotted grey: hidden patches, which have no output. What is not the same to the bit has changed.
     """
     fig = figure(WIDTH / (len(changes) + 1) * aspect(image) + 1.1)
     axes, told, K = fig.subplots(1, len(changes) + 1), [], len(idx)

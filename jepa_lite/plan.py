@@ -248,7 +248,7 @@ def table(plan):
         ("time, estimated", _clock(p.seconds), f"on this machine{', its limit' if p.limited else ''}"),
         ("", _clock(p.step_seconds), f"a step: {_parts(p)}"),
     ]
-    how = "a thin slice of the network, a few blocks deep," if t.thin else "the whole network"
+    how = "a thin slice of the network, a few blocks deep" if t.thin else "the whole network"
     note = (
         f"Time was measured on steps of {t.batch} images with {how}, and scaled by FLOPs.\n"
         "Reading files, probes and checkpoints come on top."

@@ -11,8 +11,12 @@
 6. Retrieval finds the planted patch, never in the query's own image; a collapsed bank ranks at chance.
 7. Coverage shows both rates on one scale, and so does that of several rules, one above the other.
 8. Every alt text holds the numbers that its figure shows; a figure does not depend on the notebook's
-   style, and changes no global state.
+   style, and changes no global state. A notebook shows it with its alt text, or refuses to.
 """
+
+import base64
+import html
+import re
 
 import matplotlib
 import numpy as np
@@ -459,6 +463,20 @@ def test_no_figure_is_known_to_pyplot():
 
     plots.curves(log_of(5)), plots.masks(picture((8, 8), 3, 4), draw_masks((8, 8), 4))
     assert plt.get_fignums() == [], "figures that pyplot holds are never freed"
+
+
+def test_a_notebook_shows_a_figure_with_its_alt_text():
+    fig = plots.ladder(LADDER)
+    fig.alt_text = 'bars "of" <accuracy>'
+    shown = fig._repr_mimebundle_()
+    assert shown["text/plain"] == fig.alt_text
+    alt, png = re.fullmatch(
+        r'<img alt="([^"]*)" src="data:image/png;base64,([^"]+)">', shown["text/html"]
+    ).groups()
+    assert html.unescape(alt) == fig.alt_text and png == shown["image/png"]
+    assert base64.b64decode(png)[:4] == b"\x89PNG"
+    with pytest.raises(ValueError, match="alt_text"):
+        canvas.figure(1)._repr_mimebundle_()
 
 
 # --- an encoder that sees a part of the image

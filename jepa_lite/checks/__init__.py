@@ -6,11 +6,17 @@ the answer key. A file beside this one holds a notebook's exercises; engine.py h
 
 import difflib
 
-from . import (
-    encoder,  # noqa: F401
+from . import (  # noqa: F401 (importing a file registers its exercises)
+    encoder,
     engine,
-    masking,  # noqa: F401
-    patches,  # noqa: F401 (importing a file registers its exercises)
+    masking,
+    meaning,
+    patches,
+    probing,
+    scaling,
+    start,
+    training,
+    why,
 )
 from .engine import Exercise, Verdict
 

@@ -1,0 +1,46 @@
+"""Stock lists over a pure plot function: choose, and the figure of that choice is shown.
+
+ipywidgets' own drop-down lists, which the arrow keys move in every front end; the figure is an image with its
+alt text, or a sentence where a choice cannot be drawn.
+"""
+
+import html
+
+import ipywidgets
+
+
+class Choices(ipywidgets.VBox):
+    """`draw(*chosen)` -> a Figure with `alt_text`. lists: {what is chosen: its options}, each list
+    beginning with its first. Options are values, or {what the list says: value}."""
+
+    def __init__(self, draw, lists):
+        self.draw, self.trouble = draw, ""
+        look = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
+        self.lists = [ipywidgets.Dropdown(options=o, description=n, **look) for n, o in lists.items()]
+        self.picture = ipywidgets.HTML()
+        row = ipywidgets.HBox(self.lists, layout={"flex_flow": "row wrap"})
+        super().__init__([row, self.picture])
+        self.picture.value = self._shown()["text/html"]
+        for chosen in self.lists:
+            chosen.observe(lambda _: self._redraw(), "value")
+
+    def figure(self):
+        """The static twin: the figure of the present choice."""
+        return self.draw(*(chosen.value for chosen in self.lists))
+
+    def _shown(self):
+        return self.figure()._repr_mimebundle_()
+
+    def _redraw(self):
+        try:
+            self.picture.value, self.trouble = self._shown()["text/html"], ""
+        except ValueError as error:
+            self.trouble = f"This choice cannot be drawn: {error}."
+            self.picture.value = f"<p>{html.escape(self.trouble)}</p>"
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = super()._repr_mimebundle_(include=include, exclude=exclude)
+        data, about = data if isinstance(data, tuple) else (data, {})
+        shown = self._shown()
+        data |= {"image/png": shown["image/png"], "text/plain": f"Choices: {shown['text/plain']}"}
+        return data, about | {"image/png": {"alt": shown["text/plain"]}}
