@@ -5,6 +5,7 @@ runs on made images: the first notebook that asks for one trains it while you wa
 the disk.
 """
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -23,10 +24,12 @@ from .canvas import BLUE, ORANGE, figure, styled
 from .data import PHOTOS, load, photo
 from .folder import fit
 from .presets import preset
+from .pretrain import curve
 from .train import Run
 
 SEED = 5  # of the weights and of the images; the recipe below was chosen on images of another seed
 STEPS, IMAGES, HELD_OUT = 800, 3000, 1000
+PROBES, PROBED = 10, 1000  # times that a run is probed, and the training images that it takes
 
 
 # --- images -----------------------------------------------------------------------------------------
@@ -93,10 +96,16 @@ def recipe(**changes):
     than few large ones. The rate stays high and the momentum below 1 to the end, for the end comes early.
     changes: dotted settings with a double underscore for the dot, `recipe(model__predicts="pixels")`.
     """
-    hurried = {"train.steps": STEPS, "train.seconds": None, "train.seed": SEED}
+    hurried = {"train.steps": STEPS, "train.seconds": None, "train.seed": SEED, "train.probes": PROBES}
     hurried |= {"train.batch_size": 16, "train.groups": 1, "train.lr": 2e-3, "train.final_lr": 0.3}
-    hurried |= {"train.momentum": (0.98, 0.995)}
+    hurried |= {"train.momentum": (0.98, 0.995), "train.log_every": 40}
     return preset("demo").with_values(hurried | {k.replace("__", "."): v for k, v in changes.items()})
+
+
+def training_probe():
+    """A probe for `Run`: 20-NN accuracy from 500 of the training images to 500 others; no test image."""
+    made = made_images()
+    return curve(dataclasses.replace(made, images=made.images[:PROBED], labels=made.labels[:PROBED]))
 
 
 @dataclass(frozen=True)
@@ -125,8 +134,9 @@ def trained(**changes):
 
 
 def _train(config, folder):
-    run = Run(config, made_images().images)
-    bar = tqdm(total=config.train.steps, unit="step", desc="training once, and keeping it", file=sys.stdout)
+    run = Run(config, made_images().images, probe=training_probe())
+    words = {"unit": "step", "desc": "training once, and keeping it", "mininterval": 2}
+    bar = tqdm(total=config.train.steps, file=sys.stdout, **words)
     log = []
     for record in run.steps():
         log.append(record)

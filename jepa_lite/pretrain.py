@@ -38,7 +38,7 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
         checkpoint, notes = in_turn(lambda: _start_from(out, config, data, resume))
         images, labelled, skipped = in_turn(lambda: _images(config, data, root, progress=rank == 0))
         model = load(checkpoint)[0] if checkpoint else None
-        run = Run(config, images, device, model, _curve(labelled, device) if labelled else None)
+        run = Run(config, images, device, model, curve(labelled, device) if labelled else None)
         if checkpoint:
             state = load_state(checkpoint)
             run.load_state(state)
@@ -112,7 +112,7 @@ def _images(config, data, root, progress):
     return images.images, images if train.probes else None, images.skipped
 
 
-def _curve(labelled, device):
+def curve(labelled, device="cpu"):
     """A probe for `Run`: 20-NN accuracy from half of some training images to the other half.
 
     It uses no test image, so it may be looked at while settings are chosen; training has seen these images,

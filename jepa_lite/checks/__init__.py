@@ -6,11 +6,15 @@ the answer key. A file beside this one holds a notebook's exercises; engine.py h
 
 import difflib
 
-from . import (
+from . import (  # noqa: F401 (importing a file registers its exercises)
     engine,
-    meaning,  # noqa: F401 (importing a file registers its exercises)
-    patches,  # noqa: F401
-    scaling,  # noqa: F401
+    meaning,
+    patches,
+    probing,
+    scaling,
+    start,
+    training,
+    why,
 )
 from .engine import Exercise, Verdict
 
@@ -19,7 +23,7 @@ __all__ = ["Exercise", "Verdict", "check", "exercises", "hint", "reveal"]
 
 def exercises():
     """{name: Exercise} of the whole course, in its order."""
-    return dict(engine.REGISTRY)
+    return dict(sorted(engine.REGISTRY.items(), key=lambda item: item[1].notebook))
 
 
 class Desk:

@@ -149,7 +149,8 @@ def same(mine, other, tolerance=0.0):
     mine, other = tensor(mine), tensor(other)
     if mine is None or other is None or mine.shape != other.shape:
         return mine is None and other is None
-    room = tolerance * max(other.abs().max().item(), 1e-12) if other.numel() else 0.0
+    size = other.abs().nan_to_num(0.0, 0.0).max().item() if other.numel() else 0.0  # a mistake may give NaN
+    room = tolerance * max(size, 1e-12)
     return bool(torch.allclose(mine, other, rtol=0.0, atol=room, equal_nan=True))
 
 

@@ -1,0 +1,56 @@
+"""What notebook 00 compares your machine to: a training step, and each notebook. Writes results/course.json.
+
+    python benchmarks/course.py
+
+The step is the one that notebook 00 times, in the same way: `Run.train_step` of the course's recipe on made
+images, the median after the warm-up. Then every notebook is run as it comes, in order and with an empty
+folder for models, so that the first one that asks for a model trains it.
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+from jepa_lite.course import SEED, recipe
+from jepa_lite.facts import machine, write_json
+from jepa_lite.shapes import shapes
+from jepa_lite.stopwatch import median_seconds, take_turns
+from jepa_lite.train import Run
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks/results/course.json"
+IMAGES, ROUNDS, WARM_UP = 256, 55, 5
+
+
+def main():
+    facts = {"command": "python benchmarks/course.py", "seed": SEED, "images": IMAGES, "warm_up": WARM_UP}
+    times = step_times()
+    facts |= {"times": times, "step_seconds": median_seconds(times, WARM_UP), "notebooks": {}} | machine()
+    write_json(RESULTS, facts)  # notebook 00 reads it
+    with tempfile.TemporaryDirectory() as models:
+        os.environ["JEPA_LITE_COURSE"] = models
+        for path in sorted((ROOT / "notebooks").glob("[01][0-9]_*.ipynb")):
+            facts["notebooks"][path.stem] = seconds = notebook_seconds(path)
+            print(f"{path.stem}: {seconds:.1f} s", flush=True)
+    write_json(RESULTS, facts)
+    print(f"a step: {facts['step_seconds']:.3f} s")
+
+
+def step_times():
+    run = Run(recipe(train__steps=ROUNDS), shapes(IMAGES, 64, seed=SEED)[0])
+    return take_turns({"step": run.train_step}, ROUNDS)["step"]
+
+
+def notebook_seconds(path):
+    began = time.perf_counter()
+    where = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(nbformat.read(path, 4), timeout=900, kernel_name="python3", resources=where).execute()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
