@@ -131,6 +131,7 @@ def run_offline(notebook, attempts):
     guard = str(ROOT / "tests/offline")  # its sitecustomize.py is read by every Python that starts
     paths = os.pathsep.join([guard, *filter(None, [os.environ.get("PYTHONPATH")])])
     changes = {"PYTHONPATH": paths, "JEPA_LITE_HOSTS_ASKED": str(attempts), "JEPA_LITE_COURSE": COURSE}
+    changes |= {"OMP_WAIT_POLICY": "PASSIVE"}  # a waiting thread gives way: other work may run beside
     client = NotebookClient(
         notebook, timeout=CEILING, kernel_name="python3", store_widget_state=True,
         resources={"metadata": {"path": str(NOTEBOOKS)}},
