@@ -9,6 +9,7 @@ import difflib
 from . import (
     engine,
     patches,  # noqa: F401 (importing a file registers its exercises)
+    predictor,  # noqa: F401
 )
 from .engine import Exercise, Verdict
 
