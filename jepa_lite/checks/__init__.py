@@ -12,6 +12,7 @@ from . import (  # noqa: F401 (importing a file registers its exercises)
     masking,
     meaning,
     patches,
+    predictor,
     probing,
     scaling,
     start,
