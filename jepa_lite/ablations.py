@@ -62,22 +62,19 @@ def effects(table, probe="linear"):
     """
     reference = _by_seed(table["rows"][0], "ijepa", probe)
     runs = [(row["name"], row["group"], _by_seed(row, "ijepa", probe)) for row in table["rows"][1:]]
+    known = {row["name"] for row in table["rows"]}
+    runs += [(name, "not run here", {}) for name in PAPER if name not in known]
     for control, name in (("random", "random weights"), ("pixels", "raw pixels")):
         runs.append((name, "control", _by_seed(table["rows"][0], control, probe)))
     found = []
     for name, group, run in runs:
         seeds = sorted(set(run) & set(reference))
-        if seeds:
-            pairs = [100 * run[s] for s in seeds], [100 * reference[s] for s in seeds]
-            mean, half = paired_effect(*pairs)
-            differences = [a - b for a, b in zip(*pairs, strict=True)]
-            found.append({"name": name, "group": group, "seeds": seeds, "differences": differences,
-                          "mean": mean, "half": half, "paper": in_paper(name)})  # fmt: skip
-    known = {row["name"] for row in table["rows"]}
-    for name in PAPER:
-        if name not in known:
-            found.append({"name": name, "group": "not run here", "seeds": [], "differences": [],
-                          "mean": math.nan, "half": math.nan, "paper": in_paper(name)})  # fmt: skip
+        if not seeds and group != "not run here":
+            continue
+        differences = [100 * (run[seed] - reference[seed]) for seed in seeds]
+        mean, half = interval(differences) if seeds else (math.nan, math.nan)
+        found.append({"name": name, "group": group, "seeds": seeds, "differences": differences,
+                      "mean": mean, "half": half, "paper": in_paper(name)})  # fmt: skip
     return found
 
 

@@ -1,7 +1,8 @@
-"""Stock lists over a pure plot function: choose, and the figure of that choice is shown.
+"""Stock sliders over a pure plot function: choose, and the figure of that choice is shown.
 
-ipywidgets' own drop-down lists, which the arrow keys move in every front end; the figure is an image with its
-alt text, or a sentence where a choice cannot be drawn.
+ipywidgets' own sliders through a list, for the arrow keys move them in every front end; in JupyterLab they
+leave a drop-down list for another cell. The figure is an image with its alt text, or a sentence where a choice
+cannot be drawn.
 """
 
 import html
@@ -15,8 +16,8 @@ class Choices(ipywidgets.VBox):
 
     def __init__(self, draw, lists):
         self.draw, self.trouble = draw, ""
-        look = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
-        self.lists = [ipywidgets.Dropdown(options=o, description=n, **look) for n, o in lists.items()]
+        look = {"style": {"description_width": "initial"}, "layout": {"width": "auto", "min_width": "18em"}}
+        self.lists = [ipywidgets.SelectionSlider(options=o, description=n, **look) for n, o in lists.items()]
         self.picture = ipywidgets.HTML()
         row = ipywidgets.HBox(self.lists, layout={"flex_flow": "row wrap"})
         super().__init__([row, self.picture])
