@@ -26,16 +26,16 @@ def effects_beside_paper(table, probe="linear"):
     ax, ends = fig.subplots(), [0.0]
     for y, row in enumerate(rows):
         if row["seeds"]:
-            half = 0.0 if math.isnan(row["half"]) else row["half"]
+            half = None if math.isnan(row["half"]) else row["half"]
             ax.errorbar(
-                row["mean"], y - 0.12, xerr=half or None, fmt="o", color=BLUE, ms=6, capsize=3, lw=1.6,
+                row["mean"], y - 0.12, xerr=half, fmt="o", color=BLUE, ms=6, capsize=3, lw=1.6,
                 label="here, mean and 95% interval", gid=f"{row['name']} here",
             )  # fmt: skip
             ax.plot(
                 row["differences"], np.full(len(row["seeds"]), y - 0.12), "|", color=BLACK, ms=9,
                 label="here, each seed", gid=f"{row['name']} seeds",
             )  # fmt: skip
-            ends += [row["mean"] - half, row["mean"] + half, *row["differences"]]
+            ends += [row["mean"] - (half or 0.0), row["mean"] + (half or 0.0), *row["differences"]]
         if row["paper"] is not None:
             look = {"fmt": "D", "mfc": "white", "mec": VERMILION, "ecolor": VERMILION, "ms": 6, "mew": 1.6}
             ax.errorbar(row["paper"], y + 0.22, **look, label="the paper's", gid=f"{row['name']} paper")

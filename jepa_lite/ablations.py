@@ -1,7 +1,7 @@
 """Which ingredient mattered? Effects of single changes, paired by seed, with intervals, beside the paper's.
 
 An effect is a difference of accuracies, in points: a run with one change less the reference run of the same
-seed, which had the same images and the same first weights. The runs are those of benchmarks/ablations.py. The
+seed, which had the same images and the same first encoder. The runs are those of benchmarks/ablations.py. The
 paper's numbers (arXiv 2301.08243, linear probe on 1% of ImageNet's labels) are single runs of other sizes.
 """
 

@@ -1,8 +1,8 @@
 """Stock sliders over a pure plot function: choose, and the figure of that choice is shown.
 
 ipywidgets' own sliders through a list, for the arrow keys move them in every front end; in JupyterLab they
-leave a drop-down list for another cell. The figure is an image with its alt text, or a sentence where a choice
-cannot be drawn.
+leave a drop-down list for another cell. The figure is an image with its alt text, or a sentence where a
+choice cannot be drawn.
 """
 
 import html
