@@ -23,7 +23,7 @@ from nbmake.pytest_items import NotebookFailedException, NotebookFile, NotebookI
 ROOT = Path(__file__).parent
 NOTEBOOKS, ANSWERS = ROOT / "notebooks", ROOT / "tests/checks"
 # The course promises 75 s a notebook on two idle laptop cores, which is 150 s of their time. Seconds of the
-# clock would depend on what else runs; seconds of the processor do so far less, and twice as many are allowed.
+# clock depend on what else runs, those of the processor do so far less; twice as many are allowed.
 CEILING = 300  # seconds of the processor, of the kernel and all that it starts
 PATIENCE = 900  # seconds by the clock until a cell counts as hanging
 
@@ -140,7 +140,7 @@ def run_offline(notebook, attempts):
 
 
 def busy():
-    """Seconds of the processor that ended children of this process have used (none are counted on Windows)."""
+    """Seconds of the processor that children of this process, now ended, have used (Windows counts none)."""
     spent = os.times()
     return spent.children_user + spent.children_system
 
