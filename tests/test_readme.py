@@ -7,12 +7,14 @@
 """
 
 import json
+import math
 import re
 from pathlib import Path
 
 import pytest
 import torch
 
+from jepa_lite.ablations import effects, in_paper
 from jepa_lite.collapse import Switches
 
 ROOT = Path(__file__).parent.parent
@@ -144,6 +146,29 @@ def collapse_table():
     )
 
 
+def ablations_table():
+    data, rows = result("ablations"), []
+    found = {probe: {e["name"]: e for e in effects(data, probe)} for probe in ("linear", "knn")}
+    for r in data["rows"]:
+        runs = r["runs"]
+        means = [percent(sum(run["ijepa"][p] for run in runs) / len(runs)) for p in ("linear", "knn")]
+        effect = ["", ""] if r["group"] == "reference" else [points(found[p][r["name"]]) for p in found]
+        paper = in_paper(r["name"])
+        seen = percent(runs[0]["context_share"])
+        rows.append([r["name"], seen, *means, *effect, "" if paper is None else f"{paper:+.1f}"])
+    for control, name in (("random", "random weights"), ("pixels", "raw pixels")):
+        runs = data["controls"][control]
+        means = [percent(sum(run[p] for run in runs) / len(runs)) for p in ("linear", "knn")]
+        rows.append([name, "", *means, *(points(found[p][name]) for p in found), ""])
+    head = ["the course's run with", "context, %", "linear, %", "20-NN, %", "effect, linear", "effect, 20-NN"]
+    return table([*head, "in the paper"], rows)
+
+
+def points(effect):
+    """Mean and half width of the 95% interval, in points; of one seed the mean alone."""
+    return f"{effect['mean']:+.1f}" + ("" if math.isnan(effect["half"]) else f" ± {effect['half']:.1f}")
+
+
 def explorer_table():
     rows = [
         [f"{r['what']}, {r['where']}", f"{r['median']:.1f}", f"{r['p90']:.1f}", str(r["presses"])]
@@ -165,6 +190,7 @@ def explorer_table():
         ("benchmarks/README.md", "alarms", alarms_table),
         ("benchmarks/README.md", "explorer", explorer_table),
         ("benchmarks/README.md", "collapse", collapse_table),
+        ("benchmarks/README.md", "ablations", ablations_table),
     ],
 )
 def test_tables_are_the_data(page, name, make):

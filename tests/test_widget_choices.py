@@ -8,7 +8,7 @@
 import itertools
 
 from jepa_lite.canvas import figure
-from jepa_lite.widgets.choices import Choices
+from jepa_lite.widgets.dial import Choices
 
 LISTS = {"letter": {"a": 1, "b": 2, "<c>": 3}, "mark": ("plain", "none")}
 

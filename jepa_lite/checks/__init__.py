@@ -7,10 +7,14 @@ the answer key. A file beside this one holds a notebook's exercises; engine.py h
 import difflib
 
 from . import (  # noqa: F401 (importing a file registers its exercises)
+    ablation,
     collapse,
+    encoder,
     engine,
+    masking,
     meaning,
     patches,
+    predictor,
     probing,
     scaling,
     start,

@@ -1,0 +1,98 @@
+"""Which ingredient mattered? Effects of single changes, paired by seed, with intervals, beside the paper's.
+
+An effect is a difference of accuracies, in points: a run with one change less the reference run of the same
+seed, which had the same images and the same first encoder. The runs are those of benchmarks/ablations.py. The
+paper's numbers (arXiv 2301.08243, linear probe on 1% of ImageNet's labels) are single runs of other sizes.
+"""
+
+import math
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+PAPER = {  # our row: (what the paper changed, top-1 with the change, top-1 without, where)
+    "random patches": ("random for multi-block", 17.6, 54.2, "Table 6, ViT-B/16"),
+    "one block": ("block for multi-block", 20.2, 54.2, "Table 6, ViT-B/16"),
+    "rasterized": ("rasterized for multi-block", 15.5, 54.2, "Table 6, ViT-B/16"),
+    "1 target": ("1 target for 4", 9.0, 54.2, "Table 10, ViT-B/16"),
+    "2 targets": ("2 targets for 4", 22.0, 54.2, "Table 10, ViT-B/16"),
+    "target scale 0.075 to 0.2": ("0.075 to 0.2 for 0.15 to 0.2", 19.2, 54.2, "Table 8, ViT-B/16"),
+    "target scale 0.2 to 0.3": ("0.2 to 0.3 for 0.15 to 0.2", 33.6, 54.2, "Table 8, ViT-B/16"),
+    "context scale 0.85 to 1": ("context from 0.85 for from 0.40", 54.2, 31.2, "Table 9, ViT-B/16"),
+    "pixels as targets": ("pixels for the encoder's output", 40.7, 66.9, "Table 7, ViT-L/16"),
+    "predictor of depth 1": ("depth 6 for 12, a half", 64.0, 66.9, "Table 12, ViT-L/16"),
+    "predictor of depth 4": ("depth 12 for 6, the double", 66.9, 64.0, "Table 12, ViT-L/16"),
+    "targets masked at the input": ("its input, not its output", 56.1, 67.3, "Table 11, ViT-H/16"),
+}  # fmt: skip
+
+
+def interval(values):
+    """(mean, half width of its 95% interval) of one value a seed, by Student's t for n - 1 degrees.
+
+    The half width is nan for a single value: one seed says nothing of the spread. Raises ValueError for none.
+    """
+    values = np.asarray(values, dtype=float)  # (n,)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"an interval needs a row of values, one a seed, not the shape {values.shape}")
+    n = len(values)
+    if n == 1:
+        return float(values[0]), math.nan
+    t = stats.t.ppf((1 + LEVEL) / 2, n - 1)  # 12.7 for two seeds, 4.3 for three, 1.96 for very many
+    return float(values.mean()), float(t * values.std(ddof=1) / math.sqrt(n))
+
+
+def paired_effect(changed, reference):
+    """(mean, half width) of changed - reference, seed by seed: both (n,), in the same order of seeds.
+
+    What a seed does to both runs alike cancels, so the interval is of what the change did.
+    """
+    changed, reference = np.asarray(changed, dtype=float), np.asarray(reference, dtype=float)
+    if changed.shape != reference.shape:
+        raise ValueError(f"{len(changed)} and {len(reference)} values are no pairs")
+    return interval(changed - reference)
+
+
+def effects(table, probe="linear"):
+    """[{"name", "group", "seeds", "differences", "mean", "half", "paper"}], in points of accuracy.
+
+    table: benchmarks/results/ablations.json. probe: "linear" or "knn". Differences are over the seeds that a
+    row and the reference both have; rows without one are left out. Group "control" holds random weights and
+    raw pixels. paper: the paper's effect, or None; what we did not run has the paper's alone, and no seeds.
+    """
+    reference = _by_seed(table["rows"][0], "ijepa", probe)
+    runs = [(row["name"], row["group"], _by_seed(row, "ijepa", probe)) for row in table["rows"][1:]]
+    known = {row["name"] for row in table["rows"]}
+    runs += [(name, "not run here", {}) for name in PAPER if name not in known]
+    for control, name in (("random", "random weights"), ("pixels", "raw pixels")):
+        runs.append((name, "control", _by_seed(table["rows"][0], control, probe)))
+    found = []
+    for name, group, run in runs:
+        seeds = sorted(set(run) & set(reference))
+        if not seeds and group != "not run here":
+            continue
+        differences = [100 * (run[seed] - reference[seed]) for seed in seeds]
+        mean, half = interval(differences) if seeds else (math.nan, math.nan)
+        found.append({"name": name, "group": group, "seeds": seeds, "differences": differences,
+                      "mean": mean, "half": half, "paper": in_paper(name)})  # fmt: skip
+    return found
+
+
+def in_paper(name):
+    """The paper's effect of the change that our row `name` makes, in points; None where it has none."""
+    if name not in PAPER:
+        return None
+    _, changed, reference, _ = PAPER[name]
+    return changed - reference
+
+
+def verdict(effect):
+    """What an effect's interval says: "higher", "lower", "undecided" (0 lies in it), or "one seed"."""
+    mean, half = effect["mean"], effect["half"]
+    if not math.isfinite(half):
+        return "one seed" if effect["seeds"] else "not run"
+    return "undecided" if abs(mean) <= half else ("higher" if mean > 0 else "lower")
+
+
+def _by_seed(row, encoder, probe):
+    return {run["seed"]: run[encoder][probe] for run in row["runs"]}
