@@ -16,12 +16,14 @@ class Choices(ipywidgets.VBox):
 
     def __init__(self, draw, lists):
         self.draw, self.trouble = draw, ""
-        look = {"style": {"description_width": "initial"}, "layout": {"width": "auto", "min_width": "18em"}}
+        look = {"style": {"description_width": "8em"}, "layout": {"width": "24em"}, "readout": False}
         self.lists = [ipywidgets.SelectionSlider(options=o, description=n, **look) for n, o in lists.items()]
+        self.labels = [
+            ipywidgets.Label(chosen.label) for chosen in self.lists
+        ]  # a readout cuts long ones off
         self.picture = ipywidgets.HTML()
-        row = ipywidgets.HBox(self.lists, layout={"flex_flow": "row wrap"})
-        super().__init__([row, self.picture])
-        self.picture.value = self._shown()["text/html"]
+        super().__init__([*map(ipywidgets.HBox, zip(self.lists, self.labels, strict=True)), self.picture])
+        self.picture.value = self._html()
         for chosen in self.lists:
             chosen.observe(lambda _: self._redraw(), "value")
 
@@ -32,9 +34,15 @@ class Choices(ipywidgets.VBox):
     def _shown(self):
         return self.figure()._repr_mimebundle_()
 
+    def _html(self):
+        """The figure, shrunk where the page is narrow: front ends do so for figures, and not for widgets."""
+        return self._shown()["text/html"].replace("<img ", '<img style="max-width: 100%" ', 1)
+
     def _redraw(self):
+        for chosen, label in zip(self.lists, self.labels, strict=True):
+            label.value = chosen.label
         try:
-            self.picture.value, self.trouble = self._shown()["text/html"], ""
+            self.picture.value, self.trouble = self._html(), ""
         except ValueError as error:
             self.trouble = f"This choice cannot be drawn: {error}."
             self.picture.value = f"<p>{html.escape(self.trouble)}</p>"
