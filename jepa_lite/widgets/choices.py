@@ -18,9 +18,8 @@ class Choices(ipywidgets.VBox):
         self.draw, self.trouble = draw, ""
         look = {"style": {"description_width": "8em"}, "layout": {"width": "24em"}, "readout": False}
         self.lists = [ipywidgets.SelectionSlider(options=o, description=n, **look) for n, o in lists.items()]
-        self.labels = [
-            ipywidgets.Label(chosen.label) for chosen in self.lists
-        ]  # a readout cuts long ones off
+        # Beside them, what is chosen: the sliders' own readout cuts long words off.
+        self.labels = [ipywidgets.Label(chosen.label) for chosen in self.lists]
         self.picture = ipywidgets.HTML()
         super().__init__([*map(ipywidgets.HBox, zip(self.lists, self.labels, strict=True)), self.picture])
         self.picture.value = self._html()
