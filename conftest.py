@@ -13,7 +13,6 @@ import re
 import shutil
 import tempfile
 import textwrap
-import time
 from pathlib import Path
 
 import nbformat
@@ -23,9 +22,10 @@ from nbmake.pytest_items import NotebookFailedException, NotebookFile, NotebookI
 
 ROOT = Path(__file__).parent
 NOTEBOOKS, ANSWERS = ROOT / "notebooks", ROOT / "tests/checks"
-# The course promises 75 s a notebook on two idle laptop cores. Here other work may run beside, so the ceiling
-# is far above: it is for a notebook that grew, not for a slow minute.
-CEILING = 300
+# The course promises 75 s a notebook on two idle laptop cores, which is 150 s of their time. Seconds of the
+# clock depend on what else runs, those of the processor do so far less; twice as many are allowed.
+CEILING = 300  # seconds of the processor, of the kernel and all that it starts
+PATIENCE = 900  # seconds by the clock until a cell counts as hanging
 
 
 COURSE = tempfile.mkdtemp(prefix="jepa-lite-course-")  # models are trained anew, by whichever asks first
@@ -65,16 +65,16 @@ class Unsolved(NotebookItem):
         notebook, attempts = self.notebook(), self.config.rootpath / ".pytest_cache" / f"{self.name}.hosts"
         attempts.parent.mkdir(exist_ok=True)
         attempts.unlink(missing_ok=True)
-        started = time.monotonic()
+        began = busy()
         run_offline(notebook, attempts)
-        seconds = time.monotonic() - started
+        seconds = busy() - began
         problems = [*swallowed(notebook), *without_alt(notebook), *self.judged(notebook)]
         if attempts.exists():
             problems.append(
                 f"it asked for {sorted(set(attempts.read_text('utf-8').split()))}: it must run offline"
             )
         if seconds > CEILING:
-            problems.append(f"it ran for {seconds:.0f} s")
+            problems.append(f"it took {seconds:.0f} s of the processor, and {CEILING} are allowed")
         assert not problems, f"{self.name}: " + "; ".join(problems)
         self.add_report_section("call", "seconds", f"{seconds:.1f}")
 
@@ -131,11 +131,18 @@ def run_offline(notebook, attempts):
     guard = str(ROOT / "tests/offline")  # its sitecustomize.py is read by every Python that starts
     paths = os.pathsep.join([guard, *filter(None, [os.environ.get("PYTHONPATH")])])
     changes = {"PYTHONPATH": paths, "JEPA_LITE_HOSTS_ASKED": str(attempts), "JEPA_LITE_COURSE": COURSE}
+    changes |= {"OMP_WAIT_POLICY": "PASSIVE"}  # a waiting thread gives way: other work may run beside
     client = NotebookClient(
-        notebook, timeout=CEILING, kernel_name="python3", store_widget_state=True,
+        notebook, timeout=PATIENCE, kernel_name="python3", store_widget_state=True,
         resources={"metadata": {"path": str(NOTEBOOKS)}},
     )  # fmt: skip
     client.execute(env=os.environ | changes)
+
+
+def busy():
+    """Seconds of the processor that children of this process, now ended, have used (Windows counts none)."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 def swallowed(notebook):

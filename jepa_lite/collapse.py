@@ -108,17 +108,18 @@ def lab_config(switches, seed=0, steps=STEPS):
     return Config(model, MaskConfig(context_scale=(0.4, 0.6)), train)
 
 
-def lab_run(switches, seed=0, steps=STEPS):
+def lab_run(switches, seed=0, steps=STEPS, images=None, kind=SwitchedIJEPA):
     """A `Run` of I-JEPA with `switches`: the same first weights, images and masks for the same seed.
 
     The images are `shapes` under a light that the whole image shares, because a tiny network learns that
     within seconds: a healthy run must have something to learn, or every run would look like collapse.
+    images: others, uint8 (n, 3, 32, 32). kind: a subclass of `SwitchedIJEPA`, for a change of your own.
     """
     config = lab_config(switches, seed, steps)
     with torch.random.fork_rng(devices=[]):  # as in pixels.make_model
         torch.default_generator.manual_seed(seed)
-        model = SwitchedIJEPA(config.model, switches)
-    return Run(config, _images(seed), model=model)
+        model = kind(config.model, switches)
+    return Run(config, _images(seed) if images is None else images, model=model)
 
 
 @functools.lru_cache(maxsize=2)

@@ -4,6 +4,7 @@ Pure functions, state -> Figure with `alt_text`. Loss is one panel of four: in c
 """
 
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from .canvas import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, figure, styled
 from .plots import series, untrained
@@ -80,3 +81,35 @@ def _told(run):
         for key, words in NAMES.items()
     ]
     return f"Run {run['number']}, {run['switches']}, {log[-1]['step']} steps: {', '.join(ends)}."
+
+
+@styled
+def sightings(table):
+    """Which measure sees which run go wrong: {run: {measure: (value, seen)}}, one row a run; seen is hatched.
+
+    All rows must name the same measures, in the same order, else a ValueError says which does not.
+    """
+    head, told = list(next(iter(table.values()))), []
+    fig = figure(0.42 * len(table) + 1.0)
+    ax = fig.subplots()
+    for y, (name, row) in enumerate(table.items()):
+        if list(row) != head:
+            raise ValueError(f"the row {name!r} has the measures {', '.join(row)}, not {', '.join(head)}")
+        for x, (key, (value, seen)) in enumerate(row.items()):
+            look = (
+                {"fc": "#F6CF7F", "hatch": "////", "ec": ORANGE} if seen else {"fc": "#EDEDED", "ec": "white"}
+            )
+            ax.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, lw=0, gid=f"{name} {key}", **look))
+            paper = {"boxstyle": "round,pad=0.15", "fc": "white", "lw": 0}
+            ax.text(x, y, said(value, "{:.2g}"), ha="center", va="center", bbox=paper)
+        values = ", ".join(f"{key} {said(value)}" for key, (value, _) in row.items())
+        told.append(f"{name}: {values}; seen by {', '.join(k for k, (_, s) in row.items() if s) or 'none'}")
+    ax.set(xlim=(-0.5, len(head) - 0.5), ylim=(len(table) - 0.5, -0.5))
+    ax.set_xticks(range(len(head)), [key.replace(" ", "\n") for key in head])
+    ax.set_yticks(range(len(table)), list(table))
+    ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    ax.spines[:].set_visible(False)
+    fig.alt_text = (
+        f"A table of runs and measures; where a measure sees the failure is hatched. {'. '.join(told)}."
+    )
+    return fig

@@ -1,6 +1,6 @@
-"""Figures of what the encoder makes of an image: its tokens as colours, and where its attention goes.
+"""Figures of what the encoder makes of an image: its tokens as colours, where its attention goes, what leaks.
 
-Pure functions from tensors to a Figure with `alt_text`, as in plots.py: nothing here runs a model. Both are
+Pure functions from tensors to a Figure with `alt_text`, as in plots.py: nothing here runs a model. They are
 pictures and not measures: how good the features are is for probe.py.
 """
 
@@ -8,7 +8,22 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 
-from .canvas import HEAT, WIDTH, aspect, figure, frame, listed, percent, picture, show, styled
+from .canvas import (
+    DROPPED,
+    HEAT,
+    NOTHING,
+    WIDTH,
+    aspect,
+    figure,
+    frame,
+    hatched,
+    listed,
+    percent,
+    picture,
+    show,
+    square,
+    styled,
+)
 
 
 def pca_colours(tokens):
@@ -108,5 +123,88 @@ def attention(image, maps, grid, patch, layer=-1, names=None):
         f"Heat maps of where patch {int(patch)} looks, each under the number of patches its attention is "
         f"spread over; even attention would reach all {N}. By layer, mean over heads: {told[0]}. Heads of "
         f"layer {names[layer]}: {told[1]}."
+    )
+    return fig
+
+
+# --- an encoder that sees a part of the image -------------------------------------------------------
+
+
+def rest(idx, grid):
+    """The patches of the grid that are not in `idx` (K,), ascending."""
+    return np.setdiff1d(np.arange(grid[0] * grid[1]), np.asarray(idx))
+
+
+def on_grid(values, idx, grid):
+    """Values (K,) of the patches idx (K,) as a map (rows, columns), NaN elsewhere."""
+    spread = np.full(grid[0] * grid[1], np.nan)
+    spread[np.asarray(idx)] = np.asarray(values.detach().cpu().double())
+    return spread.reshape(grid)
+
+
+def show_kept(ax, image, idx, grid, title):
+    """An image of which only the patches idx (K,) are seen."""
+    show(ax, image, title)
+    for patch in rest(idx, grid):
+        square(ax, patch, grid, image.shape[-2] // grid[0], "unseen", fc=NOTHING, ec="white", lw=0.5)
+
+
+@styled
+def leaks(image, idx, grid, changes):
+    """The leak test: changes {name: (K,)} says by what share of itself the output of each kept patch changed.
+
+    Beside the image (C, H, W), of which only the kept patches idx (K,) are shown, a map for each name, on one
+    scale. Dotted grey: hidden patches, which have no output. What is not the same to the bit has changed.
+    """
+    fig = figure(WIDTH / (len(changes) + 1) * aspect(image) + 1.1)
+    axes, told, K = fig.subplots(1, len(changes) + 1), [], len(idx)
+    show_kept(axes[0], image, idx, grid, f"{K} of {grid[0] * grid[1]} patches\nare kept")
+    top = max(*(float(change.max()) for change in changes.values()), 1e-9)
+    for ax, (name, change) in zip(axes[1:], changes.items(), strict=True):
+        count = int((change > 0).sum())
+        heat = picture(
+            ax, on_grid(change, idx, grid), f"{name}:\n{count} of {K} change", cmap=HEAT, vmin=0, vmax=top
+        )
+        hatched(ax, rest(idx, grid), grid, 1, "hidden", DROPPED, 0.25, "#555555")
+        told.append(f"{name}: {count} of {K} change, by {percent(float(change.mean()))} on average")
+    fig.colorbar(
+        heat,
+        ax=axes,
+        label="size of the change, as a share of the output",
+        orientation="horizontal",
+        shrink=0.5,
+        aspect=40,
+    )
+    fig.alt_text = (
+        f"An image with {K} of {grid[0] * grid[1]} patches kept, and maps of how much their outputs change "
+        f"when every hidden pixel does. {'; '.join(told)}."
+    )
+    return fig
+
+
+@styled
+def kept_attention(image, weights, idx, grid, query):
+    """Where the patch `query` looks when only the patches idx (K,) are kept: weights (heads, K), by head.
+
+    In units of the even share 1/K. Dotted grey: dropped patches, at which nobody can look.
+    """
+    looks, K = weights.detach().cpu().float() * weights.shape[-1], weights.shape[-1]
+    heads = len(looks)
+    fig = figure(WIDTH / (heads + 1.6) * aspect(image) + 0.3)
+    axes = fig.subplots(1, heads + 1)
+    show_kept(axes[0], image, idx, grid, f"{K} patches seen")
+    frame(axes[0], query, grid, image.shape[-2] // grid[0])
+    counts, top = effective_patches(looks / K).tolist(), max(2.0, float(looks.max()))
+    for head, (ax, look) in enumerate(zip(axes[1:], looks, strict=True), 1):
+        heat = picture(
+            ax, on_grid(look, idx, grid), f"head {head}: {counts[head - 1]:.0f}", cmap=HEAT, vmin=0, vmax=top
+        )
+        hatched(ax, rest(idx, grid), grid, 1, "dropped", DROPPED, 0.25, "#555555")
+        frame(ax, query, grid, 1)
+    fig.colorbar(heat, ax=axes, label="even shares", shrink=0.8, aspect=15)
+    fig.alt_text = (
+        f"An image of which {K} of {grid[0] * grid[1]} patches are seen, and where patch {int(query)} looks, "
+        f"by head. Attention is spread over {listed(counts, '{:.0f}')} patches, and reaches "
+        f"{float(looks.max()):.1f} times the even share."
     )
     return fig

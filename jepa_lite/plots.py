@@ -93,6 +93,19 @@ def masks(image, masks, row=0):
     return fig
 
 
+def draw_rate(ax, rate, title, top):
+    """One heat map of shares (rows, columns) on the scale from 0 to `top`, with percents where they fit."""
+    heat = picture(ax, rate, title, cmap=HEAT, vmin=0, vmax=top)
+    for (r, c), value in np.ndenumerate(rate if max(rate.shape) <= 10 else np.empty((0, 0))):
+        ink = "white" if value < 0.6 * top else "black"
+        ax.text(c, r, f"{100 * value:.0f}", ha="center", va="center", color=ink, fontsize=8)
+    return heat
+
+
+def rate_told(name, rate):
+    return f"{name} in {rate.min():.2f} to {rate.max():.2f} (never: {(rate == 0).sum()} places)"
+
+
 @styled
 def coverage(context_rate, target_rate):
     """How often each place is context, and target: two arrays (rows, columns) in [0, 1], on one scale."""
@@ -102,14 +115,32 @@ def coverage(context_rate, target_rate):
     fig = figure(WIDTH / 2.3 * min(rows / columns, 1.6) + 0.3)
     axes, told = fig.subplots(1, 2), []
     for ax, (name, rate) in zip(axes, rates.items(), strict=True):
-        heat = picture(ax, rate, f"is {name}", cmap=HEAT, vmin=0, vmax=top)
-        for (r, c), value in np.ndenumerate(rate if max(rows, columns) <= 10 else np.empty((0, 0))):
-            ink = "white" if value < 0.6 * top else "black"
-            ax.text(c, r, f"{100 * value:.0f}", ha="center", va="center", color=ink, fontsize=8)
-        told.append(f"{name} in {rate.min():.2f} to {rate.max():.2f} (never: {(rate == 0).sum()} places)")
+        heat = draw_rate(ax, rate, f"is {name}", top)
+        told.append(rate_told(name, rate))
     fig.colorbar(heat, ax=axes, label="share of draws", shrink=0.8)
     grid = f"{rows} by {columns} grid"
     fig.alt_text = f"Two heat maps of a {grid} on one scale: of all draws a place is {listed(told, '{}')}."
+    return fig
+
+
+@styled
+def coverage_of_rules(rates):
+    """`coverage` of several rules, one above the other on one scale: {rule: (context_rate, target_rate)}."""
+    pairs = {rule: [np.asarray(rate, float) for rate in pair] for rule, pair in rates.items()}
+    (rows, columns), told = next(iter(pairs.values()))[0].shape, []
+    top = max(*(rate.max() for pair in pairs.values() for rate in pair), 1e-9)
+    fig = figure(len(pairs) * (WIDTH / 2.9 * min(rows / columns, 1.6) + 0.3))
+    axes = fig.subplots(len(pairs), 2, squeeze=False)
+    for line, (rule, pair) in zip(axes, pairs.items(), strict=True):
+        for ax, name, rate in zip(line, ("context", "target"), pair, strict=True):
+            heat = draw_rate(ax, rate, f"rule {rule}: is {name}", top)
+        kinds = zip(("context", "target"), pair, strict=True)
+        told.append(f"rule {rule}, {listed([rate_told(*kind) for kind in kinds], '{}')}")
+    fig.colorbar(heat, ax=axes, label="share of draws", shrink=0.6, aspect=30)
+    fig.alt_text = (
+        f"Heat maps of a grid of {rows} by {columns}, context on the left, target on the right, on one "
+        f"scale: how often a place is either. {'; '.join(told)}."
+    )
     return fig
 
 

@@ -21,7 +21,7 @@ from scipy import stats
 from jepa_lite import ablations
 from jepa_lite.ablation_plots import block_sizes, effects_beside_paper, live_beside_reference, one_ablation
 from jepa_lite.ablations import PAPER, effects, in_paper, interval, paired_effect, verdict
-from jepa_lite.widgets.choices import Choices
+from jepa_lite.widgets.dial import Choices
 
 SHARED = {1: 0.0, 2: 0.2, 3: -0.15}  # what a seed does to all of its runs
 

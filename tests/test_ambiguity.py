@@ -149,6 +149,9 @@ def test_odds_are_drawn(odds, size):
     fig = ambiguity_plots.odds_of_two(worlds, odds)
     fig.canvas.draw()
     loss = ambiguity.unavoidable_loss(worlds[:, worlds[0] != worlds[1]], [odds, 1 - odds]).item()
+    shown = [panel.images[0].get_array() for panel in fig.axes[:3]]
+    for array, image in zip(shown, (*worlds, odds * worlds[0] + (1 - odds) * worlds[1]), strict=True):
+        assert abs(array - image[0].numpy()).max() < 1e-6
     here = line(fig.axes[3], "here")
     assert (here.get_xdata()[0], here.get_ydata()[0]) == (odds, pytest.approx(loss))
     most = max(line(fig.axes[3], "losses").get_ydata())
@@ -186,7 +189,7 @@ def test_the_dial_follows_its_slider():
     for value in (0.0, 0.25, 1.0):
         dial.slider.value = value
         shown.append(dial.picture.value)
-        assert re.search(rf'<img alt="[^"]*odds {value:.2f} and', dial.picture.value)
+        assert re.search(rf'<img style="max-width: 100%" alt="[^"]*odds {value:.2f} and', dial.picture.value)
     assert len(set(shown)) == 4 and dial.trouble == ""
     twin = dial._repr_mimebundle_()
     data, about = twin

@@ -11,6 +11,9 @@
    in dash and mark as well as in colour; the alt text has the numbers.
 8. The lab: each switch and button of the page does what it says; a moved switch makes a new run, and the old
    one stays, six at most; a nameless button, an unknown switch and impossible sizes get a sentence.
+9. The lab's run takes other images and another class of model, and is otherwise the same run.
+10. The table of sightings holds every value, hatches what is seen and nothing else, and says both in words;
+   rows with other measures are refused.
 """
 
 import dataclasses
@@ -314,3 +317,40 @@ def test_bad_input_gets_a_sentence():
     ]:
         press(lab, **message)
         assert lab.trouble.startswith(words) and lab.switches == ON
+
+
+# 9, 10 -----------------------------------------------------------------------------------------------
+
+
+class Halved(SwitchedIJEPA):
+    def targets(self, images, parts=1):
+        return super().targets(images, parts) / 2
+
+
+def test_the_labs_run_takes_other_images_and_models():
+    images = torch.randint(0, 256, (70, 3, 32, 32), generator=torch.Generator().manual_seed(2)).byte()
+    usual, other = lab_run(ON, seed=1), lab_run(ON, seed=1, images=images, kind=Halved)
+    assert type(other.model) is Halved and other.config == usual.config
+    for mine, theirs in zip(usual.model.parameters(), other.model.parameters(), strict=True):
+        assert torch.equal(mine, theirs), "the first weights must not depend on images or model"
+    batch, _ = other.batch(0)
+    theirs, _ = usual.batch(0)
+    assert not torch.equal(batch, theirs)
+    torch.testing.assert_close(other.model.targets(batch), usual.model.targets(batch) / 2)
+    assert other.train_step()["loss"] > 0
+
+
+def test_sightings_hatch_what_is_seen_and_say_it():
+    table = {
+        "well": {"loss": (0.25, False), "how far": (7.5, False)},
+        "ill": {"loss": (0.125, False), "how far": (1.25, True)},
+    }
+    fig = collapse_plots.sightings(table)
+    hatched = {patch.get_gid(): bool(patch.get_hatch()) for patch in fig.axes[0].patches}
+    assert hatched == {"well loss": False, "well how far": False, "ill loss": False, "ill how far": True}
+    assert [text.get_text() for text in fig.axes[0].texts] == ["0.25", "7.5", "0.12", "1.2"]
+    assert "well: loss 0.25, how far 7.5; seen by none. ill: loss 0.125, how far 1.25; seen by how far." in (
+        fig.alt_text
+    )
+    with pytest.raises(ValueError, match="'ill' has the measures loss"):
+        collapse_plots.sightings({**table, "ill": {"loss": (1.0, False)}})

@@ -76,6 +76,17 @@ def test_the_header_says_what_to_expect(path):
     assert re.search(r"\*\*Question:\*\* [^\n]+\?\n", header), "the question must be a question"
 
 
+@each
+def test_the_syllabus_says_what_the_header_says(path):
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (row,) = re.findall(rf"(?m)^\| \[{path.stem[:2]} · .*$", readme)
+    header = source(cells(path)[0])
+    reading, running = re.search(r"(\d+) minutes to read, about (\d+) seconds", header).groups()
+    question = re.search(r"\*\*Question:\*\* (.*)", header)[1]
+    assert f"| {question} | {reading} | {running} |" in row, f"{row} and the header of {path.name} differ"
+    assert f"(images/course/{path.stem[:2]}.png)" in row
+
+
 # 3 ---------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@
 4. A model is trained once: the second call loads the same weights and log from the folder that
    JEPA_LITE_COURSE names, without a step. Another config has a folder of its own, another seed other weights.
 5. A run that was interrupted is not taken for a finished one.
-6. Results are the file; an error names those that there are.
+6. Results are the file; an error names those that there are. The probe of a run sees no test image.
 """
 
 import json
@@ -123,7 +123,7 @@ def test_a_model_is_trained_once(few, monkeypatch, capsys):
     assert first.folder.parent == few and [record["step"] for record in first.log] == [1, 2, 3, 4]
     assert first.config == course.recipe(**TINY)
 
-    def never(*_):
+    def never(*_, **__):
         raise AssertionError("it trains again")
 
     monkeypatch.setattr(course, "Run", never)
@@ -132,6 +132,20 @@ def test_a_model_is_trained_once(few, monkeypatch, capsys):
     assert same(again.model, first.model), "other weights came back"
     with pytest.raises(AssertionError, match="it trains again"):
         course.trained(**TINY, train__seed=6)
+
+
+def test_the_probe_of_a_run_sees_no_test_image(few, monkeypatch):
+    asked, made = [], course.made_images
+
+    def asking(split="train"):
+        asked.append(split)
+        return made(split)
+
+    asking.cache_clear = made.cache_clear
+    monkeypatch.setattr(course, "made_images", asking)
+    monkeypatch.setattr(course, "PROBED", 24)
+    accuracy = course.training_probe()(course.trained(**TINY).model.target_encoder)["knn"]
+    assert set(asked) == {"train"} and 0 <= accuracy <= 1, f"it asked for {asked}"
 
 
 def test_another_config_has_another_folder(few):

@@ -6,9 +6,10 @@
 2. Curves: the loss is never alone; NaN and None are gaps and not crashes; the random level is a line.
 3. Ladder: bars are as long as the numbers, the numbers stand beside them, whiskers are the spreads.
 4. PCA colours do not depend on the order of tokens, tell apart what differs, and say when nothing varies.
-5. Attention is shown in even shares, and is counted right: 1 patch when peaked, N when even.
+5. Attention is shown in even shares, and is counted right: 1 patch when peaked, N when even. Of patches that
+   an encoder does not see nothing is shown: they have no output, and nobody looks at them.
 6. Retrieval finds the planted patch, never in the query's own image; a collapsed bank ranks at chance.
-7. Coverage shows both rates on one scale.
+7. Coverage shows both rates on one scale, and so does that of several rules, one above the other.
 8. Every alt text holds the numbers that its figure shows; a figure does not depend on the notebook's
    style, and changes no global state. A notebook shows it with its alt text, or refuses to.
 """
@@ -138,6 +139,23 @@ def test_coverage_has_one_scale_and_its_ends_in_words():
         np.testing.assert_allclose(heat.get_array(), rate)
     assert f"{context.min():.2f} to {context.max():.2f}" in fig.alt_text and "never: 7 places" in fig.alt_text
     assert len(fig.axes[0].texts) == 35 and fig.axes[0].texts[3].get_text() == f"{100 * context[0, 3]:.0f}"
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (12, 4)])
+@pytest.mark.parametrize("rules", [("paper",), ("paper", "official"), ("a", "b", "c")])
+def test_coverage_of_rules_has_one_scale_for_all(shape, rules):
+    rates = {rule: torch.rand(2, *shape, generator=seeded(i)) * 0.3 * (i + 1) for i, rule in enumerate(rules)}
+    rates[rules[-1]][1, :, 2] = 0.0
+    fig = rendered(plots.coverage_of_rules(rates))
+    drawn = [rate for pair in rates.values() for rate in pair]
+    titles = [f"rule {rule}: is {name}" for rule in rules for name in ("context", "target")]
+    for ax, rate, title in zip(fig.axes, drawn, titles, strict=False):
+        np.testing.assert_allclose(ax.images[0].get_array(), rate)
+        assert ax.get_title() == title
+        assert ax.images[0].get_clim() == (0, pytest.approx(max(r.max().item() for r in drawn)))
+        assert f"{rate.min():.2f} to {rate.max():.2f}" in fig.alt_text
+        assert len(ax.texts) == (35 if shape == (5, 7) else 0)
+    assert f"never: {shape[0]} places" in fig.alt_text and "never: 0 places" in fig.alt_text
 
 
 # --- curves and ladder
@@ -459,3 +477,59 @@ def test_a_notebook_shows_a_figure_with_its_alt_text():
     assert base64.b64decode(png)[:4] == b"\x89PNG"
     with pytest.raises(ValueError, match="alt_text"):
         canvas.figure(1)._repr_mimebundle_()
+
+
+# --- an encoder that sees a part of the image
+
+
+KEPT = [
+    ((8, 8), 3, 4, range(0, 64, 2)),
+    ((5, 9), 3, 3, [44, 3, 17]),
+    ((9, 5), 1, 2, range(45)),
+    ((7, 6), 3, 5, [8]),
+]
+
+
+def mapped(ax, grid):
+    """The values drawn on a map, flat, NaN where there are none."""
+    return np.ma.filled(np.ma.masked_invalid(ax.images[0].get_array()), np.nan).reshape(grid[0] * grid[1])
+
+
+@pytest.mark.parametrize("grid, channels, P, kept", KEPT)
+def test_leaks_are_mapped_to_their_patches_and_counted(grid, channels, P, kept):
+    idx = torch.tensor(list(kept))
+    some = torch.rand(len(idx), generator=seeded(1)) + 0.1
+    some[0] = 0.0
+    changes = {"none": torch.zeros(len(idx)), "some": some}
+    fig = rendered(encoder_plots.leaks(picture(grid, channels, P), idx, grid, changes))
+    seen, *maps = fig.axes[:3]
+    everything = np.arange(grid[0] * grid[1])
+    hidden = places(np.setdiff1d(everything, idx), grid)
+    assert corners(seen, "unseen", P) == hidden
+    for ax, change in zip(maps, changes.values(), strict=True):
+        np.testing.assert_allclose(mapped(ax, grid)[idx], change, rtol=1e-6)
+        assert np.isnan(np.delete(mapped(ax, grid), idx)).all(), "a hidden patch has no output"
+        assert corners(ax, "hidden", 1) == hidden
+        assert ax.images[0].get_clim() == (0, pytest.approx(max(some.max().item(), 1e-9)))
+    K = len(idx)
+    assert f"none: 0 of {K} change" in fig.alt_text and f"some: {K - 1} of {K} change" in fig.alt_text
+    assert [ax.get_title().split("\n")[1] for ax in maps] == [f"0 of {K} change", f"{K - 1} of {K} change"]
+
+
+@pytest.mark.parametrize("grid, channels, P, kept", KEPT)
+@pytest.mark.parametrize("heads", [1, 3, 6])
+def test_kept_attention_is_mapped_in_even_shares(grid, channels, P, kept, heads):
+    idx = torch.tensor(list(kept))
+    K, query = len(idx), int(idx[-1])
+    weights = torch.randn(heads, K, generator=seeded(2)).mul(2).softmax(-1)
+    fig = rendered(encoder_plots.kept_attention(picture(grid, channels, P), weights, idx, grid, query))
+    seen, *maps = fig.axes[: heads + 1]
+    hidden = places(np.setdiff1d(np.arange(grid[0] * grid[1]), idx), grid)
+    assert corners(seen, "unseen", P) == hidden and corners(seen, "query", P) == [divmod(query, grid[1])]
+    for head, ax in enumerate(maps):
+        np.testing.assert_allclose(mapped(ax, grid)[idx], K * weights[head], rtol=1e-5)
+        assert np.isnan(np.delete(mapped(ax, grid), idx)).all()
+        assert corners(ax, "dropped", 1) == hidden and corners(ax, "query", 1) == [divmod(query, grid[1])]
+        count = f"{encoder_plots.effective_patches(weights[head]):.0f}"
+        assert ax.get_title() == f"head {head + 1}: {count}" and count in fig.alt_text
+    assert f"{K} of {grid[0] * grid[1]} patches are seen" in fig.alt_text

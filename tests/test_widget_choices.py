@@ -9,7 +9,7 @@
 import itertools
 
 from jepa_lite.canvas import figure
-from jepa_lite.widgets.choices import Choices
+from jepa_lite.widgets.dial import Choices
 
 LISTS = {"letter": {"a": 1, "b": 2, "<c>": 3}, "mark": ("plain", "none")}
 
@@ -37,10 +37,11 @@ def test_every_choice_is_drawn():
 
 def test_the_choice_is_said_beside_its_slider():
     shown = Choices(draw, LISTS)
-    letter, _ = shown.lists
-    assert [label.value for label in shown.labels] == ["a", "plain"]
+    letter, mark = shown.lists
+    (*rows, _) = shown.children
+    assert [[row.children[0], row.children[1].value] for row in rows] == [[letter, "a"], [mark, "plain"]]
     letter.value = 3
-    assert [label.value for label in shown.labels] == ["<c>", "plain"]
+    assert [row.children[1].value for row in rows] == ["<c>", "plain"]
 
 
 def test_what_cannot_be_drawn_is_said():

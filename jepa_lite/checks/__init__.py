@@ -8,9 +8,13 @@ import difflib
 
 from . import (  # noqa: F401 (importing a file registers its exercises)
     ablation,
+    collapse,
+    encoder,
     engine,
+    masking,
     meaning,
     patches,
+    predictor,
     probing,
     scaling,
     start,

@@ -1,42 +1,38 @@
-"""One stock slider over a pure plot function: what it takes to make any figure of this library move.
+"""Stock sliders over a pure plot function: what it takes to make any figure of this library move.
 
-ipywidgets' own slider, which arrow keys, Page Up and Home move in every front end; the figure is shown as an
-image with its alt text, or a sentence where a value cannot be drawn. The other widgets paint in
-the browser and are quicker.
+ipywidgets' own sliders, which arrow keys, Page Up and Home move in every front end (its drop-down lists lose
+the keys to JupyterLab); the figure is shown as an image with its alt text, or a sentence where a value cannot
+be drawn. The other widgets paint in the browser and are quicker.
 """
 
 import html
 
 import ipywidgets
 
+LOOK = {"style": {"description_width": "initial"}, "layout": {"width": "60%"}}
 
-class Dial(ipywidgets.VBox):
-    """`draw(value)` -> a Figure with `alt_text`, for the value of a slider.
 
-    name: what the slider is called. low, high, step: its range. value: where it begins.
-    """
+class Drawn(ipywidgets.VBox):
+    """Base: `draw(*values)` -> a Figure with `alt_text`, of the values of some stock controls."""
 
-    def __init__(self, draw, name, value, low=0.0, high=1.0, step=0.05):
-        self.draw = draw
-        self.slider = ipywidgets.FloatSlider(
-            value, min=low, max=high, step=step, description=name, style={"description_width": "initial"},
-            layout={"width": "60%"},
-        )  # fmt: skip
-        self.picture, self.trouble = ipywidgets.HTML(), ""
-        super().__init__([self.slider, self.picture])
-        self.picture.value = self._shown()["text/html"]
-        self.slider.observe(lambda _: self._redraw(), "value")
+    def __init__(self, draw, controls):
+        self.draw, self.controls, self.trouble = draw, controls, ""
+        self.picture = ipywidgets.HTML()
+        super().__init__([*controls, self.picture])
+        self.picture.value = fitted(self._shown())
+        for control in controls:
+            control.observe(lambda _: self._redraw(), "value")
 
     def figure(self):
-        """The static twin: the figure at the slider's present value."""
-        return self.draw(self.slider.value)
+        """The static twin: the figure of the present values."""
+        return self.draw(*(control.value for control in self.controls))
 
     def _shown(self):
         return self.figure()._repr_mimebundle_()
 
     def _redraw(self):
         try:
-            self.picture.value, self.trouble = self._shown()["text/html"], ""
+            self.picture.value, self.trouble = fitted(self._shown()), ""
         except ValueError as error:
             self.trouble = f"This value cannot be drawn: {error}."
             self.picture.value = f"<p>{html.escape(self.trouble)}</p>"
@@ -45,5 +41,40 @@ class Dial(ipywidgets.VBox):
         data = super()._repr_mimebundle_(include=include, exclude=exclude)
         data, about = data if isinstance(data, tuple) else (data, {})
         shown = self._shown()
-        data |= {"image/png": shown["image/png"], "text/plain": f"Dial: {shown['text/plain']}"}
+        data |= {
+            "image/png": shown["image/png"],
+            "text/plain": f"{type(self).__name__}: {shown['text/plain']}",
+        }
         return data, about | {"image/png": {"alt": shown["text/plain"]}}
+
+
+class Dial(Drawn):
+    """One number. name: what the slider is called. low, high, step: its range. value: where it begins."""
+
+    def __init__(self, draw, name, value, low=0.0, high=1.0, step=0.05):
+        self.slider = ipywidgets.FloatSlider(value, min=low, max=high, step=step, description=name, **LOOK)
+        super().__init__(draw, [self.slider])
+
+
+class Choices(Drawn):
+    """Choices from lists: {what is chosen: its options, the first one first}, a slider for each list."""
+
+    def __init__(self, draw, lists):
+        self.lists = [
+            ipywidgets.SelectionSlider(options=options, description=name, readout=False, **LOOK)
+            for name, options in lists.items()
+        ]
+        super().__init__(draw, self.lists)
+        self.children = [*map(in_words, self.lists), self.picture]
+
+
+def in_words(slider):
+    """A slider through a list, and its choice in full beside it: its own readout cuts long words off."""
+    words = ipywidgets.Label(slider.label)
+    slider.observe(lambda _: setattr(words, "value", slider.label), "value")
+    return ipywidgets.HBox([slider, words])
+
+
+def fitted(shown):
+    """A figure's own HTML, but never wider than the page it is on."""
+    return shown["text/html"].replace("<img ", '<img style="max-width: 100%" ', 1)
