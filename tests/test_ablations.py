@@ -26,17 +26,20 @@ from jepa_lite.widgets.dial import Choices
 SHARED = {1: 0.0, 2: 0.2, 3: -0.15}  # what a seed does to all of its runs
 
 
-def run(seed, linear, knn=0.5, loss=0.2):
+def run(seed, linear, knn, loss):
     return {
-        "seed": seed, "loss": loss + seed / 100, "rank": 5.0 + seed,
-        "ijepa": {"linear": linear, "knn": knn + seed / 50},
+        "seed": seed, "loss": loss, "rank": 3 + 10 * loss,
+        "ijepa": {"linear": linear, "knn": knn},
         "random": {"linear": 0.4 + seed / 100, "knn": 0.2}, "pixels": {"linear": 0.15, "knn": 0.3},
     }  # fmt: skip
 
 
-def row(name, group, change, seeds=(1, 2, 3), noise=0.01):
-    runs = [run(s, 0.7 + SHARED[s] + change + noise * (s - 2) if group != "reference" else 0.7 + SHARED[s])
-            for s in seeds]  # fmt: skip
+def row(name, group, change, seeds=(1, 2, 3)):
+    """Runs with `change` in accuracy, and a little more or less from seed to seed."""
+    runs = []
+    for seed in seeds:
+        more = change + 0.01 * (seed - 2) if group != "reference" else 0.0
+        runs.append(run(seed, 0.7 + SHARED[seed] + more, 0.5 + seed / 50 + more / 2, 0.2 + seed / 100 + more))
     return {"name": name, "group": group, "changes": {}, "runs": runs}
 
 
@@ -194,9 +197,11 @@ def test_every_choice_of_the_sliders_is_drawn(table):
             for seed in effect["seeds"]:
                 both = [100 * runs[seed]["ijepa"][key] for runs in (before, after)]
                 assert line(fig, f"accuracy {seed}")[1] == pytest.approx(both)
-                assert line(fig, f"loss {seed}")[1] == pytest.approx(
-                    [before[seed]["loss"], after[seed]["loss"]]
-                )
+                for measure in ("loss", "rank"):
+                    ends = [runs[seed][measure] for runs in (before, after)]
+                    assert line(fig, f"{measure} {seed}")[1] == pytest.approx(ends)
+                levels = [100 * before[seed][control][key] for control in ("pixels", "random")]
+                assert line(fig, f"controls {seed}")[1] == pytest.approx(levels)
             said = PAPER[name][3] if name in PAPER else "not in the paper"
             assert said in fig.alt_text and said in fig.get_suptitle()
 

@@ -1,6 +1,7 @@
 """Claims about lists over a plot function.
 
-1. It begins with the first of every list; each choice of each list is drawn, and its twin is the same figure.
+1. It begins with the first of every list; each choice of each list is drawn, and its twin is the same figure;
+   what is chosen is said beside its slider.
 2. A choice that cannot be drawn is a sentence in its place, and the next one clears it.
 3. Without a front end the twin shows, with alt text.
 """
@@ -32,6 +33,15 @@ def test_every_choice_is_drawn():
             assert shown.figure().alt_text == words and f'alt="{words}"' in shown.picture.value
             assert not shown.trouble
     assert [each.description for each in shown.lists] == ["letter", "mark"]
+
+
+def test_the_choice_is_said_beside_its_slider():
+    shown = Choices(draw, LISTS)
+    letter, mark = shown.lists
+    (*rows, _) = shown.children
+    assert [[row.children[0], row.children[1].value] for row in rows] == [[letter, "a"], [mark, "plain"]]
+    letter.value = 3
+    assert [row.children[1].value for row in rows] == ["<c>", "plain"]
 
 
 def test_what_cannot_be_drawn_is_said():

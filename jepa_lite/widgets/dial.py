@@ -61,10 +61,18 @@ class Choices(Drawn):
 
     def __init__(self, draw, lists):
         self.lists = [
-            ipywidgets.SelectionSlider(options=options, description=name, **LOOK)
+            ipywidgets.SelectionSlider(options=options, description=name, readout=False, **LOOK)
             for name, options in lists.items()
         ]
         super().__init__(draw, self.lists)
+        self.children = [*map(in_words, self.lists), self.picture]
+
+
+def in_words(slider):
+    """A slider through a list, and its choice in full beside it: its own readout cuts long words off."""
+    words = ipywidgets.Label(slider.label)
+    slider.observe(lambda _: setattr(words, "value", slider.label), "value")
+    return ipywidgets.HBox([slider, words])
 
 
 def fitted(shown):
