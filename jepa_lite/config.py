@@ -212,6 +212,9 @@ class TrainConfig:
     def __post_init__(self):
         _counts(self, "batch_size", "groups", "log_every")
         _counts(self, "seed", "probes", "workers", least=0)
+        _require(
+            self.seed < 2**32, f"seed must be below 2**32, as PyTorch keeps no more of it, not {self.seed}"
+        )
         _counts(self, *(() if self.steps is None else ("steps",)))
         _numbers(self, *(n for n in ("epochs", "seconds") if getattr(self, n) is not None), without_low=True)
         _numbers(self, "lr", "clip_grad", "save_every", without_low=True)

@@ -76,7 +76,8 @@ class Files(Dataset):
         for j in range(i, i + min(self.TRIES, len(self))):
             path = self.paths[j % len(self)].decode()
             try:
-                pixels = read(self.root / path, self.size, self.crop_scale, generator_for(self.seed, step, i))
+                generator = None if self.crop_scale is None else generator_for(self.seed, "file", step, i)
+                pixels = read(self.root / path, self.size, self.crop_scale, generator)
                 return torch.tensor(pixels), failures
             except Exception as error:  # a decoder may raise anything on a broken file
                 failures.append((path, str(error)))

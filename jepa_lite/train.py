@@ -160,7 +160,7 @@ class Run:
         """
         train, B, rows = self.config.train, self.batch_size, slice(self.rank, None, self.world)
         pixels = self.source.read(step, self.batch_indices(step)) if pixels is None else pixels
-        generator = generator_for(train.seed, step, 0)
+        generator = generator_for(train.seed, "batch", step)
         images = normalize(pixels.to(self.device, non_blocking=True))
         if self.source.cropped:  # from the file itself, which has more pixels than what was read of it
             train = dataclasses.replace(train, crop_scale=(1.0, 1.0))
@@ -268,7 +268,7 @@ def _count(masks):
 @functools.lru_cache(maxsize=2)
 def _order(count, seed, epoch):
     """The order of an epoch's images, kept: a million take longer to shuffle than a step may last."""
-    return torch.randperm(count, generator=generator_for(seed, epoch, -1))
+    return torch.randperm(count, generator=generator_for(seed, "order", epoch))
 
 
 def _check(config, images, source, world):

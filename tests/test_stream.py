@@ -126,7 +126,7 @@ def test_a_crop_is_torchvisions_of_the_file_itself(pictures):  # 3
     for i in (0, 3, 12, 22):
         for step in range(5):
             image = Image.open(root / paths[i])
-            generator = generator_for(3, step, i)
+            generator = generator_for(3, "file", step, i)
             corner, sides = draw_boxes(1, (image.height, image.width), SCALE, RATIO, generator)
             expected = TF.resized_crop(image, *corner[0].tolist(), *sides[0].tolist(), list(SIZE))
             found = files(pictures).read(step, torch.tensor([i]))[0]
