@@ -7,6 +7,7 @@ An impossible value is refused when the object is made, in one sentence that nam
 import dataclasses
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from .patches import grid_size
 
@@ -92,7 +93,6 @@ class ModelConfig:
 
     image_size: tuple[int, int] = (32, 32)
     patch_size: int = 4
-    channels: int = 3
     width: int = 64
     depth: int = 4
     heads: int = 4
@@ -111,10 +111,12 @@ class ModelConfig:
     # The released code uses smooth-L1; the paper writes L2.
     loss: str = "smooth_l1"
     norm_eps: float = 1e-6
+    # No dial: images are RGB, and grey ones become so when they are read (data.py).
+    channels: ClassVar[int] = 3
 
     def __post_init__(self):
         _sizes(self, "image_size")
-        _counts(self, "patch_size", "channels", "width", "depth", "heads")
+        _counts(self, "patch_size", "width", "depth", "heads")
         _counts(self, "predictor_width", "predictor_depth", "predictor_heads")
         _numbers(self, "mlp_ratio", "norm_eps", without_low=True)
         grid_size(self.image_size, self.patch_size)
@@ -245,9 +247,10 @@ class Config:
         """The inverse of `to_dict`. Raises ValueError on a name that no field has."""
         parts = {"model": ModelConfig, "masks": MaskConfig, "train": TrainConfig}
         _known(values, parts, "config")
+        values = {name: values.get(name, {}) for name in parts} | {"model": _of_rgb(values.get("model", {}))}
         for name, part in parts.items():
-            _known(values.get(name, {}), [f.name for f in dataclasses.fields(part)], name)
-        return cls(**{name: part(**values.get(name, {})) for name, part in parts.items()})
+            _known(values[name], [f.name for f in dataclasses.fields(part)], name)
+        return cls(**{name: part(**values[name]) for name, part in parts.items()})
 
     def with_values(self, changes):
         """A copy with dotted fields changed: `{"model.depth": 6, "train.lr": 1e-3}`.
@@ -273,7 +276,17 @@ def _read_by_rule(names, rule):
     _require(not unread, f"rule {rule!r} does not read {', '.join(unread)}; it reads: {', '.join(reads)}")
 
 
+def _of_rgb(model):
+    """The fields of a model without `channels`, which was a dial once: all images are RGB."""
+    if not isinstance(model, dict) or "channels" not in model:
+        return model
+    channels = model["channels"]
+    _require(channels == 3, f"a model takes RGB images, of 3 channels, not of {channels!r}")
+    return {name: value for name, value in model.items() if name != "channels"}
+
+
 def _known(values, names, where):
+    _require(isinstance(values, dict), f"{where} must be names with values, not {values!r}")
     unknown = sorted(set(values) - set(names))
     _require(
         not unknown, f"unknown field {', '.join(unknown)} in {where}; it knows: {', '.join(sorted(names))}"

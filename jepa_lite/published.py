@@ -85,6 +85,8 @@ def _official_tensors(path, network):
 def _published(tensors, path, heads, image_size=None, norm_eps=1e-6):
     """Our config and names for official tensors; of square images unless `image_size` says more."""
     width, channels, patch, _ = _shape(tensors, "patch_embed.proj.weight", 4, path)
+    if channels != ModelConfig.channels:
+        raise ValueError(f"{path} takes images of {channels} channels; choose weights for RGB images, of 3")
     _, places, _ = _shape(tensors, "pos_embed", 3, path)
     hidden, _ = _shape(tensors, "blocks.0.mlp.fc1.weight", 2, path)
     heads = heads or HEADS.get(width)
@@ -93,7 +95,6 @@ def _published(tensors, path, heads, image_size=None, norm_eps=1e-6):
     config = ModelConfig(
         image_size=image_size or math.isqrt(places) * patch,
         patch_size=patch,
-        channels=channels,
         width=width,
         depth=len({name.split(".")[1] for name in tensors if name.startswith("blocks.")}),
         heads=heads,

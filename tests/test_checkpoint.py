@@ -41,7 +41,7 @@ from jepa_lite.train import make_model
 
 CONFIG = Config(
     ModelConfig(
-        image_size=(20, 28), patch_size=4, channels=2, width=24, depth=2, heads=3, mlp_ratio=1.5,
+        image_size=(20, 28), patch_size=4, width=24, depth=2, heads=3, mlp_ratio=1.5,
         predictor_width=16, predictor_depth=1, loss="l2", norm_eps=1e-5,
     ),
     MaskConfig(num_targets=3, target_scale=(0.1, 0.19)),
@@ -60,7 +60,7 @@ def trained(seed=0, config=CONFIG, steps=2):
 def train(model, optimizer, steps, config=CONFIG):
     for step in steps:
         generator = torch.Generator().manual_seed(step)
-        images = torch.randn(4, 2, 20, 28, generator=generator)
+        images = torch.randn(4, 3, 20, 28, generator=generator)
         model.loss(images, sample_masks(config.model.grid, 4, config.masks, generator)).backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -97,7 +97,7 @@ def test_weights_and_config_come_back(tmp_path, predicts, network):
     assert same_weights(loaded, model)
     learns = {name: p.requires_grad for name, p in model.named_parameters()}
     assert {name: p.requires_grad for name, p in loaded.named_parameters()} == learns
-    images = torch.randn(3, 2, 20, 28, generator=torch.Generator().manual_seed(7))
+    images = torch.randn(3, 3, 20, 28, generator=torch.Generator().manual_seed(7))
     masks = sample_masks(config.model.grid, 3, config.masks, torch.Generator().manual_seed(7))
     assert loaded.loss(images, masks).item() == model.loss(images, masks).item()
     assert load_state(tmp_path) is None
@@ -499,7 +499,7 @@ def test_a_state_of_another_form_is_refused(unchecked, content):
 @pytest.mark.parametrize("change, named", [
     (lambda t: t.pop("target_encoder.norm.bias"), "norm.bias"),
     (lambda t: t.update({"target_encoder.register": torch.ones(2)}), "register"),
-    (lambda t: t.update({"target_encoder.embed.weight": torch.ones(24, 33)}), "embed.weight"),
+    (lambda t: t.update({"target_encoder.embed.weight": torch.ones(24, 49)}), "embed.weight"),
     (lambda t: [t.pop(name) for name in list(t)], "embed.weight"),
 ])  # fmt: skip
 def test_weights_that_do_not_fit_their_config_are_named(unchecked, change, named):
@@ -583,6 +583,10 @@ def test_official_files_that_will_not_do(tmp_path):
         ({"target_encoder": good | {"pos_embed": torch.ones(1, 15, 192)}}, "size mismatch for positions"),
         ({"target_encoder": good | {"pos_embed": torch.ones(16, 192)}}, "no 3-dimensional pos_embed"),
         ({"target_encoder": good | {"pos_embed": None}}, "no 3-dimensional pos_embed"),
+        (
+            {"target_encoder": good | {"patch_embed.proj.weight": torch.ones(192, 1, 2, 2)}},
+            "images of 1 channels",
+        ),
         ({"target_encoder": {}}, "no 4-dimensional patch_embed.proj.weight"),
         ({"target_encoder": official(depth=0)}, "no 2-dimensional blocks.0.mlp.fc1.weight"),
         (

@@ -26,7 +26,6 @@ IMPOSSIBLE = [
         [0, -8, (32, 0), (32, 32, 32), (32,), 30],
     ),  # 30: the patch of 4 does not divide it
     ("model", "patch_size", [0, -4, 5, 64]),
-    ("model", "channels", [0, -3]),
     ("model", "width", [0, -64, 66, 30]),  # heads 4; 4 must divide it
     ("model", "depth", [0, -1]),
     ("model", "heads", [0, -4, 5]),
@@ -67,7 +66,7 @@ IMPOSSIBLE = [
 NOT_WHOLE, NO_NUMBER = [2.5, "many", None, (1, 2), True], ["fast", None, (0.1, 0.2), True]
 NO_PAIR = [0.2, "wide", None, ("a", "b"), (True, True)]
 WRONG_KIND = [
-    *[("model", name, NOT_WHOLE) for name in ("patch_size", "channels", "width", "depth", "heads")],
+    *[("model", name, NOT_WHOLE) for name in ("patch_size", "width", "depth", "heads")],
     *[("model", name, NOT_WHOLE) for name in ("predictor_width", "predictor_depth", "predictor_heads")],
     *[("masks", name, NOT_WHOLE) for name in ("num_targets", "min_keep")],
     *[("train", name, NOT_WHOLE) for name in ("batch_size", "groups", "log_every")],
@@ -113,7 +112,7 @@ def test_every_field_is_among_the_impossible_values():
 
 UNUSUAL = Config(
     ModelConfig(
-        image_size=(20, 28), patch_size=4, channels=1, width=48, depth=3, heads=6, mlp_ratio=48 / 11,
+        image_size=(20, 28), patch_size=4, width=48, depth=3, heads=6, mlp_ratio=48 / 11,
         predictor_width=24, predictor_depth=1, predictor_heads=2, predictor_positions="sincos",
         predicts="pixels", target_norm="none", loss="l2", norm_eps=1e-5,
     ),
@@ -129,6 +128,27 @@ UNUSUAL = Config(
 def test_json_and_back(config):
     back = Config.from_dict(json.loads(json.dumps(config.to_dict())))
     assert back == config and hash(back) == hash(config)
+
+
+def test_a_config_of_before_said_that_its_images_have_three_channels():
+    values = UNUSUAL.to_dict()
+    assert "channels" not in values["model"] and UNUSUAL.model.channels == 3
+    values["model"]["channels"] = 3
+    assert Config.from_dict(values) == UNUSUAL
+    for channels in (1, 4, None, [3]):
+        values["model"]["channels"] = channels
+        with pytest.raises(ValueError, match="takes RGB images, of 3 channels"):
+            Config.from_dict(values)
+    with pytest.raises(ValueError, match=r"there is no setting 'model\.channels'"):
+        Config().with_values({"model.channels": 1})
+
+
+@pytest.mark.parametrize("part", [None, 5, [], "depth"])
+def test_a_part_that_is_no_object_is_refused(part):
+    with pytest.raises(ValueError, match="model must be names with values"):
+        Config.from_dict({"model": part})
+    with pytest.raises(ValueError, match="config must be names with values"):
+        Config.from_dict(part)
 
 
 def test_the_unusual_config_differs_from_the_defaults_in_every_field():

@@ -21,7 +21,6 @@ from jepa_lite.train import make_model
 CONFIG = ModelConfig(
     image_size=(15, 21),
     patch_size=3,
-    channels=2,
     width=24,
     depth=2,
     heads=3,
@@ -39,25 +38,25 @@ def masks_for(batch):
 
 
 def test_targets_are_the_pixels_of_each_patch_normalised_by_hand():
-    images = 40 * drawn(2, 2, 15, 21) + 7
+    images = 40 * drawn(2, 3, 15, 21) + 7
     targets = make_model(CONFIG).targets(images)
-    assert targets.shape == (2, 35, 18)
+    assert targets.shape == (2, 35, 27)
     for b, row, column in [(0, 0, 0), (1, 4, 6), (0, 2, 5), (1, 3, 0)]:
         pixels = [
             images[b, c, 3 * row + y, 3 * column + x].item()
-            for c in range(2)
+            for c in range(3)
             for y in range(3)
             for x in range(3)
         ]
-        mean = sum(pixels) / 18
-        std = (sum((p - mean) ** 2 for p in pixels) / 17) ** 0.5
+        mean = sum(pixels) / 27
+        std = (sum((p - mean) ** 2 for p in pixels) / 26) ** 0.5
         expected = torch.tensor([(p - mean) / (std + 1e-3) for p in pixels])
         worst = (targets[b, 7 * row + column] - expected).abs().max()
         assert worst < 1e-4, f"image {b}, patch ({row}, {column}): {worst:.2e}"
 
 
 def test_a_flat_patch_has_target_zero():
-    targets = make_model(CONFIG).targets(torch.full((1, 2, 15, 21), 0.7))
+    targets = make_model(CONFIG).targets(torch.full((1, 3, 15, 21), 0.7))
     assert targets.abs().max() < 1e-2, f"{targets.abs().max():.2e}"
 
 
@@ -72,23 +71,23 @@ def test_the_same_seed_gives_the_twin_the_same_start():
     for name in ours:
         if not name.startswith("predictor"):
             assert torch.equal(ours[name], theirs[name]), name
-    assert ours["predictor.proj.weight"].shape == (18, 16)
+    assert ours["predictor.proj.weight"].shape == (27, 16)
 
 
 def test_targets_do_not_hang_on_the_network_nor_predictions_on_the_targets():
-    images, masks = drawn(3, 2, 15, 21), masks_for(3)
+    images, masks = drawn(3, 3, 15, 21), masks_for(3)
     twin, other = make_model(CONFIG, seed=1), make_model(CONFIG, seed=2)
     assert torch.equal(twin.targets(images), other.targets(images))
     context = masks.context_idx.where(masks.context_keep, masks.context_idx[:, :1])[..., None].expand(
-        -1, -1, 18
+        -1, -1, 27
     )
-    noise = drawn(3, 35, 18, seed=9).scatter(1, context, 0.0)  # everywhere but in the context
+    noise = drawn(3, 35, 27, seed=9).scatter(1, context, 0.0)  # everywhere but in the context
     changed = unpatchify(patchify(images, 3) + noise, 3, CONFIG.grid)
     assert torch.equal(twin.predict(images, masks), twin.predict(changed, masks)), "the targets leak"
 
 
 def test_the_loss_compares_each_answer_with_its_own_patch():
-    images, masks, twin = drawn(3, 2, 15, 21), masks_for(3), make_model(CONFIG, seed=1)
+    images, masks, twin = drawn(3, 3, 15, 21), masks_for(3), make_model(CONFIG, seed=1)
     answers, targets = twin.predict(images, masks), twin.targets(images)
     off = [
         (answers[b, m, t] - targets[b, place]).abs()
@@ -102,8 +101,8 @@ def test_the_loss_compares_each_answer_with_its_own_patch():
 
 
 def test_it_learns_and_its_moving_average_moves():
-    ramp = torch.linspace(-1, 1, 21) * drawn(8, 2, 15, 1) + torch.linspace(-1, 1, 15)[:, None] * drawn(
-        8, 2, 1, 21
+    ramp = torch.linspace(-1, 1, 21) * drawn(8, 3, 15, 1) + torch.linspace(-1, 1, 15)[:, None] * drawn(
+        8, 3, 1, 21
     )
     twin, masks = make_model(CONFIG, seed=1), masks_for(8)
     before = twin.target_encoder.embed.weight.clone()

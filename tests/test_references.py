@@ -21,11 +21,11 @@ from jepa_lite.config import ModelConfig
 from jepa_lite.patches import sincos_positions
 from jepa_lite.vit import Block, Encoder
 
-# width, depth, heads, hidden, image, patch, eps, channels
+# width, depth, heads, hidden, image, patch, eps
 SIZES = [
-    (32, 2, 4, 128, (32, 32), 8, 1e-6, 3),
-    (48, 3, 3, 100, (21, 35), 7, 1e-12, 3),
-    (20, 1, 5, 40, (16, 48), 4, 1e-2, 1),
+    (32, 2, 4, 128, (32, 32), 8, 1e-6),
+    (48, 3, 3, 100, (21, 35), 7, 1e-12),
+    (20, 1, 5, 40, (16, 48), 4, 1e-2),
 ]
 
 
@@ -42,10 +42,10 @@ def shaken(module, seed=1, noise=0.2):
     return module.eval()
 
 
-def ijepa_config(width, depth, heads, hidden, image, patch, eps, channels):
+def ijepa_config(width, depth, heads, hidden, image, patch, eps):
     return IJepaConfig(
         hidden_size=width, num_hidden_layers=depth, num_attention_heads=heads, intermediate_size=hidden,
-        image_size=list(image), patch_size=patch, layer_norm_eps=eps, num_channels=channels,
+        image_size=list(image), patch_size=patch, layer_norm_eps=eps,
     )  # fmt: skip
 
 
@@ -67,8 +67,8 @@ def test_the_encoder_is_transformers_ijepa(tmp_path, size, as_file):
     reference.save_pretrained(tmp_path)
     encoder, config = load_encoder(tmp_path / "model.safetensors" if as_file else tmp_path)
     assert (config.width, config.depth, config.heads, config.image_size) == (*size[:3], size[4])
-    assert (config.patch_size, config.norm_eps, config.channels) == size[5:]
-    assert_equal(encoder, reference, drawn(2, size[7], *size[4]))
+    assert (config.patch_size, config.norm_eps) == size[5:]
+    assert_equal(encoder, reference, drawn(2, 3, *size[4]))
 
 
 def other_names(tensors):
@@ -169,7 +169,7 @@ def official(reference):
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_an_official_file_holds_two_encoders(tmp_path, prefix):
     context, target = (
-        shaken(IJepaModel(ijepa_config(192, 2, 3, 100, (28, 28), 7, 1e-6, 3)), seed, 0.1) for seed in (1, 2)
+        shaken(IJepaModel(ijepa_config(192, 2, 3, 100, (28, 28), 7, 1e-6)), seed, 0.1) for seed in (1, 2)
     )
     networks = {"encoder": official(context), "target_encoder": official(target)}
     content = {
@@ -188,7 +188,7 @@ def test_an_official_file_holds_two_encoders(tmp_path, prefix):
 
 
 def test_heads_that_no_file_says_can_be_given(tmp_path):
-    reference = shaken(IJepaModel(ijepa_config(40, 1, 5, 80, (16, 16), 4, 1e-6, 3)))
+    reference = shaken(IJepaModel(ijepa_config(40, 1, 5, 80, (16, 16), 4, 1e-6)))
     torch.save({"target_encoder": official(reference)}, tmp_path / "odd.pth.tar")
     with pytest.raises(ValueError, match=r"does not say how many heads its width of 40 has; pass heads="):
         load_encoder(tmp_path / "odd.pth.tar")

@@ -27,12 +27,10 @@ from jepa_lite.widgets.attention import VIEWS, attention_maps
 SIZES = [((12, 20), 4, 3, 2), ((10, 5), 5, 1, 1), ((9, 12), 3, 2, 4)]  # image, patch, depth, heads
 
 
-def encoder(size=(12, 20), P=4, depth=3, heads=2, channels=3, seed=1):
+def encoder(size=(12, 20), P=4, depth=3, heads=2, seed=1):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        made = Encoder(
-            ModelConfig(image_size=size, patch_size=P, width=16, depth=depth, heads=heads, channels=channels)
-        )
+        made = Encoder(ModelConfig(image_size=size, patch_size=P, width=16, depth=depth, heads=heads))
     with torch.no_grad():
         for block in made.blocks:
             block.attn.qkv.weight *= 4  # else attention is nearly even, and hides a mistake
@@ -160,7 +158,6 @@ BAD = [
     ({"layers": [1, 1]}, {}, "different"),
     ({"patch": 15}, {}, "patch must be from 0 to 14, not 15"),
     ({"image": torch.rand(2, 12, 20)}, {}, r"shape \(3, H, W\)"),
-    ({}, {"channels": 1}, "colour images"),
     # 12 layers of 8 heads on 784 patches: 112.6 MB of 2-byte weights, 9.4 a layer
     ({}, {"size": (224, 224), "P": 8, "depth": 12, "heads": 8}, r"113 MB .* choose at most 3, such as"),
     ({}, {"size": (512, 512), "P": 8, "heads": 8}, "use smaller images"),

@@ -84,9 +84,7 @@ class AttentionExplorer(Explorer):
 
 
 def _check(encoder, layers, N):
-    depth, heads, P = len(encoder.blocks), encoder.blocks[0].attn.heads, encoder.patch_size
-    if encoder.embed.in_features != 3 * P**2:
-        raise ValueError("the explorer shows colour images; this encoder takes another number of channels")
+    depth, heads = len(encoder.blocks), encoder.blocks[0].attn.heads
     if not layers or len(set(layers)) < len(layers) or not set(layers) <= set(range(depth)):
         raise ValueError(f"layers must be different numbers from 0 to {depth - 1}, not {layers}")
     each, room = 2 * heads * N**2, MOST_BYTES  # bytes of a layer
