@@ -5,12 +5,15 @@ loading workers, sees the very batches, crops and masks that it would have seen.
 """
 
 import hashlib
+import threading
 
 import numpy as np
 import torch
 
 WORDS = 624  # of 32 bits: the state of the Mersenne twister, PyTorch's generator on a CPU
-STATE = slice(3, 3 + WORDS)  # where `Generator.get_state` keeps them, each in eight bytes
+_STATE = torch.Generator().manual_seed(0).get_state()  # of one that has drawn nothing yet; made once, so that
+_WORDS = _STATE.numpy().view(np.uint64)[3 : 3 + WORDS]  # it is real also where tensors are fake (plan.py)
+_TURN = threading.Lock()
 
 
 def generator_for(seed, *purpose):
@@ -22,7 +25,6 @@ def generator_for(seed, *purpose):
     """
     text = " ".join(map(str, (seed, *purpose)))
     words = np.frombuffer(hashlib.shake_256(text.encode()).digest(4 * WORDS), "<u4")
-    generator = torch.Generator().manual_seed(0)  # the rest of the state: nothing was drawn yet
-    state = generator.get_state()
-    state.numpy().view(np.uint64)[STATE] = words
-    return generator.set_state(state)
+    with _TURN:
+        _WORDS[:] = words  # each in eight bytes, as `get_state` keeps them
+        return torch.Generator().set_state(_STATE)
