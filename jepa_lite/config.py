@@ -210,6 +210,7 @@ class TrainConfig:
     save_every: float = 600.0
     stream: bool = False  # read a folder's files while training, for sets that do not fit in memory
     workers: int = 2  # processes that read ahead when streaming; they change no bit of the result
+    tensorboard: bool = False  # also write the log's measured steps for TensorBoard, into OUT/tensorboard
 
     def __post_init__(self):
         _counts(self, "batch_size", "groups", "log_every")
@@ -221,7 +222,7 @@ class TrainConfig:
         _numbers(self, *(n for n in ("epochs", "seconds") if getattr(self, n) is not None), without_low=True)
         _numbers(self, "lr", "clip_grad", "save_every", without_low=True)
         _numbers(self, "warmup", "start_lr", "final_lr", high=1)
-        _flags(self, "flip", "amp", "compile", "stream")
+        _flags(self, "flip", "amp", "compile", "stream", "tensorboard")
         _intervals(self, "weight_decay", ordered=False)
         _intervals(self, "momentum", "crop_scale", top=1)
 

@@ -1,5 +1,6 @@
 """The facts beside a result: what was run, on which data, with which versions, on which machine."""
 
+import itertools
 import json
 import os
 import platform
@@ -38,6 +39,13 @@ def write_json(path, facts):
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(facts, indent=2) + "\n")
     os.replace(part, path)  # so that no crash leaves half of it
+
+
+def free_name(path):
+    """A free name beside `path` for what was damaged there: damaged-NAME, damaged-2-NAME and so on."""
+    names = (f"damaged-{number}-{path.name}" for number in itertools.count(2))
+    names = itertools.chain([f"damaged-{path.name}"], names)
+    return next(path.with_name(name) for name in names if not os.path.lexists(path.with_name(name)))
 
 
 def machine(device="cpu"):

@@ -2,19 +2,23 @@
 
 Rank 0 alone writes. The log's lines are on the disk before a checkpoint that follows them, so a resumed run
 cuts the log at its checkpoint's step and goes on: the file is that of a run which never stopped, but for
-its clocks. TensorBoard is used where it is installed, and needs nothing else.
+its clocks. TensorBoard's files are written on request alone, and no trouble with them ends a run.
 """
 
 import contextlib
 import json
 import os
+import shutil
+import textwrap
 import time
+import warnings
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 
 from .checkpoint import save
+from .facts import free_name
 
 COST = 0.02  # the share of the run's time that checkpoints may take
 
@@ -28,11 +32,11 @@ class Log:
         self.logged = run.step
         with self._writing():
             if run.step == 0:  # so that there is always one to go back to, and a full disk shows at once
-                self.save()
+                self._save()
             path = self.out / "log.jsonl"
             _cut(path, run.step)
             self.file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
-        self.board = _tensorboard(self.out, run.step)
+        self.board = _Board(self.out, run) if run.config.train.tensorboard else None
 
     def write(self, record):
         """Add a step's record, and a checkpoint when one is due."""
@@ -42,22 +46,23 @@ class Log:
                 line = line[self.file.write(line) :]
         self.logged = record["step"]
         if self.board and "rank" in record:
-            for name, value in record.items():
-                if isinstance(value, int | float) and name != "step":
-                    self.board.add_scalar(name, value, record["step"])
+            self.board.add(record)
         pause = max(self.run.config.train.save_every, self.cost / COST)
         if time.monotonic() - self.saved_at > pause:
             self.save()
 
     def save(self):
         """Make a checkpoint of the run as it stands."""
-        began = time.monotonic()
         with self._writing():
-            if self.run.step:
-                os.fsync(self.file.fileno())
-                if self.board:
-                    self.board.flush()
-            self.checkpoint = save(self.out, self.run.model, self.run.config, self.run.state())
+            self._save()
+
+    def _save(self):
+        began = time.monotonic()
+        if self.run.step:
+            os.fsync(self.file.fileno())
+            if self.board:
+                self.board.flush()
+        self.checkpoint = save(self.out, self.run.model, self.run.config, self.run.state())
         self.saved_step, self.saved_at = self.run.step, time.monotonic()
         self.cost = self.saved_at - began
 
@@ -88,36 +93,92 @@ class Log:
         try:
             yield
         except (OSError, SafetensorError) as error:
-            raise OSError(
-                f"{self.out} cannot be written ({error}); make room and go on with --resume: {self.last()}"
-            ) from error
+            begun = self.checkpoint or self.run.step
+            way_out = f" and go on with --resume: {self.last()}" if begun else ", or choose another --out"
+            raise OSError(f"{self.out} cannot be written ({error}); make room{way_out}") from error
 
 
 def read_log(out):
-    """The records of a run's log.jsonl, a list of dicts."""
-    return [json.loads(line) for line in (Path(out) / "log.jsonl").read_text().splitlines()]
+    """The records of a run's log.jsonl, a list of dicts. ValueError for a damaged line, which it names."""
+    path, records = Path(out) / "log.jsonl", []
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            if not _step_of(line):
+                raise ValueError(f"line {number} of {path} is damaged; to go on with --resume leaves it out")
+            records.append(json.loads(line))
+    return records
 
 
 def _cut(path, step):
-    """Leave the log's whole lines up to `step`: later steps are done again; a crash may have torn a line."""
-    if not path.exists():
-        return
-    end = 0
-    with open(path, "rb") as file:
-        for line in file:
-            try:
-                if not line.endswith(b"\n") or json.loads(line)["step"] > step:
-                    break
-            except ValueError:  # a crash may leave zeros, or a hole, in what was not yet flushed
-                break
-            end += len(line)
-    os.truncate(path, end)
+    """Leave the records of steps up to `step`: later ones are done again, and a crash may have torn the last.
+
+    Where some are missing, as the log was damaged, shortened or deleted, a warning says so. A damaged log is
+    kept as it was, under another name.
+    """
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    kept, last, damaged = [], 0, False
+    for line in lines:
+        number = _step_of(line)
+        if last == step or (number or 0) > step:
+            break
+        if number and number > last:
+            kept.append(line)
+            last = number
+        else:
+            damaged = True
+    if missing := step - len(kept):
+        words = f"{path} lacks {missing} of {step} steps, as it was damaged, shortened or deleted"
+        if damaged:
+            words += f"; as it was it is kept in {shutil.copyfile(path, free_name(path))}"
+        warnings.warn(f"{words}; the run itself is whole and goes on", stacklevel=4)
+    if lines:
+        part = path.with_name(path.name + ".part")
+        part.write_bytes(b"".join(kept))
+        os.replace(part, path)
 
 
-def _tensorboard(out, step):
-    """A writer into out/tensorboard, or None where TensorBoard is not installed."""
+def _step_of(line):
+    """The step of a line of the log; None for a line that is damaged or torn."""
     try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
+        step = json.loads(line)["step"] if line.endswith(b"\n") else None
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return SummaryWriter(out / "tensorboard", purge_step=step + 1)  # what is done again replaces what was
+    return step if type(step) is int and step > 0 else None
+
+
+class _Board:
+    """A writer into out/tensorboard. Whatever goes wrong there, even in an import, is one warning."""
+
+    def __init__(self, out, run):
+        self.writer = None
+        with self._survived("; pip install tensorboard setuptools, or leave train.tensorboard out"):
+            from torch.utils.tensorboard import SummaryWriter
+
+            # What is done again replaces what was.
+            self.writer = SummaryWriter(out / "tensorboard", purge_step=run.step + 1)
+
+    def add(self, record):
+        """The numbers of a step's record."""
+        with self._survived():
+            for name, value in record.items():
+                if self.writer and isinstance(value, int | float) and name != "step":
+                    self.writer.add_scalar(name, value, record["step"])
+
+    def flush(self):
+        with self._survived():
+            if self.writer:
+                self.writer.flush()
+
+    def close(self):
+        with self._survived():
+            if self.writer:
+                self.writer.close()
+
+    @contextlib.contextmanager
+    def _survived(self, way_out=""):
+        try:
+            yield
+        except Exception as error:  # a broken installation may raise anything
+            self.writer = None
+            reason = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
+            warnings.warn(f"nothing is written for TensorBoard any more ({reason}){way_out}", stacklevel=4)

@@ -21,7 +21,18 @@ from .stream import worker_died
 from .train import Run
 
 # A resumed run may be given another end, another pace of saving and another device's speed-ups.
-ENDS = ("steps", "epochs", "seconds", "save_every", "log_every", "groups", "amp", "compile", "workers")
+ENDS = (
+    "steps",
+    "epochs",
+    "seconds",
+    "save_every",
+    "log_every",
+    "groups",
+    "amp",
+    "compile",
+    "workers",
+    "tensorboard",
+)
 CURVE_IMAGES = 2000  # the most images that a scheduled probe uses
 
 

@@ -77,7 +77,7 @@ WRONG_KIND = [
     ("masks", "target_share", NO_NUMBER),
     *[("masks", name, NO_PAIR) for name in ("target_scale", "target_aspect", "context_scale")],
     *[("train", name, NO_PAIR) for name in ("weight_decay", "momentum", "crop_scale")],
-    *[("train", name, ["yes", 1, None]) for name in ("flip", "amp", "compile", "stream")],
+    *[("train", name, ["yes", 1, None]) for name in ("flip", "amp", "compile", "stream", "tensorboard")],
     ("train", "steps", [2.5, "many", True]),
     ("train", "seconds", ["long", (1, 2)]),
     ("model", "image_size", [3.5, "large", None, (32.0, 32.0), True]),
@@ -119,7 +119,7 @@ UNUSUAL = Config(
     MaskConfig("paper", 2, (0.1, 0.21), (0.8, 1.3), (0.7, 0.9), 3, 0.55),
     TrainConfig(
         7, 1.5, 12.25, 33, 3, 3e-4, 0.15, 0.3, 0.02, (0.01, 0.02), (0.9, 0.95), 1.5, (0.4, 0.8), True, 11,
-        True, True, 5, 3, 1.5, True, 0,
+        True, True, 5, 3, 1.5, True, 0, True,
     ),
 )  # fmt: skip
 

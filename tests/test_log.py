@@ -1,9 +1,10 @@
 """Claims about what a run writes while it trains (log.py); runs that are killed: test_resume.py.
 
 1. Every record has the promised keys and no other, and its seconds and tokens are consistent.
-2. TensorBoard shows the log's numbers at the measured steps, also after steps were redone or a run was
-   killed; where it is not installed all else works.
-3. Opening a log cuts what lies after the checkpoint, and what a crash has torn.
+2. On request alone TensorBoard shows the log's numbers at the measured steps, also after steps were redone or
+   a run was killed; where it is missing or broken, by whatever, one warning says so.
+3. Opening a log cuts what lies after the checkpoint, and what a crash has torn. A log that lacks steps, being
+   damaged, shortened or deleted, is named, and what was damaged is kept; reading it names the line.
 4. The log is on the disk before the checkpoint that follows it, which is never ahead of it.
 5. Rank 0 alone writes.
 """
@@ -120,13 +121,13 @@ def assert_the_board_shows_the_log(out):
 
 @needs_tensorboard
 def test_tensorboard_shows_the_log(tmp_path):  # 2
-    list(recorded(begin(), tmp_path))
+    list(recorded(begin(tensorboard=True), tmp_path))
     assert_the_board_shows_the_log(tmp_path)
 
 
 @needs_tensorboard
 def test_tensorboard_shows_steps_that_were_redone_once(tmp_path):  # 2, 3
-    run = begin()
+    run = begin(tensorboard=True)
     log = Log(tmp_path, run)
     for record in itertools.islice(run.steps(), 10):
         redone = record["step"] > 4
@@ -136,7 +137,7 @@ def test_tensorboard_shows_steps_that_were_redone_once(tmp_path):  # 2, 3
     log.file.close()  # no more is saved: it was killed
     log.board.flush()
     assert max(value for _, value in on_the_board(tmp_path)["loss"]) > 100
-    run = resume(tmp_path)
+    run = resume(tmp_path, tensorboard=True)
     assert run.step == 4
     list(recorded(run, tmp_path))
     assert [r["step"] for r in read_log(tmp_path)] == list(range(1, 12))
@@ -145,7 +146,7 @@ def test_tensorboard_shows_steps_that_were_redone_once(tmp_path):  # 2, 3
 
 
 def killed_at_step_8(out):
-    run = begin()
+    run = begin(tensorboard=True)
     log = Log(out, run)
     for record in run.steps():
         log.write(record)
@@ -161,18 +162,49 @@ def test_tensorboard_misses_no_step_of_a_run_that_was_killed(tmp_path):  # 2
     process.start()
     process.join(120)
     assert process.exitcode == 9
-    list(recorded(resume(tmp_path), tmp_path))
+    list(recorded(resume(tmp_path, tensorboard=True), tmp_path))
     assert_the_board_shows_the_log(tmp_path)
 
 
-def test_without_tensorboard_all_else_works(tmp_path, monkeypatch):  # 2
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    run = begin()
-    for _ in itertools.islice(recorded(run, tmp_path), 4):
-        pass
+def test_without_a_wish_tensorboard_is_not_even_imported(tmp_path, monkeypatch):  # 2
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", Broken(AssertionError("imported")))
+    list(recorded(begin(steps=3), tmp_path))
+    assert not (tmp_path / "tensorboard").exists()
+
+
+class Broken:
+    """Stands for torch.utils.tensorboard: raises `error` when it is imported from, or where it says."""
+
+    def __init__(self, error, when="import"):
+        self.error, self.when = error, when
+
+    def __getattr__(self, name):
+        if name == "SummaryWriter" and self.when != "import":
+            return lambda *_, **__: Broken(self.error, self.when) if self.when != "open" else self.fail()
+        if name in ("SummaryWriter", self.when):
+            self.fail()
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *_: None
+
+    def fail(self):
+        raise self.error
+
+
+@pytest.mark.parametrize("broken", [
+    None, Broken(TypeError("Descriptors cannot be created directly")), Broken(RuntimeError("two\nlines")),
+    Broken(OSError("disk full"), "open"), Broken(OSError("disk full"), "add_scalar"),
+    Broken(ValueError("closed"), "flush"),
+], ids=["missing", "import", "lines", "open", "write", "flush"])  # fmt: skip
+def test_a_broken_tensorboard_is_one_warning(tmp_path, monkeypatch, broken):  # 2
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", broken)
+    with pytest.warns(UserWarning, match="nothing is written for TensorBoard any more") as said:
+        for _ in itertools.islice(recorded(begin(tensorboard=True), tmp_path), 4):
+            pass
+    assert len(said) == 1 and "\n" not in str(said[0].message), [str(w.message) for w in said]
     list(recorded(resume(tmp_path), tmp_path))
     assert [r["step"] for r in read_log(tmp_path)] == list(range(1, 12))
-    assert not (tmp_path / "tensorboard").exists() and load_state(newest(tmp_path))["step"] == 11
+    assert load_state(newest(tmp_path))["step"] == 11
 
 
 # --- 3: what is cut -----------------------------------------------------------------------------------
@@ -187,15 +219,15 @@ def lines(*steps):
     [
         (lines(1, 2, 3), 3, lines(1, 2, 3)),
         (lines(1, 2, 3, 4, 5), 3, lines(1, 2, 3)),
-        (lines(1, 2, 3) + b'{"step": 4, "lo', 9, lines(1, 2, 3)),
+        (lines(1, 2, 3) + b'{"step": 4, "lo', 3, lines(1, 2, 3)),
         (lines(1, 2, 3) + b'{"step": 4, "lo', 2, lines(1, 2)),
-        (lines(1, 2, 3, 4)[:-1], 9, lines(1, 2, 3)),
-        (lines(1, 2) + b"3", 9, lines(1, 2)),
+        (lines(1, 2, 3, 4)[:-1], 3, lines(1, 2, 3)),
+        (lines(1, 2) + b"3", 2, lines(1, 2)),
         (lines(1, 2) + bytes(50), 2, lines(1, 2)),
         (lines(1, 2) + bytes(50) + lines(4), 2, lines(1, 2)),
         (lines(1, 2) + b'{"step": 3, "loss\n' + lines(4), 2, lines(1, 2)),
-        (b"", 3, b""),
-        (b'{"st', 3, b""),
+        (b"", 0, b""),
+        (b'{"st', 0, b""),
         (lines(1, 2), 0, b""),
     ],
     ids=[
@@ -212,8 +244,73 @@ def test_what_is_redone_or_torn_is_cut(tmp_path, content, step, kept):  # 3
 
 
 def test_a_log_that_is_not_there_is_not_made_by_cutting(tmp_path):  # 3
-    _cut(tmp_path / "log.jsonl", 3)
+    _cut(tmp_path / "log.jsonl", 0)
     assert not list(tmp_path.iterdir())
+
+
+DEEP = b"[" * 100_000 + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "step", "kept", "damaged"),
+    [
+        (lines(1, 2) + b'{"step": 3, "loss\n' + lines(4, 5, 6), 5, lines(1, 2, 4, 5), True),
+        (lines(1) + b'{"loss": 3}\n' + lines(3), 3, lines(1, 3), True),
+        (lines(1) + b"null\n[]\n5\n" + lines(3), 3, lines(1, 3), True),
+        (lines(1) + b'{"step": "2"}\n' + lines(3), 3, lines(1, 3), True),
+        (lines(1) + bytes(50) + b"\n" + lines(3), 3, lines(1, 3), True),
+        (lines(1) + DEEP + lines(3), 3, lines(1, 3), True),
+        (lines(1, 2, 1, 2, 3, 3), 4, lines(1, 2, 3), True),
+        (lines(1, 2, 3)[:-5], 3, lines(1, 2), True),
+        (lines(1, 2), 5, lines(1, 2), False),
+        (lines(3, 4, 5), 5, lines(3, 4, 5), False),
+        (b"", 5, b"", False),
+        (None, 5, None, False),
+    ],
+    ids=[
+        "a damaged line", "no step", "no record", "no number", "zeros", "nested", "interleaved",
+        "torn before the checkpoint", "shortened", "the beginning is gone", "emptied", "deleted",
+    ],
+)  # fmt: skip
+def test_a_log_that_lacks_steps_is_named_and_nothing_of_it_is_lost(
+    tmp_path, content, step, kept, damaged
+):  # 3
+    path, aside = tmp_path / "log.jsonl", tmp_path / "damaged-log.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    lacking = step - (kept or b"").count(b"\n")
+    with pytest.warns(UserWarning, match=f"log.jsonl lacks {lacking} of {step} steps") as said:
+        _cut(path, step)
+    assert len(said) == 1 and (str(aside) in str(said[0].message)) == damaged
+    assert (path.read_bytes() if path.exists() else None) == kept
+    assert aside.exists() == damaged and (not damaged or aside.read_bytes() == content)
+
+
+def test_a_second_damaged_log_does_not_replace_the_first(tmp_path):  # 3
+    path = tmp_path / "log.jsonl"
+    for name in ("damaged-log.jsonl", "damaged-2-log.jsonl", "damaged-3-log.jsonl"):
+        path.write_bytes(lines(1) + name.encode() + b"\n" + lines(3))
+        with pytest.warns(UserWarning, match=name):
+            _cut(path, 3)
+        assert name.encode() in (tmp_path / name).read_bytes()
+
+
+@pytest.mark.parametrize("bad", [b"null\n", b'{"loss": 1}\n', b'{"step": 2, "lo\n', b"\xff\n", DEEP])
+def test_reading_a_damaged_log_names_the_line(tmp_path, bad):  # 3
+    (tmp_path / "log.jsonl").write_bytes(lines(1) + bad + lines(3))
+    with pytest.raises(ValueError, match=r"line 2 of .*log\.jsonl is damaged; .*--resume"):
+        read_log(tmp_path)
+
+
+def test_a_first_save_that_fails_is_one_clean_sentence(tmp_path, monkeypatch):  # 4
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(log_module, "save", full)
+    with pytest.raises(OSError) as refusal:
+        list(recorded(begin(), tmp_path))
+    problem = "cannot be written ([Errno 28] No space left on device); make room, or choose another --out"
+    assert str(refusal.value) == f"{tmp_path} {problem}"
 
 
 # --- 4: the order on the disk ---------------------------------------------------------------------------
@@ -224,7 +321,7 @@ class Board:
 
     def __init__(self, events):
         self.flush = lambda: events.append(("board",))
-        self.add_scalar = self.close = lambda *_: None
+        self.add = self.close = lambda *_: None
 
 
 def test_the_log_is_on_the_disk_before_the_checkpoint(tmp_path, monkeypatch):  # 4

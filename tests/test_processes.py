@@ -125,10 +125,8 @@ def test_torchrun_trains_speaks_and_writes_once(root, tmp_path):
         "log.jsonl",
         "run.json",
         "skipped.txt",
-        "tensorboard",
     }
     assert "dark/06.png: not an image" in (tmp_path / "run" / "skipped.txt").read_text()
-    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1, "one process writes events"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

@@ -10,7 +10,7 @@ from pathlib import Path
 METHODS = multiprocessing.get_all_start_methods()
 CONTEXT = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
 if "forkserver" in METHODS:
-    CONTEXT.set_forkserver_preload(["jepa_lite.cli", "jepa_lite.pretrain", "torch.utils.tensorboard"])
+    CONTEXT.set_forkserver_preload(["jepa_lite.cli", "jepa_lite.pretrain"])
 
 
 def start(out, root, settings, *, at_step=None, accident=None):
