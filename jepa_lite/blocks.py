@@ -114,49 +114,49 @@ def possible_sizes(grid, scale, aspect=(1.0, 1.0)):
 class Places:
     """Every place of a block of `size` on a grid, numbered from the top left to the bottom right corner.
 
-    `reach`: how many of the last rows and columns stay out of reach. Kept is only which patches lie in the
-    block's rows, and which in its columns: a table of all places would fill gigabytes on a 128 x 128 grid.
+    `reach`: how many of the last rows and columns stay out of reach. Rows and columns are looked up apart:
+    a table of all places would fill gigabytes on a 128 x 128 grid.
     """
 
     grid: tuple[int, int]
     size: tuple[int, int]
     reach: int = 0
 
-    @functools.cached_property
+    def __len__(self):
+        return math.prod(self.corners)
+
+    @property
     def corners(self):
         """In how many rows, and in how many columns, the top left patch can lie."""
         return tuple(n - side + 1 - self.reach for n, side in zip(self.grid, self.size, strict=True))
 
-    @functools.cached_property
-    def bands(self):
-        """Which patches lie in the block's rows, by its first row, and in its columns: (corners, N) each."""
-        row_and_column = torch.ones(self.grid).argwhere().T  # (2, N)
-        first = (torch.arange(count)[:, None] for count in self.corners)
-        parts = zip(row_and_column, first, self.size, strict=True)
-        return tuple((here >= first) & (here < first + side) for here, first, side in parts)
-
-    def __len__(self):
-        return self.corners[0] * self.corners[1]
-
     def idx(self, place):
         """The patches of the block at `place` (...), in raster order: (..., T)."""
-        inside = torch.arange(self.size[0])[:, None] * self.grid[1] + torch.arange(self.size[1])
-        corner = place // self.corners[1] * self.grid[1] + place % self.corners[1]
-        return corner[..., None] + inside.flatten()
+        inside = torch.arange(math.prod(self.grid)).view(self.grid)[: self.size[0], : self.size[1]].flatten()
+        wide = self.corners[1]
+        return (place + place // wide * (self.grid[1] - wide))[..., None] + inside
 
     def covers(self, place):
         """Which patches the block covers at `place` (B,): (B, N)."""
-        rows, columns = self.bands  # index_select, because rows[place] would wake the other threads
-        return rows.index_select(0, place // self.corners[1]) & columns.index_select(
-            0, place % self.corners[1]
-        )
+        return self.any(place[:, None])
 
     def any(self, place):
         """Which patches lie in any of an image's blocks: place (B, M) -> (B, N)."""
-        union = self.covers(place[:, 0])
-        for blocks in place.unbind(1)[1:]:  # M is small: faster than all at once
-            union |= self.covers(blocks)
+        rows, columns = _bands(self)
+        row, column = place // self.corners[1], place % self.corners[1]
+        union = torch.zeros(len(place), rows.shape[1], dtype=torch.bool)
+        for r, c in zip(row.unbind(1), column.unbind(1), strict=True):  # M is small: faster than all at once
+            union |= rows.index_select(0, r) & columns.index_select(0, c)  # rows[r] would wake other threads
         return union
+
+
+@functools.lru_cache(maxsize=32)
+def _bands(places):
+    """Which patches lie in a block's rows, by its first row, and in its columns: (corners, N) each."""
+    row_and_column = torch.ones(places.grid).argwhere().T  # (2, N)
+    firsts = (torch.arange(count)[:, None] for count in places.corners)
+    parts = zip(row_and_column, firsts, places.size, strict=True)
+    return tuple((here >= first) & (here < first + side) for here, first, side in parts)
 
 
 def block_table(grid, size):
