@@ -63,7 +63,8 @@ def crop(images, corner, size):
         for d in (0, 1)
     )
     grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), -1)  # (B, H, W, 2)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    # No sample leaves the image, so padding could only fill what rounding takes; MPS has but "zeros".
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def _sources(start, size, length):

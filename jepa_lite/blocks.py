@@ -1,7 +1,7 @@
 """Blocks of patches on a grid, and the `Masks` made of them: what every masking rule is built from.
 
-The size of a block comes from its scale and aspect ratio (paper, section 3); its place is one look-up in a
-table of all places. Which blocks are drawn, and what becomes context, is a rule's affair: see masking.py.
+The size of a block comes from its scale and aspect ratio (paper, section 3); its place is one
+number. Which blocks are drawn, and what becomes context, is a rule's affair: see masking.py.
 """
 
 import functools
@@ -110,31 +110,64 @@ def possible_sizes(grid, scale, aspect=(1.0, 1.0)):
 # --- places -----------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=32)
-def block_table(grid, size, reach=0):
-    """Every place of a block, from the top left to the bottom right corner, as a table.
+@dataclass(frozen=True)
+class Places:
+    """Every place of a block of `size` on a grid, numbered from the top left to the bottom right corner.
 
-    Returns its patches' indices (L, T) and whether it covers each patch (L, N). `reach`: how many
-    of the last rows and columns stay out of reach. A draw is then one look-up.
+    `reach`: how many of the last rows and columns stay out of reach. Rows and columns are looked up apart:
+    a table of all places would fill gigabytes on a 128 x 128 grid.
     """
-    places = [n - side + 1 - reach for n, side in zip(grid, size, strict=True)]
-    patches = torch.arange(grid[0] * grid[1]).view(grid)
-    corner, inside = patches[: places[0], : places[1]].flatten(), patches[: size[0], : size[1]].flatten()
-    idx = corner[:, None] + inside  # (L, T)
-    covers = torch.zeros(len(idx), patches.numel(), dtype=torch.bool).scatter_(1, idx, True)  # (L, N)
-    return idx, covers
+
+    grid: tuple[int, int]
+    size: tuple[int, int]
+    reach: int = 0
+
+    def __len__(self):
+        return math.prod(self.corners)
+
+    @property
+    def corners(self):
+        """In how many rows, and in how many columns, the top left patch can lie."""
+        return tuple(n - side + 1 - self.reach for n, side in zip(self.grid, self.size, strict=True))
+
+    def idx(self, place):
+        """The patches of the block at `place` (...), in raster order: (..., T)."""
+        inside = torch.arange(math.prod(self.grid)).view(self.grid)[: self.size[0], : self.size[1]].flatten()
+        wide = self.corners[1]
+        return (place + place // wide * (self.grid[1] - wide))[..., None] + inside
+
+    def covers(self, place):
+        """Which patches the block covers at `place` (B,): (B, N)."""
+        return self.any(place[:, None])
+
+    def any(self, place):
+        """Which patches lie in any of an image's blocks: place (B, M) -> (B, N)."""
+        rows, columns = _bands(self)
+        row, column = place // self.corners[1], place % self.corners[1]
+        union = torch.zeros(len(place), rows.shape[1], dtype=torch.bool)
+        for r, c in zip(row.unbind(1), column.unbind(1), strict=True):  # M is small: faster than all at once
+            union |= rows.index_select(0, r) & columns.index_select(0, c)  # rows[r] would wake other threads
+        return union
 
 
-def any_block(covers, place):
-    """Which patches lie in any of an image's blocks: covers (L, N), place (B, M) -> (B, N)."""
-    union = covers.new_zeros(len(place), covers.shape[1])
-    for blocks in place.unbind(1):  # M is small: faster than covers[place].any(1)
-        union |= covers.index_select(0, blocks)  # covers[blocks] would wake the other threads
-    return union
+@functools.lru_cache(maxsize=32)
+def _bands(places):
+    """Which patches lie in a block's rows, by its first row, and in its columns: (corners, N) each."""
+    row_and_column = torch.ones(places.grid).argwhere().T  # (2, N)
+    firsts = (torch.arange(count)[:, None] for count in places.corners)
+    parts = zip(row_and_column, firsts, places.size, strict=True)
+    return tuple((here >= first) & (here < first + side) for here, first, side in parts)
 
 
-def block_masks(grid, size, block_idx, place, context):
-    """Masks of target blocks at `place` (B, M) in the table `block_idx` (L, T) and `context` (B, N)."""
+def block_table(grid, size):
+    """All places of a block as a table: its patches' indices (L, T), and which patches it covers (L, N)."""
+    places = Places(tuple(grid), tuple(size))
+    every = torch.arange(len(places))
+    return places.idx(every), places.covers(every)
+
+
+def block_masks(targets, place, context):
+    """Masks of target blocks at `place` (B, M) of the `Places` of targets, and of `context` (B, N)."""
     B, N = context.shape
     count = context.sum(1)
     K = int(count.max())
@@ -144,5 +177,6 @@ def block_masks(grid, size, block_idx, place, context):
     # numpy finds and places them three times as fast as torch on a CPU
     context_idx.numpy()[context_keep.numpy()] = np.flatnonzero(context.numpy())
     context_idx -= first  # and padding becomes 0
-    target_idx = block_idx.index_select(0, place.flatten()).view(*place.shape, -1)  # (B, M, T)
-    return Masks(grid, context_idx, context_keep, target_idx, size, padded=int(count.min()) < K)
+    target_idx = targets.idx(place)  # (B, M, T)
+    padded = int(count.min()) < K
+    return Masks(targets.grid, context_idx, context_keep, target_idx, targets.size, padded)

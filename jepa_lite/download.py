@@ -22,6 +22,7 @@ except ImportError:  # Windows
     import msvcrt
 
 TIMEOUT = 30  # seconds of silence before the next address is tried
+LARGEST = 8 * 2**30  # bytes after which no more is taken; STL-10, the largest set here, has 2.6 GB
 AGENT = {"User-Agent": "jepa-lite"}
 
 
@@ -92,8 +93,8 @@ def _gather(part, md5, addresses, progress):
         try:
             if _complete(part, md5, address, progress):
                 return []
-            failures.append(f"{address} (what came is cut off or another file: its md5 differs)")
-        except (OSError, http.client.HTTPException) as error:
+            failures.append(f"{address} (what came is cut off, too long or another file: its md5 differs)")
+        except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: a senseless redirect
             failures.append(f"{address} ({error})")
     return failures
 
@@ -112,23 +113,42 @@ def _complete(part, md5, address, progress):
 def _add_rest(part, address, progress):
     """Append what `part` lacks, as it comes in; returns the byte that `address` began with."""
     response, begin, total = _ask(address, part.stat().st_size if part.exists() else 0)
+    most = LARGEST if total is None else total
+    if most > LARGEST:
+        response.close()
+        raise ConnectionError(f"{total / 1e9:.3g} GB were announced, more than any data set here has")
     bar = tqdm(desc=address, total=total, initial=begin, unit="B", unit_scale=True, disable=not progress)
     with response, bar, open(part, "ab" if begin else "wb") as file:
         while chunk := response.read1(2**18):  # what is there, so that a cut or a kill loses none of it
             file.write(chunk)
             file.flush()
             bar.update(len(chunk))
+            if file.tell() > most:
+                break  # this is not the file, as its md5 will say
         if total is not None and file.tell() < total:  # http.client lets a short answer pass for whole
             raise ConnectionError(f"the connection ended after {file.tell():,} of {total:,} bytes")
     return begin
 
 
+class _OnlyToHttps(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect to https alone: urllib would also go to http and ftp."""
+
+    def redirect_request(self, request, response, code, message, headers, address):
+        if not address.lower().startswith("https://"):
+            raise urllib.error.URLError(f"it redirects to {address}, which is not https")
+        return super().redirect_request(request, response, code, message, headers, address)
+
+
+def _open(address, **headers):
+    request = urllib.request.Request(address, headers=AGENT | headers)
+    return urllib.request.build_opener(_OnlyToHttps).open(request, timeout=TIMEOUT)
+
+
 def _ask(address, have):
     """(response, the byte it begins with, length of the whole file or None): from `have` on, if possible."""
     if have:
-        request = urllib.request.Request(address, headers=AGENT | {"Range": f"bytes={have}-"})
         try:
-            response = urllib.request.urlopen(request, timeout=TIMEOUT)
+            response = _open(address, Range=f"bytes={have}-")
         except urllib.error.HTTPError as error:
             if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise
@@ -140,5 +160,5 @@ def _ask(address, have):
             if response.status == http.HTTPStatus.OK:  # this host always begins at the beginning
                 return response, 0, response.length
             response.close()
-    response = urllib.request.urlopen(urllib.request.Request(address, headers=AGENT), timeout=TIMEOUT)
+    response = _open(address)
     return response, 0, response.length

@@ -11,7 +11,7 @@ import itertools
 
 import torch
 
-from .blocks import TRIES, Masks, any_block, block_masks, block_table, draw_size, possible_sizes
+from .blocks import TRIES, Masks, Places, block_masks, draw_size, possible_sizes
 from .official import check_official, draw_official, official_uncut
 from .rivals import check_block, check_random, check_rasterized, draw_block, draw_random, draw_rasterized
 
@@ -52,14 +52,13 @@ def draw_paper(grid, batch, config, generator):
     its masks follow the same distribution, given that the context is large enough. Who fails 1 + TRIES
     times gets the one layout that `check_masks` has shown to work.
     """
-    size = draw_size(grid, config.target_scale, config.target_aspect, generator)
-    context_size = draw_size(grid, config.context_scale, (1.0, 1.0), generator)
-    (target_idx, in_target), (_, in_context) = block_table(grid, size), block_table(grid, context_size)
+    targets = Places(grid, draw_size(grid, config.target_scale, config.target_aspect, generator))
+    contexts = Places(grid, draw_size(grid, config.context_scale, (1.0, 1.0), generator))
 
     def draw(count):
-        place = torch.randint(len(in_target), (count, config.num_targets), generator=generator)  # (B, M)
-        context = in_context.index_select(0, torch.randint(len(in_context), (count,), generator=generator))
-        return place, context & ~any_block(in_target, place)
+        place = torch.randint(len(targets), (count, config.num_targets), generator=generator)  # (B, M)
+        context = contexts.covers(torch.randint(len(contexts), (count,), generator=generator))
+        return place, context & ~targets.any(place)
 
     place, context = draw(batch)
     for _ in range(TRIES):
@@ -69,8 +68,9 @@ def draw_paper(grid, batch, config, generator):
         place[poor], context[poor] = draw(len(poor))
     else:
         poor = context.sum(1) < config.min_keep
-        place[poor], context[poor] = 0, in_context[-1] & ~in_target[0]
-    return block_masks(grid, size, target_idx, place, context)
+        first, last = torch.tensor([0]), torch.tensor([len(contexts) - 1])
+        place[poor], context[poor] = 0, contexts.covers(last) & ~targets.covers(first)
+    return block_masks(targets, place, context)
 
 
 def check_paper(grid, config):

@@ -11,7 +11,7 @@ import math
 
 import torch
 
-from .blocks import TRIES, Masks, any_block, between, block_masks, block_table
+from .blocks import TRIES, Masks, Places, between, block_masks
 
 
 def draw_official(grid, batch, config, generator=None):
@@ -28,20 +28,20 @@ def official_uncut(grid, batch, config, generator=None):
     grid = tuple(grid)
     check_official(grid, config)
     u = torch.rand(2, generator=generator).tolist()
-    size = _size(grid, config.target_scale, config.target_aspect, u[0])
-    context_size = _size(grid, config.context_scale, (1.0, 1.0), u[1])
-    (target_idx, in_target), (_, in_context) = block_table(grid, size, 1), block_table(grid, context_size, 1)
-    place = torch.randint(len(in_target), (batch, config.num_targets), generator=generator)  # (B, M)
+    targets = Places(grid, _size(grid, config.target_scale, config.target_aspect, u[0]), reach=1)
+    contexts = Places(grid, _size(grid, config.context_scale, (1.0, 1.0), u[1]), reach=1)
+    place = torch.randint(len(targets), (batch, config.num_targets), generator=generator)  # (B, M)
 
     context, todo = torch.empty(batch, grid[0] * grid[1], dtype=torch.bool), torch.arange(batch)
     for attempt in range(TRIES * config.num_targets + 1):  # the last try keeps nothing out: it succeeds
         respected = config.num_targets - attempt // TRIES
-        block = in_context.index_select(0, torch.randint(len(in_context), (len(todo),), generator=generator))
-        context[todo] = block & ~any_block(in_target, place[todo, :respected])
+        context[todo] = contexts.covers(torch.randint(len(contexts), (len(todo),), generator=generator))
+        if respected:
+            context[todo] &= ~targets.any(place[todo, :respected])
         todo = todo[context[todo].sum(1) <= config.min_keep]
         if not len(todo):
             break
-    return block_masks(grid, size, target_idx, place, context)
+    return block_masks(targets, place, context)
 
 
 def cut(masks):

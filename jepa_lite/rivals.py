@@ -8,7 +8,7 @@ which shape the one block has) the choice is ours and said below.
 
 import torch
 
-from .blocks import Masks, block_masks, block_table, draw_size, possible_sizes
+from .blocks import Masks, Places, block_masks, draw_size, possible_sizes
 
 
 def draw_rasterized(grid, batch, config, generator=None):
@@ -17,13 +17,12 @@ def draw_rasterized(grid, batch, config, generator=None):
     Quadrants have one size, so that targets stack: of an odd number of rows or columns the middle one belongs
     to none, and is neither seen nor asked for.
     """
-    size = _quadrant(grid)
-    idx, covers = block_table(grid, size)
-    right, last = grid[1] - size[1], len(idx) - 1  # places are in raster order
+    places = Places(grid, _quadrant(grid))
+    right, last = grid[1] - places.size[1], len(places) - 1  # places are in raster order
     corners = torch.tensor([0, right, last - right, last])
     first = torch.randint(4, (batch, 1), generator=generator)
     place = corners[(first + torch.arange(4)) % 4]  # (B, 4)
-    return block_masks(grid, size, idx, place[:, 1:].sort(1).values, covers[place[:, 0]])
+    return block_masks(places, place[:, 1:].sort(1).values, places.covers(place[:, 0]))
 
 
 def check_rasterized(grid, config):
@@ -38,10 +37,9 @@ def draw_block(grid, batch, config, generator=None):
     Its shape is drawn from `target_aspect` as for multi-block masking. At Table 6's share of 0.6 a block
     covers the middle of the image wherever it lies, so that the middle is never context.
     """
-    size = draw_size(grid, (config.target_share,) * 2, config.target_aspect, generator)
-    idx, covers = block_table(grid, size)
-    place = torch.randint(len(idx), (batch, 1), generator=generator)
-    return block_masks(grid, size, idx, place, ~covers.index_select(0, place[:, 0]))
+    places = Places(grid, draw_size(grid, (config.target_share,) * 2, config.target_aspect, generator))
+    place = torch.randint(len(places), (batch, 1), generator=generator)
+    return block_masks(places, place, ~places.any(place))
 
 
 def check_block(grid, config):

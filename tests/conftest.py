@@ -78,8 +78,8 @@ class Host(http.server.ThreadingHTTPServer):
 
     files: {path: (body, length it claims)}. cut: {path: bytes after which it goes dead}, which `silent`
     makes a silence instead of an end. ranges: how it takes a Range request, "well" or one of the faults in
-    `answer`. pace: seconds between pieces of 2 KB. What happened: asked, the paths; ranges_asked, the Range
-    headers; sent, the number of bytes of each answer.
+    `answer`. redirects: {path: address it sends to}. pace: seconds between pieces of 2 KB. What happened:
+    asked, the paths; ranges_asked, the Range headers; sent, the number of bytes of each answer.
     """
 
     daemon_threads = True
@@ -88,6 +88,7 @@ class Host(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answer)
         self.url = f"http://127.0.0.1:{self.server_port}/"
         self.files, self.cut, self.ranges, self.silent, self.pace = {}, {}, "well", False, 0.0
+        self.redirects = {}
         self.asked, self.ranges_asked, self.sent, self.open = [], [], [], threading.Event()
 
     def handle_error(self, *_):
@@ -113,6 +114,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
         host.ranges_asked.append(asked)
         host.sent.append(0)
         number = len(host.sent) - 1
+        if self.path in host.redirects:
+            self.send_response(302)
+            self.send_header("Location", host.redirects[self.path])
+            return self.end_headers()
         if self.path not in host.files:
             return self.send_error(404)
         status, content_range, body, length = host.answer(self.path, asked)

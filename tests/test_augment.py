@@ -7,12 +7,14 @@
 5. A flip mirrors about half of the images exactly, and leaves the others and the input alone.
 6. The same generator state gives the same images; another gives others; images are cropped one by one.
 7. `augment` does what the config says, and nothing where the config asks for nothing.
+8. No sample leaves the image, so that how pixels beyond it are padded does not matter.
 """
 
 import pytest
 import torch
 from torchvision.transforms.functional import InterpolationMode, resized_crop
 
+import jepa_lite.augment as augment_module
 from jepa_lite.augment import RATIO, augment, crop, draw_boxes, random_flip, random_resized_crop
 from jepa_lite.config import TrainConfig
 
@@ -115,3 +117,32 @@ def test_augment_does_what_the_config_says():  # 7
     again = seeded(8)
     expected = random_flip(random_resized_crop(images, (0.2, 0.4), RATIO, again), again)
     assert (both == expected).all() and (both != cropped).any()
+
+
+@pytest.mark.parametrize("size", [*SIZES, (96, 96), (1, 5)])
+def test_padding_does_not_matter(monkeypatch, size):  # 8
+    images, boxes = pictures(40, size), draw_boxes(40, size, (0.05, 1.0), RATIO, seeded(9))
+    corner, extent = (torch.cat([drawn, whole]) for drawn, whole in zip(boxes, edges(size), strict=True))
+    images, sampled, modes = torch.cat([images, images[:4]]), augment_module.F.grid_sample, []
+
+    def padded(mode):
+        def sample(images, grid, **options):
+            modes.append(options["padding_mode"])
+            return sampled(images, grid, **options | {"padding_mode": mode})
+
+        monkeypatch.setattr(augment_module.F, "grid_sample", sample)
+        return crop(images, corner, extent)
+
+    zeros, border = padded("zeros"), padded("border")
+    error = (zeros - border).abs().max().item()
+    assert error < 2e-5, f"{size}: padding changes a crop by {error}"
+    assert modes == ["zeros"] * 2, "MPS knows no other padding"
+
+
+def edges(size):
+    """Boxes (corner, size) that touch each corner of the image, and one that is all of it."""
+    whole = torch.tensor(size)
+    half = (whole + 1) // 2
+    low = torch.zeros(2, dtype=torch.long)
+    corner = torch.stack([low, whole - half, torch.stack([low[0], (whole - half)[1]]), low])
+    return corner, torch.stack([half, half, half, whole])

@@ -7,7 +7,8 @@
 5. An answer that is shorter than it says is noticed; one that falls silent ends, the next goes on.
 6. Killed at any moments, by SIGKILL or Ctrl-C, a download goes on, ends whole and leaves nothing behind; so
    does an unpacking.
-7. One process at a time: several that want one file fetch it once; a lock dies with its holder.
+7. No more is taken than a file can have, and a redirect is followed to https alone.
+8. One process at a time: several that want one file fetch it once; a lock dies with its holder.
 """
 
 import hashlib
@@ -163,6 +164,46 @@ def test_a_host_that_says_nothing_at_all_is_left_for_the_next(get, host, tmp_pat
     assert get(A, B) == [] and whole(tmp_path) and host.asked == [A, B]
 
 
+# --- 7: too much, and elsewhere ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begin", [0, 90_000])
+def test_an_endless_answer_ends(get, host, tmp_path, monkeypatch, begin):  # 7
+    monkeypatch.setattr(module, "LARGEST", 500_000)
+    (tmp_path / "file.bin.part").write_bytes(BODY[:begin])
+    host.files[A] = BODY * 20, None  # an answer without a length
+    host.ranges = "ignored"
+    (failure,) = get(A)
+    assert "too long" in failure and not list(tmp_path.iterdir()), failure
+    assert host.sent[-1] < 1_500_000 and not (tmp_path / "file.bin").exists()
+    assert get(A, B) == [] and whole(tmp_path), "what it left was taken for a beginning"
+
+
+def test_more_than_a_data_set_can_have_is_not_begun(get, host, tmp_path, monkeypatch):  # 7
+    monkeypatch.setattr(module, "LARGEST", len(BODY))
+    host.files[A] = BODY, len(BODY) + 1
+    (failure,) = get(A)
+    assert "announced" in failure and not (tmp_path / "file.bin.part").exists(), failure
+    assert get(B) == [] and whole(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "scheme", ["http://127.0.0.1:1/", "ftp://127.0.0.1/", "file:///etc/hostname", "//[x/"]
+)
+def test_a_redirect_to_another_scheme_is_not_followed(get, host, tmp_path, scheme):  # 7
+    host.redirects[A] = scheme if scheme != "http://127.0.0.1:1/" else host.url + B[1:]
+    (failure,) = get(A)
+    assert A in failure and host.asked == [A] and not list(tmp_path.iterdir()), failure
+    assert ("not https" in failure) == (scheme[:4] in ("http", "ftp:")), failure
+    assert get(A, B) == [] and whole(tmp_path)
+
+
+def test_a_redirect_to_https_is_followed(get, host):  # 7
+    host.redirects[A] = host.url.replace("http:", "https:") + "b/file.bin"
+    (failure,) = get(A)
+    assert "SSL" in failure, f"nothing here speaks TLS, so that following it must fail so: {failure}"
+
+
 # --- 6: killed ------------------------------------------------------------------------------------
 
 
@@ -255,11 +296,11 @@ def test_a_killed_unpacking_is_done_again(cifar, host, tmp_path, monkeypatch):  
     assert names(tmp_path) == FINISHED and len(host.asked) == 1, (names(tmp_path), host.asked)
 
 
-# --- 7: one at a time -------------------------------------------------------------------------------
+# --- 8: one at a time -------------------------------------------------------------------------------
 
 
 @forked
-def test_several_that_want_one_file_fetch_it_once(cifar, host, tmp_path):  # 7
+def test_several_that_want_one_file_fetch_it_once(cifar, host, tmp_path):  # 8
     host.pace = 0.001
     processes = [fork(fetch.obtain, "cifar10", tmp_path, False) for _ in range(4)]
     [process.join() for process in processes]
@@ -277,7 +318,7 @@ def count(folder, turns):
 
 
 @forked
-def test_a_lock_is_held_by_one_process_and_dies_with_it(tmp_path):  # 7
+def test_a_lock_is_held_by_one_process_and_dies_with_it(tmp_path):  # 8
     (tmp_path / "number").write_text("0")
     processes = [fork(count, tmp_path, 150) for _ in range(4)]
     [process.join() for process in processes]
@@ -303,7 +344,7 @@ def test_a_lock_is_held_by_one_process_and_dies_with_it(tmp_path):  # 7
     assert not (tmp_path / "lock").exists()
 
 
-def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):  # 7
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):  # 8
     def none(*_):
         raise OSError(37, "No locks available")
 

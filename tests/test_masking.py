@@ -14,9 +14,12 @@ Rule "paper"
     plain loop of mask_reference.py, also where many contexts are too small and are drawn again.
 10. The check knows every size that can be drawn, rare ones too.
 11. Four `groups` pad at most 10% of tokens.
+Places
+12. A place's patches are those of the block whose corner it numbers; on large grids nothing large is kept.
 """
 
 import dataclasses
+import gc
 import math
 from collections import Counter
 
@@ -40,7 +43,8 @@ from mask_claims import (
 )
 from mask_reference import paper_masks, paper_size
 
-from jepa_lite.blocks import possible_sizes
+from jepa_lite import blocks
+from jepa_lite.blocks import Places, block_table, possible_sizes
 from jepa_lite.config import MASK_RULES, Config, MaskConfig, ModelConfig
 from jepa_lite.masking import RULES, check_masks, sample_masks
 
@@ -295,3 +299,39 @@ def test_four_groups_pad_at_most_a_tenth(grid):
                 group.padding_share, 1 - group.context_keep.double().mean().item(), abs_tol=1e-6
             )
     assert 1 - real / tokens <= 0.10, f"{1 - real / tokens:.3f} of the tokens are padding"
+
+
+@pytest.mark.parametrize("reach", [0, 1])
+@pytest.mark.parametrize(("grid", "size"), [((5, 8), (2, 3)), ((7, 4), (1, 3)), ((6, 6), (5, 5))])
+def test_places_are_the_blocks_of_their_corners(grid, size, reach):  # 12
+    places, (rows, columns), (h, w) = Places(grid, size, reach), grid, size
+    corners = [(y, x) for y in range(rows - h + 1 - reach) for x in range(columns - w + 1 - reach)]
+    patches = [[(y + i) * columns + x + j for i in range(h) for j in range(w)] for y, x in corners]
+    every = torch.arange(len(places))
+    assert len(places) == len(corners) and places.idx(every).tolist() == patches
+    for place, covered in enumerate(places.covers(every)):
+        assert covered.nonzero()[:, 0].tolist() == patches[place], f"place {place}"
+    pairs = torch.stack([every, every.flip(0)], 1)
+    for pair, union in zip(pairs.tolist(), places.any(pairs), strict=True):
+        assert union.nonzero()[:, 0].tolist() == sorted({*patches[pair[0]], *patches[pair[1]]}), (
+            f"places {pair}"
+        )
+    if not reach:
+        assert all(map(torch.equal, block_table(grid, size), (places.idx(every), places.covers(every))))
+
+
+def tensor_bytes():
+    gc.collect()
+    return sum(found.nbytes for found in gc.get_objects() if type(found) is torch.Tensor)
+
+
+@pytest.mark.parametrize("rule", ["paper", "official", "block"])
+def test_masks_of_large_grids_leave_nothing_large_behind(rule):  # 12
+    before, config = tensor_bytes(), MaskConfig(rule=rule)
+    for seed in range(3):
+        sample_masks((64, 48), 2, config, rng(seed))
+    left = tensor_bytes() - before
+    assert left < 12 * 2**20, f"{left / 2**20:.0f} MB are kept after three batches of two images"
+    places = Places((128, 128), (60, 50))
+    held = sum(band.nbytes for band in blocks._bands(places))
+    assert held < 4 * 2**20, f"a block's places on a 128 x 128 grid take {held / 2**20:.0f} MB"

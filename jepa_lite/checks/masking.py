@@ -2,7 +2,7 @@
 
 import torch
 
-from ..blocks import any_block, block_table
+from ..blocks import Places, block_table
 from ..diagnostics import mask_coverage
 from ..masking import draw_paper
 from .engine import exercise
@@ -120,7 +120,7 @@ exercise(
     hint="How many rows can the top left corner lie in, when a block of h rows must fit into rows? All of "
     "them equally often, the last one included: torch.randint leaves its upper end out. The same for "
     "columns; then number the patches of the block row by row.",
-    source=(block_table.__wrapped__, draw_paper),
+    source=(Places, draw_paper),
     judge=_judge_place,
 )
 
@@ -159,7 +159,7 @@ exercise(
     hint="Make a table of False of the shape of context and write True at every patch of every target: "
     "scatter_ along dimension 1, once target_idx is (B, M*T). What is left lies in the block and not in that "
     "table.",
-    source=(draw_paper, any_block),
+    source=(draw_paper, Places),
     mistakes=(
         (
             "The targets are still in the context: then the answer lies open beside the question.",

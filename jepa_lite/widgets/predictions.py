@@ -15,7 +15,7 @@ import traitlets
 from PIL import Image
 
 from .. import predictor_plots
-from ..blocks import block_masks, block_table
+from ..blocks import Places, block_masks
 from ..data import normalize
 from .shell import MOST_BYTES, Explorer, script
 
@@ -37,10 +37,12 @@ def hole_masks(grid, size, reach):
     if reach < 1:
         raise ValueError(f"reach must be at least 1, for the context begins beside the hole, not {reach}")
     grid, size = tuple(grid), tuple(size)
-    block_idx, covers = block_table(grid, size)  # (L, T), (L, N)
+    places = Places(grid, size)
+    every = torch.arange(len(places))
+    covers = places.covers(every)  # (L, N)
     reach = min(reach, max(grid))
     near = F.max_pool2d(covers.float().view(-1, 1, *grid), 2 * reach + 1, 1, reach).flatten(1) > 0  # (L, N)
-    return block_masks(grid, size, block_idx, torch.arange(len(covers))[:, None], near & ~covers)
+    return block_masks(places, every[:, None], near & ~covers)
 
 
 class Answers(NamedTuple):
