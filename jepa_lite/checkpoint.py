@@ -16,15 +16,15 @@ import zlib
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from . import published
 from .config import Config
 from .ijepa import IJEPA
 from .packing import pack, unpack
 from .pixels import PixelTwin
-from .published import hugging_face, official
 from .vit import Encoder
+from .weight_files import UNREADABLE, NotWeights, all_shards, checksums, is_safetensors, read, weights_in
 
 FORMAT = 1
 WEIGHTS, CONFIG, STATE, STATE_TENSORS = "model.safetensors", "config.json", "state.json", "state.safetensors"
@@ -61,7 +61,7 @@ def _write(folder, model, config, state):
     packed = pack(state, tensors)
     folder.mkdir(parents=True)
     weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, folder / WEIGHTS)
+    save_file(weights, folder / WEIGHTS, checksums(weights))
     (folder / CONFIG).write_text(json.dumps({"format": FORMAT} | config.to_dict(), indent=2), "utf-8")
     if state is not None:
         save_file(tensors, folder / STATE_TENSORS)
@@ -132,14 +132,19 @@ def _checksum(path):
     return [path.stat().st_size, crc]
 
 
-def load(path):
+def load(path, heads=None):
     """(model, Config) of a run folder (its newest checkpoint), a checkpoint folder or its weights file.
 
-    The model is an `IJEPA`, or a `PixelTwin` if `config.model.predicts` is "pixels", on the CPU.
+    The model is an `IJEPA`, or a `PixelTwin` if `config.model.predicts` is "pixels", on the CPU. An official
+    `.pth.tar` does as well: its three networks make an `IJEPA`, with the paper's masks and the released
+    code's target norm and loss in the config. heads: as for `load_encoder`.
     Raises FileNotFoundError or ValueError, in one sentence, for whatever is missing or damaged.
     """
     weights = _find(path)
-    config = _own_config(weights, _config_beside(weights))
+    if not _is_ours(weights):
+        model, tensors = published.whole(_read_tensors(weights), weights, heads)
+        return _filled(IJEPA, model, tensors, weights), Config(model)
+    config = _own_config(weights)
     network = PixelTwin if config.model.predicts == "pixels" else IJEPA
     return _filled(network, config.model, _read_tensors(weights), weights), config
 
@@ -157,13 +162,15 @@ def load_state(path):
 
 
 def load_encoder(path, which="target", heads=None):
-    """(Encoder, ModelConfig) from any of three kinds of weights, in float32 on the CPU.
+    """(Encoder, ModelConfig) from any of four kinds of weights, in float32 on the CPU.
 
-    Our own checkpoints, as for `load`; an official I-JEPA `.pth.tar` (read with `weights_only=True`: it can
-    run no code); Hugging Face `IJepaModel` weights, as a folder or its `model.safetensors`.
-    which: "target", the encoder that the paper evaluates, or "context". Hugging Face's weights hold ONE
-    encoder, whatever `which` says: their converter, like timm's, took the CONTEXT encoder, so numbers
-    differ from the paper's.
+    Our own checkpoints, as for `load`; an official I-JEPA `.pth.tar`; Hugging Face `IJepaModel` weights, as a
+    folder (also of its cache, `models--.../`) or a file in it, whole or in shards, safetensors or
+    `pytorch_model.bin`; an encoder's state dict under the names of either. Pickles are read with
+    `weights_only=True`: they can run no code.
+    which: "target", the encoder that the paper evaluates, or "context". The last two kinds hold ONE
+    encoder, whatever `which` says: Hugging Face's converter, like timm's, took the CONTEXT encoder, so
+    numbers differ from the paper's.
     heads: attention heads, for files that do not say them and have none of the published widths.
     The config's sizes are those of the tensors; what it says of the predictor is only our default.
     Raises as `load` does.
@@ -171,12 +178,11 @@ def load_encoder(path, which="target", heads=None):
     if which not in NETWORKS:
         raise ValueError(f'which must be "target" or "context", not {which!r}')
     weights = _find(path)
-    if weights.suffix != ".safetensors":
-        config, tensors = official(weights, NETWORKS[which], heads)
-    elif "format" in (beside := _config_beside(weights)):
-        config, tensors = _own_config(weights, beside).model, _read_tensors(weights, NETWORKS[which] + ".")
+    if _is_ours(weights):
+        config, tensors = _own_config(weights).model, _read_tensors(weights, NETWORKS[which] + ".")
     else:
-        config, tensors = hugging_face(_read_tensors(weights), weights, beside, heads)
+        content, beside = _read_tensors(weights), _config_beside(weights)
+        config, tensors = published.encoder(content, NETWORKS[which], weights, beside, heads)
     return _filled(Encoder, config, tensors, weights), config
 
 
@@ -187,25 +193,29 @@ def _filled(network, config, tensors, path):
     """`network(config)` with exactly these tensors; no weights are drawn only to be replaced."""
     with torch.device("meta"):
         model = network(config)
+    for name, tensor in tensors.items():
+        if isinstance(tensor, torch.Tensor) and not tensor.is_floating_point():  # would be cast in silence
+            raise ValueError(f"{path} holds {name} as {tensor.dtype}; choose weights that are floats")
     try:
         model.to_empty(device="cpu").load_state_dict(tensors)
     except RuntimeError as error:
         reason = textwrap.shorten(str(error).partition(":")[2], 300)
         raise ValueError(f"{path} does not fit its config: {reason}; choose another checkpoint") from error
+    for name, tensor in model.state_dict().items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"{path} holds NaN or infinity in {name}; choose weights from before that")
     return model
 
 
-def _own_config(weights, values):
-    if values.get("format") == FORMAT:
-        return Config.from_dict({name: value for name, value in values.items() if name != "format"})
-    if "format" in values:
-        raise ValueError(
-            f"{weights} has format {values['format']}, not {FORMAT}; update jepa-lite to read it"
-        )
-    raise ValueError(
-        f"no config.json of jepa-lite lies beside {weights}; put it there, or use load_encoder: of other "
-        "people's weights only the encoder can be loaded"
-    )
+def _is_ours(weights):
+    return is_safetensors(weights) and "format" in _config_beside(weights)
+
+
+def _own_config(weights):
+    values = _config_beside(weights)
+    if (found := values.pop("format")) != FORMAT:
+        raise ValueError(f"{weights} has format {found}, not {FORMAT}; update jepa-lite to read it")
+    return Config.from_dict(values)
 
 
 # --- files ------------------------------------------------------------------------------------------
@@ -216,15 +226,16 @@ def _find(path, needed=None):
 
     Raises ValueError if it and its config, or else the files `needed` beside it, are damaged.
     """
-    path = Path(path)
-    if not path.is_file():
-        checkpoints = _checkpoints(path)
-        if not checkpoints and not (path / WEIGHTS).is_file():
-            problem = f"holds no {WEIGHTS} and no checkpoint folder" if path.exists() else "does not exist"
-            raise FileNotFoundError(
-                f"{path} {problem}; pass a run folder, a checkpoint folder or a weights file"
-            )
-        path = (newest(path) if checkpoints else path) / WEIGHTS
+    path = Path(path).expanduser()
+    if path.is_file():
+        path = all_shards(path)
+    elif _checkpoints(path):
+        path = newest(path) / WEIGHTS
+    elif found := weights_in(path):
+        path = found
+    else:
+        problem = f"holds no {WEIGHTS} and no checkpoint folder" if path.exists() else "does not exist"
+        raise FileNotFoundError(f"{path} {problem}; pass a run folder, a checkpoint folder or a weights file")
     if damage := find_damage(path.parent, needed or (path.name, CONFIG)):
         raise ValueError(_damaged(path.parent, damage))
     return path
@@ -252,12 +263,12 @@ def _read_json(path):
 
 
 def _read_tensors(path, prefix=""):
-    """{name without `prefix`: tensor} of a safetensors file."""
+    """{name without `prefix`: tensor} of a weights file; of a pickle, whatever it holds."""
     try:
-        with safe_open(path, "pt") as file:
-            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
-            return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
+        return read(path, prefix)
+    except NotWeights:
+        raise
+    except UNREADABLE as error:
         raise ValueError(_damaged(path, error)) from error
 
 

@@ -112,6 +112,7 @@ def probe(
     data: str | None = None,
     root: Path | None = None,
     which: str = "target",
+    heads: int | None = None,
     last: int = 1,
     attentive: bool = False,
     limit: int = 10000,
@@ -122,10 +123,12 @@ def probe(
     """Measure a frozen encoder: kNN and linear probe, beside chance, raw pixels and random weights.
 
     Args:
-        checkpoint: a run folder, an official .pth.tar, or Hugging Face IJepaModel weights.
+        checkpoint: a run folder, an official .pth.tar, or Hugging Face IJepaModel weights, as a folder, a
+            file or the model's folder in the cache.
         data: as for pretrain; by default what the run was trained on.
         root: where the data lives. [JEPA_LITE_DATA]
         which: the encoder: target (the paper's choice) or context.
+        heads: attention heads, for files that do not say them and have none of the published widths.
         last: layers whose mean tokens are joined: 1, or 4 as in the paper.
         attentive: also train an attentive probe.
         limit: the most images to use of each split.
@@ -139,7 +142,7 @@ def probe(
     from .ladder import ladder
 
     device = _device(device)
-    encoder, model = load_encoder(checkpoint, which)
+    encoder, model = load_encoder(checkpoint, which, heads)
     name = data or trained_on(checkpoint)
     splits = [
         load_data(name, split, image_size=model.image_size, root=root, limit=limit)
@@ -159,20 +162,22 @@ def explain(
     image: Picture,
     out: Path = Path("explain.png"),
     seed: int = 0,
+    heads: int | None = None,
 ):
     """Draw what a model makes of one image: masks, attention, PCA features, predictions.
 
     Args:
-        checkpoint: a run folder of jepa-lite.
+        checkpoint: a run folder of jepa-lite, or an official .pth.tar, whose predictor is read as well.
         image: any picture file.
         out: the PNG to write.
         seed: of the masks.
+        heads: as for probe.
     """
     from .checkpoint import load
     from .folder import read_image
     from .report import explain as draw
 
-    model, config = load(checkpoint)
+    model, config = load(checkpoint, heads)
     generator = torch.Generator().manual_seed(seed)
     figure = draw(model, read_image(image, config.model.image_size), generator, config.masks)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,20 @@ def _is_number(value, kind=(int, float)):
     return isinstance(value, kind) and not isinstance(value, bool) and -math.inf < value < math.inf
 
 
+def plain(value):
+    """A number of numpy or PyTorch as Python's own, alone or in a list or tuple: JSON knows no others."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return type(value)(v.tolist() if hasattr(v, "tolist") else v for v in value)
+    return value
+
+
+def _make_plain(config):
+    for f in dataclasses.fields(config):
+        object.__setattr__(config, f.name, plain(getattr(config, f.name)))
+
+
 def _counts(config, *names, least=1):
     """The fields `names` must be whole numbers, at least `least`."""
     for name in names:
@@ -50,6 +64,11 @@ def _numbers(config, *names, low=0.0, high=math.inf, without_low=False):
         inside = _is_number(value) and low <= value <= high and not (without_low and value == low)
         span = f"{'above' if without_low else 'from'} {low:g}" + (f" to {high:g}" if high < math.inf else "")
         _require(inside, f"{name} must be a number {span}, not {value!r}")
+
+
+def _set(config, *names):
+    """Those of the fields `names` that are not None."""
+    return [name for name in names if getattr(config, name) is not None]
 
 
 def _flags(config, *names):
@@ -101,6 +120,8 @@ class ModelConfig:
     predictor_width: int = 32
     predictor_depth: int = 2
     predictor_heads: int = 4
+    # None: the encoder's. The released ViT-g's predictor has 4 beside an encoder of 48/11.
+    predictor_mlp_ratio: float | None = None
     # "learned" is our reading of the paper; "sincos" is the released code's choice.
     predictor_positions: str = "learned"
     # "latents" is I-JEPA; "pixels" is its twin (Table 7), in pixels.py.
@@ -115,10 +136,12 @@ class ModelConfig:
     channels: ClassVar[int] = 3
 
     def __post_init__(self):
+        _make_plain(self)
         _sizes(self, "image_size")
         _counts(self, "patch_size", "width", "depth", "heads")
         _counts(self, "predictor_width", "predictor_depth", "predictor_heads")
         _numbers(self, "mlp_ratio", "norm_eps", without_low=True)
+        _numbers(self, *_set(self, "predictor_mlp_ratio"), without_low=True)
         grid_size(self.image_size, self.patch_size)
         for width, heads in (("width", "heads"), ("predictor_width", "predictor_heads")):
             w, h = getattr(self, width), getattr(self, heads)
@@ -174,6 +197,7 @@ class MaskConfig:
     target_share: float = 0.6
 
     def __post_init__(self):
+        _make_plain(self)
         _one_of(self.rule, tuple(MASK_RULES), "rule")
         _counts(self, "num_targets", "min_keep")
         _intervals(self, "target_scale", "context_scale", top=1)
@@ -213,13 +237,14 @@ class TrainConfig:
     tensorboard: bool = False  # also write the log's measured steps for TensorBoard, into OUT/tensorboard
 
     def __post_init__(self):
+        _make_plain(self)
         _counts(self, "batch_size", "groups", "log_every")
         _counts(self, "seed", "probes", "workers", least=0)
         _require(
             self.seed < 2**32, f"seed must be below 2**32, as PyTorch keeps no more of it, not {self.seed}"
         )
-        _counts(self, *(() if self.steps is None else ("steps",)))
-        _numbers(self, *(n for n in ("epochs", "seconds") if getattr(self, n) is not None), without_low=True)
+        _counts(self, *_set(self, "steps"))
+        _numbers(self, *_set(self, "epochs", "seconds"), without_low=True)
         _numbers(self, "lr", "clip_grad", "save_every", without_low=True)
         _numbers(self, "warmup", "start_lr", "final_lr", high=1)
         _flags(self, "flip", "amp", "compile", "stream", "tensorboard")

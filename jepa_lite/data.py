@@ -15,9 +15,11 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from .config import plain
 from .facts import main_memory
 from .fetch import obtain
-from .folder import fit, list_images, read_tree
+from .folder import fit, list_images, read_image, read_tree
+from .pictures import bytes_of, many_images
 from .shapes import CLASSES, shapes
 from .stream import Files
 
@@ -42,7 +44,8 @@ PHOTOS = {  # name: (package, file), all in the wheels themselves
 class Images:
     """A data set in memory: `images` uint8 (n, 3, H, W), `labels` int64 (n,) into `classes`.
 
-    `skipped` names each file that could not be read, as "path: reason".
+    `skipped` names each file that could not be read, as "path: reason". Made by hand, it takes images in any
+    form that pictures.py knows, and labels in a tensor, an array or a list.
     """
 
     images: torch.Tensor
@@ -50,6 +53,10 @@ class Images:
     classes: tuple[str, ...]
     name: str
     skipped: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "images", many_images(self.images))
+        object.__setattr__(self, "labels", torch.as_tensor(self.labels))
 
     def __len__(self):
         return len(self.images)
@@ -63,6 +70,7 @@ def load(name, split="train", *, image_size, root=None, seed=0, limit=None, prog
     `seed` draws `shapes` and `photos`, a folder's held-out tenth, and the `limit` images kept.
     Raises ValueError or FileNotFoundError, in one sentence, before any long work.
     """
+    seed, limit = plain((seed, limit))
     size = _check(name, split, image_size, limit)
     if name == "shapes":
         return _shapes(split, size, seed, limit)
@@ -82,6 +90,7 @@ def stream(
     The first six arguments as for `load`. crop_scale: cut a random box of such a share of each file, drawn
     by `crop_seed`, the step and the image. workers: processes that read ahead. Raises as `load` does.
     """
+    seed, limit = plain((seed, limit))
     size = _check(name, split, image_size, limit)
     if name not in ("folder", "imagenette"):
         raise ValueError(f"{name} is loaded whole: leave out train.stream, or use load({name!r}, ...)")
@@ -90,7 +99,11 @@ def stream(
 
 
 def normalize(images):
-    """uint8 (B, 3, H, W) -> float32, by ImageNet's mean and standard deviation per channel."""
+    """uint8 (B, 3, H, W) -> float32, by ImageNet's mean and standard deviation per channel.
+
+    Arrays and PIL images do as well, in any form that pictures.py knows.
+    """
+    images = many_images(images)
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(
             f"normalize takes uint8 images (B, 3, H, W), not {images.dtype} {tuple(images.shape)}"
@@ -126,6 +139,7 @@ def _check(name, split, image_size, limit):
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1 image or unset, not {limit}")
+    image_size = plain(image_size)
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     if len(size) != 2 or not all(isinstance(s, int) and s > 0 for s in size):
         raise ValueError(f"image_size must be pixels above 0, one number or (H, W), not {image_size!r}")
@@ -198,6 +212,29 @@ def photo(name):
             "scikit-image scikit-learn, or use shapes"
         )
     return Image.open(path).convert("RGB")
+
+
+def find_image(image, size):
+    """uint8 (3, H, W) of `size` = (H, W) from the name of a bundled photograph, a path, or an image itself.
+
+    An image is a tensor, a numpy array or a PIL image, as in pictures.py, uint8 or from 0 to 1, in colour or
+    grey. Raises ValueError or FileNotFoundError.
+    """
+    if not isinstance(image, str | os.PathLike):
+        pixels = bytes_of(image)
+        if len(pixels) not in (1, 3):
+            raise ValueError(
+                f"an image must be (3, H, W) or (1, H, W), channels first or last, not {tuple(pixels.shape)}"
+            )
+        return torch.tensor(fit(Image.fromarray(pixels.expand(3, -1, -1).permute(1, 2, 0).numpy()), size))
+    if image in PHOTOS:
+        return torch.tensor(fit(photo(image), size))
+    if not Path(image).is_file():
+        raise FileNotFoundError(
+            f"there is no picture at {image}, and no bundled photograph of that name; there are: "
+            f"{', '.join(PHOTOS)}"
+        )
+    return read_image(image, size)
 
 
 # --- sets that lie in files -----------------------------------------------------------------------

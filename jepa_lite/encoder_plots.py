@@ -24,6 +24,7 @@ from .canvas import (
     square,
     styled,
 )
+from .pictures import in_unit, many_images, one_image
 
 
 def pca_colours(tokens):
@@ -50,6 +51,7 @@ def pca_features(images, tokens, grid, control=None):
 
     `control` (n, N, D): tokens of an encoder with random weights, a third row with a PCA of its own.
     """
+    images = in_unit(many_images(images))
     kinds = {"trained": tokens} | ({} if control is None else {"random weights": control})
     n, told = len(images), []
     fig = figure((1 + len(kinds)) * min(WIDTH / n, 2.4) * aspect(images) + 0.2)
@@ -97,7 +99,7 @@ def attention(image, maps, grid, patch, layer=-1, names=None):
 
     layer: whose heads are shown, as an index into maps; names: what the layers are called, from 1 if None.
     """
-    looks, top = where_it_looks(maps, patch)
+    image, (looks, top) = in_unit(one_image(image)), where_it_looks(maps, patch)
     depth, heads, N = looks.shape
     names = names or list(range(1, depth + 1))
     columns = min(max(depth + 1, heads, 4), 7)

@@ -9,6 +9,7 @@ import itertools
 import json
 
 from .config import MASK_RULES, MaskConfig
+from .masking import check_masks
 from .widgets.masks import MOST_TARGETS, SETTINGS, MaskExplorer, described, mask_table
 from .widgets.shell import script
 
@@ -32,6 +33,7 @@ def explorer_page(image="cat", grid=(14, 14), patch_size=16, draws=64):
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, not {draws}")
+    _check_grid(grid)
     widget = MaskExplorer(image, grid, patch_size)
     state = {name: getattr(widget, name) for name in (*SETTINGS, "seed", "reads", "trouble")}
     state |= {"photo": _text(widget.photo), "can": list(CHOICES), "most": draws}
@@ -56,6 +58,16 @@ for (const result of tables.results) result.table = unpacked(result.table);
 render({{ model: aloneModel(state, tables), el: document.getElementById("explorer") }});
 </script></body></html>
 """
+
+
+def _check_grid(grid):
+    """Refuse a grid on which a choice has no masks: of its settings this page has the grid alone."""
+    for rule, count in itertools.product(MASK_RULES, COUNTS):
+        try:
+            check_masks(tuple(grid), MaskConfig(rule=rule, num_targets=count))
+        except ValueError as error:
+            reason = str(error).partition(";")[0].partition(", which")[0]
+            raise ValueError(f"{reason} (rule {rule!r}); give a larger grid") from error
 
 
 def _tables(grid, draws):

@@ -58,7 +58,7 @@ def _pixel_tokens(images, patch_size):
 def _check_ladder(config, encoders, train, test, last, k):
     probe.require(len(test.labels), f"the test set of {test.name} is empty")
     probe.check_classes(train.labels, train.name)
-    probe.check_k(len(train.labels), k)
+    probe.check_k(len(train.labels), k, "use more of them")
     one, other = tuple(train.images.shape[1:]), tuple(test.images.shape[1:])
     probe.require(
         one == other, f"training images are {one} and test images {other}; load both at one image_size"

@@ -30,6 +30,7 @@ from .canvas import (
     square,
     styled,
 )
+from .pictures import in_unit, one_image
 
 # --- masks ------------------------------------------------------------------------------------
 
@@ -74,7 +75,7 @@ def draw_seen(ax, image, masks, row, title):
 @styled
 def masks(image, masks, row=0):
     """What is hidden, and from whom: image (C, H, W) in [0, 1] and its row in a `masking.Masks`."""
-    context, targets, dropped = mask_sets(masks, row)
+    image, (context, targets, dropped) = in_unit(one_image(image)), mask_sets(masks, row)
     (rows, columns), M = masks.grid, len(targets)
     fig = figure(WIDTH / 2 * aspect(image) + 0.7)
     left, right = fig.subplots(1, 2)

@@ -18,13 +18,12 @@ class Predictor(nn.Module):
 
     def __init__(self, config, out_width=None):
         super().__init__()
-        E = config.predictor_width
+        E, ratio = config.predictor_width, config.predictor_mlp_ratio or config.mlp_ratio
         self.embed = nn.Linear(config.width, E)
         self.mask_token = nn.Parameter(torch.zeros(E))
         self.positions = nn.Parameter(sincos_positions(config.grid, E), requires_grad=False)  # (N, E)
         self.blocks = nn.ModuleList(
-            Block(E, config.predictor_heads, config.mlp_ratio, config.norm_eps)
-            for _ in range(config.predictor_depth)
+            Block(E, config.predictor_heads, ratio, config.norm_eps) for _ in range(config.predictor_depth)
         )
         self.norm = nn.LayerNorm(E, eps=config.norm_eps)
         self.proj = nn.Linear(E, out_width or config.width)

@@ -29,6 +29,7 @@ from .canvas import (
     styled,
 )
 from .encoder_plots import draw_look, effective_patches, pca_colours, where_it_looks
+from .pictures import in_unit, many_images, one_image
 from .plots import draw_masks, draw_seen, mask_sets, outline
 
 
@@ -102,7 +103,7 @@ def retrieval(images, grid, patch_size, queries, bank, k=5):
     A row a query: the image with the hidden target, the true patch, the k nearest of the OTHER images.
     Raises ValueError when there are no other images.
     """
-    n, N, _ = bank.shape
+    images, (n, N, _) = in_unit(many_images(images)), bank.shape
     if n < 2:
         raise ValueError("retrieval looks among the other images, so it needs at least two; give it more")
     others = torch.arange(n * N) // N != torch.tensor([[q.image] for q in queries])
@@ -142,6 +143,7 @@ def explanation(image, masks, tokens, maps, patch, predictions, targets):
     tokens (N, D); maps (depth, heads, N, N); predictions (M, T, D) and targets (N, D): of each target the
     middle patch's prediction is compared to the target vector of every patch of the image.
     """
+    image = in_unit(one_image(image))
     grid, N, (context, blocks, _) = masks.grid, masks.grid[0] * masks.grid[1], mask_sets(masks, 0)
     fig = figure(3 * (WIDTH / 4 * aspect(image) + 0.28))
     axes = fig.subplots(3, 4)

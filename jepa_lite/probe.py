@@ -14,8 +14,10 @@ import torch.nn.functional as F
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from .config import plain
 from .data import check_finite, normalize
 from .diagnostics import NotFinite
+from .pictures import many_images
 from .schedules import cosine
 from .vit import Encoder
 
@@ -30,14 +32,15 @@ PIXELS = 3 * 64 * 64  # the most values an image has as "raw pixels"; larger one
 def features(encoder, images, *, last=1, batch=256, device=None):
     """Pooled features of images (n, C, H, W): (n, D), or (n, last * D) with the last `last` stages joined.
 
-    uint8 images are normalised; float images are taken as they are. Runs where the encoder is, or moves
+    uint8 images are normalised; float images are taken as they are; arrays and PIL images do as well
+    (pictures.py). The encoder may be of half precision. Runs where the encoder is, or moves
     it to `device`; returns float32 on the CPU. Raises ValueError for `last` beyond the encoder's depth.
     """
     check_last(len(encoder.blocks), last)
 
     def pooled(x):
         stages = encoder.stages(x)[-last:] if last > 1 else [encoder(x)]
-        return torch.cat([stage.mean(1) for stage in stages], 1)  # (batch, last * D)
+        return torch.cat([stage.float().mean(1) for stage in stages], 1)  # (batch, last * D)
 
     return _encode(encoder, pooled, images, batch, device)
 
@@ -52,6 +55,7 @@ def pixels(images):
 
     Images of more than 3 x 64 x 64 values are averaged over squares first: the control stays affordable.
     """
+    images = many_images(images)
     side = next(s for s in range(1, max(images.shape[-2:]) + 1) if images[0].numel() <= PIXELS * s**2)
     shrunk = [F.avg_pool2d(part.float() / 255, side).flatten(1).cpu() for part in images.split(1024)]
     return torch.cat(shrunk)
@@ -60,12 +64,13 @@ def pixels(images):
 def random_encoder(config, seed):
     """An encoder of a `ModelConfig` with untrained weights, drawn from `seed`."""
     with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
-        torch.default_generator.manual_seed(seed)  # the CPU's alone: fork_rng restores no other here
+        torch.default_generator.manual_seed(plain(seed))  # the CPU's alone: fork_rng restores no other here
         return Encoder(config)
 
 
 @torch.no_grad()
 def _encode(encoder, function, images, batch, device):
+    images = many_images(images)
     if images.is_floating_point():
         check_finite(images, "the images")
     device = torch.device(device) if device is not None else encoder.positions.device
@@ -104,7 +109,7 @@ def predict_knn(train_x, train_y, test_x, k=20, temperature=0.07):
     Nearest by cosine, after standardising; a vote weighs exp(cosine / temperature) (Wu et al. 2018, section
     3.4). Raises ValueError for fewer than k training images, a single class, NaN or infinity.
     """
-    _check_features(train_x, train_y, test_x)
+    (train_x, train_y, test_x), k = _check_features(train_x, train_y, test_x), plain(k)
     check_k(len(train_x), k)
     train, test = _standardise(train_x, test_x)
     train, test = F.normalize(train, dim=1), F.normalize(test, dim=1)
@@ -124,7 +129,7 @@ def predict_linear(train_x, train_y, test_x):
     The L2 penalty is chosen on every fifth image of each training class, held out; then all are fitted.
     Raises ValueError for a single class, NaN or infinity.
     """
-    _check_features(train_x, train_y, test_x)
+    train_x, train_y, test_x = _check_features(train_x, train_y, test_x)
     train, test = (x.numpy() for x in _standardise(train_x, test_x))
     label = train_y.numpy()
     # lbfgs, sklearn's default, needs 10 times longer here: neighbouring pixels are nearly collinear.
@@ -144,7 +149,7 @@ def predict_attentive(train_tokens, train_y, test_tokens, *, generator, heads=4,
     schedule, last weights: nothing is selected on any held-out set. All randomness from `generator`.
     Raises ValueError for a single class, NaN or infinity.
     """
-    _check_features(train_tokens, train_y, test_tokens)
+    train_tokens, train_y, test_tokens = _check_features(train_tokens, train_y, test_tokens)
     train, test = _standardise(train_tokens, test_tokens)
     classes, label = train_y.unique(return_inverse=True)
     probe = AttentiveProbe(train.shape[-1], len(classes), heads, generator)
@@ -219,7 +224,7 @@ def _standardise(train, test):
 
 
 def accuracy(predicted, labels):
-    return (predicted == labels).double().mean().item()
+    return (predicted == torch.as_tensor(labels)).double().mean().item()
 
 
 # --- what is refused ------------------------------------------------------------------------------
@@ -234,8 +239,7 @@ def check_last(depth, last):
     require(1 <= last <= depth, f"last must be from 1 to {depth}, the encoder's depth, not {last}")
 
 
-def check_k(n, k):
-    way_out = "take a smaller k or more images"
+def check_k(n, k, way_out="take a smaller k or more images"):
     require(1 <= k <= n, f"kNN with k = {k} needs at least {k} training images, not {n}; {way_out}")
 
 
@@ -245,6 +249,8 @@ def check_classes(labels, name):
 
 
 def _check_features(train_x, train_y, test_x):
+    """The three as tensors, once they are found to belong together."""
+    train_x, train_y, test_x = map(torch.as_tensor, (train_x, train_y, test_x))
     require(
         len(train_x) == len(train_y) and train_x.shape[1:] == test_x.shape[1:] and len(test_x),
         f"training features {tuple(train_x.shape)} with {len(train_y)} labels and test features "
@@ -258,3 +264,4 @@ def _check_features(train_x, train_y, test_x):
                 f"the features of {len(bad)} of {len(x)} {name} images hold NaN or infinity (numbers "
                 f"{bad[:8]}): the encoder has diverged, or those images are broken"
             )
+    return train_x, train_y, test_x

@@ -15,9 +15,10 @@ import torch
 from . import canvas, encoder_plots, page, plots, predictor_plots
 from .checkpoint import load
 from .config import MaskConfig
-from .data import denormalize, normalize
+from .data import denormalize, find_image, normalize
 from .facts import machine
 from .masking import sample_masks
+from .pictures import many_images
 
 SHOWN, BANK, QUERIES = 6, 64, 4  # images with features; images searched for neighbours; rows of retrieval
 COMPANY = 15  # shifted copies beside a single image
@@ -41,7 +42,7 @@ def write_report(folder, model, images, *, results, log, generator, control=None
     random weights, shown beside the trained one. Raises FileNotFoundError without a checkpoint, ValueError
     for one image.
     """
-    folder = Path(folder)
+    folder, images = Path(folder), many_images(images)
     if len(images) < 2:
         raise ValueError(f"a report compares images, so it needs at least two, not {len(images)}")
     config = load(folder)[1]
@@ -65,13 +66,15 @@ def write_report(folder, model, images, *, results, log, generator, control=None
 
 
 def explain(model, image, generator, masks=None):
-    """A figure of one image, uint8 (3, H, W): masks, features, attention of its middle patch, predictions.
+    """A figure of one image: masks, features, attention of its middle patch, predictions.
 
-    `masks` is the `MaskConfig` to draw from, the paper's by default.
+    image: whatever `data.find_image` takes; it is fitted to the model's size. `masks` is the `MaskConfig` to
+    draw from, the paper's by default.
     """
     # Targets may be normalised per place over the batch, which one image alone cannot give: it gets the
     # company of itself, rolled around, so that a place is compared to what else the image could show there.
     P, (rows, columns) = model.config.patch_size, model.config.grid
+    image = find_image(image, model.config.image_size)
     shifts = torch.stack([torch.randint(n, (COMPANY,), generator=generator) * P for n in (rows, columns)], 1)
     rolled = [image, *(image.roll(shift, (1, 2)) for shift in shifts.tolist())]
     s = _state(model, torch.stack(rolled), masks or MaskConfig(), generator)

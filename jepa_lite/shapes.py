@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import torch
 
+from .config import plain
+
 LEAVES = 250  # of an image; what is not covered by one is ground, filled like a leaf
 RADIUS = (0.05, 0.08)  # of a leaf, as shares of the image's shorter side: about half a patch of 8 x 8
 ORIENTATIONS = 8
@@ -67,6 +69,7 @@ def shapes(count, image_size=64, seed=0, factors=DEFAULT):
 
     `image_size` is an int or (height, width) in pixels. The same seed gives the same images.
     """
+    count, image_size, seed = plain(count), plain(image_size), plain(seed)
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     generator = torch.Generator().manual_seed(seed)
     chunks = [_draw(min(128, count - i), size, factors, generator) for i in range(0, count, 128)]

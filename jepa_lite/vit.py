@@ -84,6 +84,8 @@ class Encoder(nn.Module):
     def tokens(self, images, idx=None):
         """Embedded patches with their positions, before the first block: (B, N or K, D)."""
         patches = patchify(images, self.patch_size)  # (B, N, C*P*P)
+        if patches.is_floating_point():  # so that an encoder of half precision takes what `normalize` gives
+            patches = patches.to(self.embed.weight.dtype)
         positions = self.positions_for(images.shape[-2:])  # (N, D)
         if idx is None:
             return self.embed(patches) + positions
@@ -106,7 +108,7 @@ class Encoder(nn.Module):
             return self.positions
         width = self.positions.shape[1]
         made, wanted = (sincos_positions(g, width).to(self.positions) for g in (self.grid, grid))
-        if not torch.allclose(self.positions, made, atol=1e-4):
+        if not torch.allclose(self.positions, made, atol=_rounding(self.positions)):
             raise ValueError(
                 f"this encoder's positions were learned for a {self.grid[0]} x {self.grid[1]} grid and "
                 f"cannot be recomputed for {grid[0]} x {grid[1]}; resize the images"
@@ -128,6 +130,14 @@ class Encoder(nn.Module):
             maps.append(block.attn.maps(block.norm1(x)))
             x = block(x)
         return torch.stack(maps, 1)
+
+
+def _rounding(table):
+    """By how much a table may differ from what it was before a file, or its type, rounded it."""
+    for dtype in (torch.bfloat16, torch.float16):
+        if torch.equal(table.to(dtype).to(table.dtype), table):  # it holds no more digits than that
+            return torch.finfo(dtype).eps
+    return 1e-4
 
 
 def init_weights(module):

@@ -273,7 +273,7 @@ def test_a_crash_of_the_first_save_leaves_no_checkpoint_and_the_next_save_works(
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     save(tmp_path, *version(1))
 
-    def full(tensors, path):
+    def full(tensors, path, metadata):
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
@@ -571,9 +571,9 @@ def test_official_files_that_will_not_do(tmp_path):
     assert load_encoder(path)[1].mlp_ratio == 2  # so that what follows fails for its own reason
     lacks = {name: value for name, value in good.items() if name != "blocks.0.attn.qkv.bias"}
     for content, error in [
-        ({"encoder": good}, "with the key 'target_encoder', it holds: encoder"),
-        ({"model": good}, "it holds: model"),
-        (good, "it holds: patch_embed.proj.weight"),
+        ({"encoder": good}, "no 'target_encoder', it holds: encoder"),
+        ({"net": good}, "it holds: net"),
+        ({"model": {"fc.weight": torch.ones(2)}}, "it holds: fc.weight"),
         ([good], "it holds: list"),
         (good["pos_embed"], "it holds: Tensor"),
         ({"target_encoder": lacks}, "Missing key.*blocks.0.attn.qkv.bias"),
@@ -587,6 +587,7 @@ def test_official_files_that_will_not_do(tmp_path):
             {"target_encoder": good | {"patch_embed.proj.weight": torch.ones(192, 1, 2, 2)}},
             "images of 1 channels",
         ),
+        ({"target_encoder": official(width=0)}, "no 4-dimensional patch_embed.proj.weight"),
         ({"target_encoder": {}}, "no 4-dimensional patch_embed.proj.weight"),
         ({"target_encoder": official(depth=0)}, "no 2-dimensional blocks.0.mlp.fc1.weight"),
         (
@@ -623,9 +624,10 @@ def test_an_official_file_that_is_cut_short_is_refused(tmp_path, share):
 @pytest.mark.parametrize("change, error", [
     ({"model_type": "vit"}, "is a vit model"),
     ({"hidden_act": "relu"}, "relu"),
-    ({"qkv_bias": False}, "biases"),
     ({"num_attention_heads": 5}, "heads"),
-    ({"image_size": 12}, "size mismatch for positions"),
+    ({"image_size": 12}, "positions for 16 patches of 2 pixels, but its config.json says image_size 12"),
+    ({"image_size": 10**9}, "config.json says image_size 1000000000"),
+    ({"image_size": [8]}, "image_size"),
     ({"image_size": "x"}, "image_size"),
 ])  # fmt: skip
 def test_hugging_face_configs_that_will_not_do(tmp_path, change, error):

@@ -33,6 +33,7 @@ IMPOSSIBLE = [
     ("model", "predictor_width", [0, 30, 34]),
     ("model", "predictor_depth", [0]),
     ("model", "predictor_heads", [0, 3]),
+    ("model", "predictor_mlp_ratio", [0, -1.0, NAN, "x"]),
     ("model", "predictor_positions", ["fixed", "", None]),
     ("model", "predicts", ["pixel", None]),
     ("model", "target_norm", ["batch", None, True]),
@@ -113,7 +114,8 @@ def test_every_field_is_among_the_impossible_values():
 UNUSUAL = Config(
     ModelConfig(
         image_size=(20, 28), patch_size=4, width=48, depth=3, heads=6, mlp_ratio=48 / 11,
-        predictor_width=24, predictor_depth=1, predictor_heads=2, predictor_positions="sincos",
+        predictor_width=24, predictor_depth=1, predictor_heads=2, predictor_mlp_ratio=1.5,
+        predictor_positions="sincos",
         predicts="pixels", target_norm="none", loss="l2", norm_eps=1e-5,
     ),
     MaskConfig("paper", 2, (0.1, 0.21), (0.8, 1.3), (0.7, 0.9), 3, 0.55),

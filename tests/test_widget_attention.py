@@ -157,7 +157,7 @@ BAD = [
     ({"layers": [-1]}, {}, "from 0 to 2"),
     ({"layers": [1, 1]}, {}, "different"),
     ({"patch": 15}, {}, "patch must be from 0 to 14, not 15"),
-    ({"image": torch.rand(2, 12, 20)}, {}, r"shape \(3, H, W\)"),
+    ({"image": torch.rand(2, 12, 20)}, {}, r"\(3, H, W\)"),
     # 12 layers of 8 heads on 784 patches: 112.6 MB of 2-byte weights, 9.4 a layer
     ({}, {"size": (224, 224), "P": 8, "depth": 12, "heads": 8}, r"113 MB .* choose at most 3, such as"),
     ({}, {"size": (512, 512), "P": 8, "heads": 8}, "use smaller images"),

@@ -221,7 +221,7 @@ def test_a_large_sprite_is_compressed():
 BAD = [
     (images().float(), {}, "uint8"),
     (images(size=(12, 16)), {}, r"\(n, 3, 12, 20\) for this model, not torch.uint8 \(4, 3, 12, 16\)"),
-    (images()[0], {}, r"uint8 \(n, 3"),
+    (images()[0], {}, r"images must be \(n, 3"),
     (images(1), {}, "at least two images"),
     (images(1).expand(46_700, -1, -1, -1), {}, "give fewer"),
 ]

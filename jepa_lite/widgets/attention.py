@@ -9,9 +9,9 @@ import numpy as np
 import torch
 import traitlets
 
-from ..data import normalize
+from ..data import find_image, normalize
 from ..encoder_plots import attention, effective_patches
-from .masks import encoded, find_image
+from .masks import encoded
 from .shell import MOST_BYTES, Explorer, script
 
 STEPS = 65535  # a weight from 0 to 1 comes over as a whole number of so many steps
@@ -37,7 +37,7 @@ class AttentionExplorer(Explorer):
     """Where a patch looks.
 
     encoder: an `Encoder`, such as `model.target_encoder`. image: the name of a bundled photograph
-    (`data.PHOTOS`), a path, or a tensor (C, H, W), uint8 or in [0, 1]; fitted to the encoder's own size.
+    (`data.PHOTOS`), a path, a tensor, a numpy array or a PIL image; fitted to the encoder's own size.
     patch: the query to start with, the middle one if None. layers: which to show, from 0, all if None.
     Raises ValueError for layers that are not there, and for more maps than a page should hold.
     """

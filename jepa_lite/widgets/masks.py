@@ -5,7 +5,6 @@ needs no kernel, and a page without one (explorer.py) shows the same. plots.mask
 """
 
 import io
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,8 +13,7 @@ from PIL import Image
 
 from .. import plots
 from ..config import MASK_RULES, MaskConfig
-from ..data import PHOTOS, photo
-from ..folder import fit, read_image
+from ..data import find_image
 from ..masking import sample_masks
 from .shell import Explorer, script
 
@@ -50,28 +48,6 @@ def described(grid, table):
     return {"grid": list(grid), "targets": int(table.max()).bit_length() - 1, "draws": len(table)}
 
 
-def find_image(image, size):
-    """uint8 (3, H, W) of `size` = (H, W) from the name of a bundled photograph, a path, or a tensor.
-
-    A tensor is uint8, or float in [0, 1], of shape (3, H, W) or (1, H, W). Raises ValueError or
-    FileNotFoundError.
-    """
-    if isinstance(image, torch.Tensor):
-        if image.ndim != 3 or len(image) not in (1, 3):
-            raise ValueError(f"an image tensor has shape (3, H, W) or (1, H, W), not {tuple(image.shape)}")
-        pixels = image.detach().cpu()
-        pixels = pixels if pixels.dtype == torch.uint8 else (pixels.float().clamp(0, 1) * 255).round().byte()
-        return torch.tensor(fit(Image.fromarray(pixels.expand(3, -1, -1).permute(1, 2, 0).numpy()), size))
-    if image in PHOTOS:
-        return torch.tensor(fit(photo(image), size))
-    if not Path(image).is_file():
-        raise FileNotFoundError(
-            f"there is no picture at {image}, and no bundled photograph of that name; there are: "
-            f"{', '.join(PHOTOS)}"
-        )
-    return read_image(image, size)
-
-
 def encoded(pixels):
     """uint8 (3, H, W) as the bytes of a picture file: lossless while small, else JPEG."""
     picture, buffer = Image.fromarray(pixels.permute(1, 2, 0).numpy()), io.BytesIO()
@@ -87,7 +63,8 @@ def _ends(default):
 class MaskExplorer(Explorer):
     """Draw masks on an image, and see what context encoder and predictor receive.
 
-    image: the name of a bundled photograph (`data.PHOTOS`), a path, or a tensor (C, H, W). grid: (rows,
+    image: the name of a bundled photograph (`data.PHOTOS`), a path, a tensor, a numpy array or a
+    PIL image (data.find_image). grid: (rows,
     columns) of patches; patch_size: pixels of a patch, so the image is fitted to rows x columns of them.
     masks: a `MaskConfig`, whose every field can then be changed by hand. batch: images that share a draw of
     block sizes, and under rule "official" the cut. seed: from 0 to 255.

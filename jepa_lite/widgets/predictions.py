@@ -17,6 +17,7 @@ from PIL import Image
 from .. import predictor_plots
 from ..blocks import Places, block_masks
 from ..data import normalize
+from ..pictures import many_images
 from .shell import MOST_BYTES, Explorer, script
 
 NEAREST, ROWS, PART = 5, 4, 64  # patches shown; rows of the twin; places of the hole in one pass
@@ -95,10 +96,11 @@ def sprite(images):
 class PredictionExplorer(Explorer):
     """What the predictor says is in the hole.
 
-    model: an `IJEPA` or a `PixelTwin`. images: uint8 (n, 3, H, W), held out; all are searched for resembling
-    patches, so take some dozens. hole: (rows, columns) of the hidden block. image: which to start with.
-    reach: how many patches around the hole the context encoder sees; all if None. The model stays on its
-    device. Raises ValueError for images that the model or the search cannot take, and for an impossible hole.
+    model: an `IJEPA` or a `PixelTwin`. images: uint8 (n, 3, H, W), or as arrays or PIL images, held out; all
+    are searched for resembling patches, so take some dozens. hole: (rows, columns) of the hidden block.
+    image: which to start with. reach: how many patches around the hole the context encoder sees; all if None.
+    The model stays on its device. Raises ValueError for images that the model or the search cannot take, and
+    for an impossible hole.
     """
 
     _esm = script("kit", "predictions")
@@ -114,6 +116,7 @@ class PredictionExplorer(Explorer):
     scores = traitlets.Bytes(help="rank, rank at the same place, cosine: float32 (L, T, 3)").tag(sync=True)
 
     def __init__(self, model, images, hole=(3, 3), image=0, reach=None):
+        images = many_images(images)
         _check(model, images)
         (rows, columns), self._model = model.config.grid, model
         self._images = normalize(images.to(next(model.parameters()).device))
