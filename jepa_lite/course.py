@@ -153,10 +153,11 @@ def _train(config, folder):
 def results(name):
     """What a command of this repository measured: benchmarks/results/NAME.json, as it was written.
 
-    Raises FileNotFoundError where the notebooks do not lie in a checkout of the repository.
+    Raises FileNotFoundError, which names those that there are, for any other name.
     """
-    path = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / f"{name}.json"
-    if not path.exists():
-        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none, for it is no checkout"
-        raise FileNotFoundError(f"there are no results {name!r} beside this package; there are: {known}")
-    return json.loads(path.read_text("utf-8"))
+    package = Path(__file__).resolve().parent  # an installed one holds a copy, see pyproject.toml
+    folder = package / "results" if (package / "results").is_dir() else package.parent / "benchmarks/results"
+    known = sorted(path.stem for path in folder.glob("*.json"))
+    if name not in known:
+        raise FileNotFoundError(f"there are no results {name!r}; there are: {', '.join(known)}")
+    return json.loads((folder / f"{name}.json").read_text("utf-8"))

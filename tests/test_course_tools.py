@@ -185,7 +185,7 @@ def test_an_interrupted_run_is_not_a_finished_one(few, monkeypatch):
 def test_results_are_the_file():
     found = course.results("demo")
     assert found["command"] == "python benchmarks/demo.py" and found["ladder"]
-    with pytest.raises(FileNotFoundError, match=r"no results 'dmeo'.*there are: .*\bdemo, ") as error:
+    with pytest.raises(FileNotFoundError, match=r"no results 'dmeo'; there are: .*\bdemo, ") as error:
         course.results("dmeo")
     assert "step" in str(error.value)
 
