@@ -1,6 +1,6 @@
 # The course in four commands. Each first makes .venv if it is missing or older than pyproject.toml.
 # CONTRIBUTING.md says how to do the same without make.
-#   make lab                      open the notebooks
+#   make lab                      open the notebooks; the whole folder is served, because they link to it
 #   make demo                     train, measure and explain an I-JEPA in minutes
 #   make test                     every test and every notebook (a part of them: make test ARGS=tests/test_vit.py)
 #   make lint                     what must hold of the code's form
@@ -17,7 +17,7 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 lab: $(VENV)/.installed
-	@$(BIN)/python -m jupyterlab --ip=127.0.0.1 notebooks
+	@$(BIN)/python -m jupyterlab --ip=127.0.0.1 --ServerApp.root_dir=. notebooks/00_start_here.ipynb
 
 demo: $(VENV)/.installed
 	@$(BIN)/jepa-lite demo $(ARGS)

@@ -5,6 +5,7 @@ runs on made images: the first notebook that asks for one trains it while you wa
 the disk.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from . import checkpoint
@@ -121,19 +123,39 @@ class Trained:
 def trained(**changes):
     """The course's model, `Trained` by `recipe(**changes)`: from the disk, or trained now and kept there.
 
-    `JEPA_LITE_COURSE` names the folder (else ~/.cache/jepa_lite/course). Delete it to train again.
+    `JEPA_LITE_COURSE` names the folder (else ~/.cache/jepa_lite/course). Delete it to train again. A second
+    kernel that asks for the same model waits for the first one's.
     """
     config = recipe(**changes)
     facts = json.dumps([config.to_dict(), IMAGES, torch.__version__], sort_keys=True)
     home = Path(os.environ.get("JEPA_LITE_COURSE") or "~/.cache/jepa_lite/course").expanduser()
     folder = home / hashlib.sha256(facts.encode()).hexdigest()[:12]
     if not (folder / "log.json").exists():
-        _train(config, folder)
+        with _alone(folder):
+            if not (folder / "log.json").exists():  # else another kernel has trained it meanwhile
+                _train(config, folder)
     model, config = checkpoint.load(folder)
     return Trained(model, json.loads((folder / "log.json").read_text("utf-8")), config, folder)
 
 
+@contextlib.contextmanager
+def _alone(folder):
+    """Hold the lock of `folder`, which the system frees by itself when a kernel dies."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("another kernel is training this model now; waiting for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _train(config, folder):
+    """Train and keep a model. The folder appears when all is in it."""
     run = Run(config, made_images().images, probe=training_probe())
     words = {"unit": "step", "desc": "training once, and keeping it", "mininterval": 2}
     bar = tqdm(total=config.train.steps, file=sys.stdout, **words)
@@ -142,9 +164,12 @@ def _train(config, folder):
         log.append(record)
         bar.update()
     bar.close()
+    aside = folder.with_suffix(".part")
+    shutil.rmtree(aside, ignore_errors=True)  # what a kernel that died may have left
+    checkpoint.save(aside, run.model, config)
+    (aside / "log.json").write_text(json.dumps(log), "utf-8")
     shutil.rmtree(folder, ignore_errors=True)
-    checkpoint.save(folder, run.model, config)
-    (folder / "log.json").write_text(json.dumps(log), "utf-8")
+    os.replace(aside, folder)
 
 
 # --- measured results -------------------------------------------------------------------------------
@@ -153,10 +178,11 @@ def _train(config, folder):
 def results(name):
     """What a command of this repository measured: benchmarks/results/NAME.json, as it was written.
 
-    Raises FileNotFoundError where the notebooks do not lie in a checkout of the repository.
+    Raises FileNotFoundError, which names those that there are, for any other name.
     """
-    path = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / f"{name}.json"
-    if not path.exists():
-        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none, for it is no checkout"
-        raise FileNotFoundError(f"there are no results {name!r} beside this package; there are: {known}")
-    return json.loads(path.read_text("utf-8"))
+    package = Path(__file__).resolve().parent  # an installed one holds a copy, see pyproject.toml
+    folder = package / "results" if (package / "results").is_dir() else package.parent / "benchmarks/results"
+    known = sorted(path.stem for path in folder.glob("*.json"))
+    if name not in known:
+        raise FileNotFoundError(f"there are no results {name!r}; there are: {', '.join(known)}")
+    return json.loads((folder / f"{name}.json").read_text("utf-8"))

@@ -7,12 +7,18 @@
 3. The recipe is the demo's, hurried; a double underscore reaches any setting; a misspelled one is an error.
 4. A model is trained once: the second call loads the same weights and log from the folder that
    JEPA_LITE_COURSE names, without a step. Another config has a folder of its own, another seed other weights.
-5. A run that was interrupted is not taken for a finished one.
+5. A run that was interrupted is not taken for a finished one. Of several kernels that ask for a model at once
+   one trains it and the others wait, say so, and get the same; one that is killed holds nobody up, and what
+   it left is not taken for a model.
 6. Results are the file; an error names those that there are. The probe of a run sees no test image.
 """
 
 import json
 import math
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -151,7 +157,8 @@ def test_the_probe_of_a_run_sees_no_test_image(few, monkeypatch):
 def test_another_config_has_another_folder(few):
     usual, twin = course.trained(**TINY), course.trained(**TINY, model__predicts="pixels")
     other = course.trained(**TINY, train__seed=6)
-    assert len({usual.folder, twin.folder, other.folder}) == 3 == len(list(few.iterdir()))
+    kept = {path for path in few.iterdir() if path.is_dir()}
+    assert {usual.folder, twin.folder, other.folder} == kept and len(kept) == 3
     assert (usual.config.model.predicts, twin.config.model.predicts) == ("latents", "pixels")
     assert not same(usual.model, other.model)
 
@@ -179,13 +186,57 @@ def test_an_interrupted_run_is_not_a_finished_one(few, monkeypatch):
     assert len(course.trained(**TINY).log) == 4
 
 
+def test_of_two_kernels_one_trains_and_both_load(few, monkeypatch):
+    runs, run = [], course.Run
+
+    def counted(*given, **named):
+        runs.append(given)
+        return run(*given, **named)
+
+    monkeypatch.setattr(course, "Run", counted)
+    course.made_images()
+    together = threading.Barrier(3)
+
+    def kernel(_):
+        together.wait(60)
+        return course.trained(**TINY)
+
+    with ThreadPoolExecutor(3) as kernels:
+        first, *others = kernels.map(kernel, range(3))
+    assert len(runs) == 1, f"{len(runs)} of three kernels trained it"
+    for other in others:
+        assert same(first.model, other.model) and other.log == first.log
+    assert [path.name for path in few.iterdir() if path.is_dir()] == [first.folder.name]
+
+
+def test_a_killed_kernel_holds_nobody_up(few, capsys):
+    folder = course.trained(**TINY).folder
+    (folder / "log.json").rename(folder / "log")  # no finished model any more
+    part = few / f"{folder.name}.part"
+    part.mkdir()
+    (part / "log.json").write_text("half")
+    holds = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(); input()"
+    command = [sys.executable, "-c", holds, str(few / f"{folder.name}.lock")]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    other.stdout.readline()
+    with ThreadPoolExecutor(1) as kernel:
+        waiting = kernel.submit(course.trained, **TINY)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.3)
+        assert "another kernel is training this model now" in capsys.readouterr().out
+        other.kill()
+        other.communicate()
+        assert len(waiting.result(60).log) == 4
+    assert not part.exists() and not (folder / "log").exists(), "what was left is still there"
+
+
 # 6 -------------------------------------------------------------------------------------------------------
 
 
 def test_results_are_the_file():
     found = course.results("demo")
     assert found["command"] == "python benchmarks/demo.py" and found["ladder"]
-    with pytest.raises(FileNotFoundError, match=r"no results 'dmeo'.*there are: .*\bdemo, ") as error:
+    with pytest.raises(FileNotFoundError, match=r"no results 'dmeo'; there are: .*\bdemo, ") as error:
         course.results("dmeo")
     assert "step" in str(error.value)
 

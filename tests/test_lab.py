@@ -1,18 +1,18 @@
 """What must hold of `make lab`, which can run any code as its user: the very command is started, and asked.
 
 1. Without the token, or with another one, it gives nothing away; with the token of its own runtime file it
-   lists the notebooks.
+   lists the notebooks, opens the first one, and serves every file that a notebook shows or links.
 2. It listens on 127.0.0.1 and on no other address of the machine.
-3. No document, command or configuration of the project turns token or password off.
+3. No document, command or configuration of the project turns token or password off, or starts JupyterLab in
+   notebooks/, from where it cannot serve what they link.
 """
 
 import contextlib
 import http.client
 import json
 import os
+import posixpath
 import re
-import shlex
-import shutil
 import socket
 import struct
 import subprocess
@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import pytest
+from make_lab import FIRST, copy_course, lab_command
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 120  # seconds until a JupyterLab that does not answer counts as broken
@@ -30,19 +31,11 @@ OPENS = re.compile(
 )
 
 
-def lab_command():
-    """The command of the Makefile's target `lab`, run by this Python."""
-    line = re.search(r"^lab:.*\n\t@?(.+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)[1]
-    words = shlex.split(line)
-    assert words[0] == "$(BIN)/python" and words[-1] == "notebooks", f"make lab runs {line}"
-    return [sys.executable, *words[1:]]
-
-
 class Lab:
-    """A running JupyterLab: its process, its port, its token, and `get`, which asks it for a path."""
+    """A running JupyterLab: its process, port, token and home, and `get`, which asks it for a path."""
 
-    def __init__(self, process, about):
-        self.process, self.port, self.token = process, about["port"], about["token"]
+    def __init__(self, process, about, home):
+        self.process, self.port, self.token, self.home = process, about["port"], about["token"], home
 
     def get(self, path, token=None):
         """(status, body) of a GET."""
@@ -54,9 +47,9 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """`make lab` on a copy of the notebooks, without a browser, settings or a token of the user's own."""
+    """`make lab` on a copy of the course, without a browser, settings or a token of the user's own."""
     home = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", home / "notebooks")
+    copy_course(home)
     kinds = ("CONFIG", "DATA", "RUNTIME")
     own = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in kinds}
     own |= {f"JUPYTERLAB_{kind}_DIR": str(home / kind.lower()) for kind in ("SETTINGS", "WORKSPACES")}
@@ -87,7 +80,7 @@ def started(process, home):
         time.sleep(0.2)
         try:
             (about,) = (home / "runtime").glob("jpserver-*.json")
-            lab = Lab(process, json.loads(about.read_text("utf-8")))
+            lab = Lab(process, json.loads(about.read_text("utf-8")), home)
             lab.get("/api")
             return lab
         except (ValueError, OSError):  # no file yet, half a file, or nobody there
@@ -100,7 +93,7 @@ def started(process, home):
 
 PRIVATE = [
     "/api/contents",
-    "/api/contents/02_patches.ipynb",
+    "/api/contents/notebooks/02_patches.ipynb",
     "/api/kernels",
     "/api/sessions",
     "/api/terminals",
@@ -114,17 +107,34 @@ def test_without_its_token_nothing_is_given_away(lab, token):
         assert status == 403 and "ipynb" not in body, (
             f"{path} with the token {token!r}: {status} {body[:300]}"
         )
-    for path in ("/lab", "/tree", "/files/02_patches.ipynb"):  # pages: to the login, or nowhere
+    for path in ("/lab", "/tree", "/files/notebooks/02_patches.ipynb"):  # pages: to the login, or nowhere
         status, body = lab.get(path, token)
         assert status in (302, 403, 404) and "cells" not in body, f"{path}: {status} {body[:300]}"
 
 
 def test_with_its_token_the_notebooks_are_there(lab):
     assert re.fullmatch(r"[0-9a-f]{32,}", lab.token), f"the token {lab.token!r} can be guessed"
-    status, body = lab.get("/api/contents", lab.token)
+    status, body = lab.get("/api/contents/notebooks", lab.token)
     listed = {entry["name"] for entry in json.loads(body)["content"]}
     wanted = {p.name for p in (ROOT / "notebooks").glob("*.ipynb")}
     assert status == 200 and wanted and wanted <= listed, f"{status}: {listed}"
+
+
+def test_it_opens_the_first_notebook(lab):
+    (page,) = (lab.home / "runtime").glob("jpserver-file-to-run-*.html")  # what it gives to the browser
+    assert f"/lab/tree/{FIRST}?" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_it_serves_what_notebooks_link(lab, path):
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    prose = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    links = re.findall(r"\]\(([^):\s]+)\)", prose) + re.findall(r'(?:href|src)="([^":]+)"', prose)
+    assert f"../images/course/{path.stem[:2]}.png" in links
+    for link in set(links):
+        goal = posixpath.normpath(posixpath.join("notebooks", link.partition("#")[0]))
+        status, body = lab.get(f"/api/contents/{goal}?content=0", lab.token)
+        assert status == 200, f"{path.name} links {link}, and the server says {status} {body}"
 
 
 # 2 -------------------------------------------------------------------------------------------------------
@@ -181,6 +191,15 @@ def test_nothing_turns_the_token_off():
     assert not OPENS.search(makefile), "the Makefile speaks of tokens, passwords or other addresses"
     settings = list(ROOT.glob("jupyter*config*"))  # Jupyter reads those of the folder that it starts in
     assert not settings, f"a configuration of Jupyter, which the test above does not start with: {settings}"
+
+
+def test_every_command_serves_the_whole_folder():
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("notebooks/*.md"), ROOT / "environment.yml"]
+    lines = [line for path in documents for line in path.read_text("utf-8").splitlines()]
+    starts = [line for line in lines if re.search(r"jupyter lab [-\w]", line)]
+    assert len(starts) == 2, starts
+    for line in starts:
+        assert line.endswith(f" {' '.join(lab_command()[3:])}"), f"make lab runs something else than {line}"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@
 5. No file names the folder beside the checkout, except .ci/run, or a path of one machine.
 6. A module opens with a docstring and has at most 300 lines.
 7. A notebook is committed without outputs, counts or widget state; one that raises fails plain `pytest`.
-8. A test cannot reach another machine, and can reach this one.
+8. An ordinary install, which is no checkout, has all that notebooks ask the library for: results, widgets'
+   scripts, answers.
+9. A test cannot reach another machine, and can reach this one.
 """
 
 import ast
@@ -243,6 +245,51 @@ def test_plain_pytest_fails_when_a_notebook_raises(tmp_path):
 
 
 # 8 -------------------------------------------------------------------------------------------------------
+
+ASKED = """
+import json, sys
+from pathlib import Path
+import jepa_lite
+from jepa_lite import checks, course
+from jepa_lite.explorer import explorer_page
+from jepa_lite.widgets import shell
+found = {name: course.results(name) for name in json.loads(sys.argv[1])}
+assert len(explorer_page(grid=(8, 8), draws=2)) > 10_000
+shown = {name: repr(getattr(checks.reveal, name)()) for name in json.loads(sys.argv[2])}
+assert all("jepa_lite/" in source and "def " in source for source in shown.values()), shown
+print(json.dumps([jepa_lite.__file__, sorted(path.name for path in shell.STATIC.iterdir()), found]))
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with what `pip install .` puts into site-packages, without the dependencies."""
+    here = tmp_path_factory.mktemp("installed")
+    offline = ["--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "install", *offline, "--target", str(here / "site"), str(ROOT)]
+    done = subprocess.run(pip, cwd=here, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return here / "site"
+
+
+def test_an_ordinary_install_has_what_notebooks_ask_for(installed, tmp_path):
+    notebooks = "".join(text(path) for path in project_files() if path.suffix == ".ipynb")
+    names = set(re.findall(r'\bresults\(\\"(\w+)\\"\)', notebooks))
+    revealed = set(re.findall(r"\bcheck\.(\w+)\(", notebooks))
+    assert {"demo", "ablations", "course"} <= names and len(revealed) > 20
+    command = [sys.executable, "-c", ASKED, json.dumps(sorted(names)), json.dumps(sorted(revealed))]
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+    file, static, found = json.loads(run.stdout)
+    assert Path(file).is_relative_to(installed), f"the test asked {file}"
+    scripts = [path.name for path in project_files() if path.parent == Path("jepa_lite/widgets/static")]
+    assert scripts and set(scripts) <= set(static)
+    assert found == {name: json.loads(text(f"benchmarks/results/{name}.json")) for name in names}
+    assert not list(installed.rglob("test_*")) and not (installed / "benchmarks").exists()
+
+
+# 9 -------------------------------------------------------------------------------------------------------
 
 
 def test_another_machine_is_out_of_reach(connections_refused):

@@ -1,0 +1,28 @@
+"""The command of the Makefile's target `lab`, and a copy of what it serves, for the tests that start it."""
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FIRST = "notebooks/00_start_here.ipynb"  # what it opens
+SERVED = ("notebooks", "images", "benchmarks", "jepa_lite", "README.md", "CONTRIBUTING.md")
+
+
+def lab_command():
+    """The command, run by this Python."""
+    line = re.search(r"^lab:.*\n\t@?(.+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)[1]
+    words = shlex.split(line)
+    assert words[:3] == ["$(BIN)/python", "-m", "jupyterlab"] and words[-1] == FIRST, f"make lab runs {line}"
+    return [sys.executable, *words[1:]]
+
+
+def copy_course(to):
+    """A copy of the checkout as far as notebooks look at it: JupyterLab saves what it has run."""
+    for name in SERVED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, to / name)
