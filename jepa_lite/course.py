@@ -61,7 +61,8 @@ def made_images(split="train"):
 def guesses(rows, unit=""):
     """Your guesses beside what was measured, as bars: rows {label: (guess, measured)}.
 
-    A guess of None is one you did not make. Raises ValueError for a guess that is no finite number.
+    A guess of None is one you did not make, and is not drawn. Raises ValueError for a guess that is no finite
+    number.
     """
     for label, (guess, _) in rows.items():
         number = isinstance(guess, int | float) and math.isfinite(guess)
@@ -70,21 +71,22 @@ def guesses(rows, unit=""):
     fig = figure(0.55 * len(rows) + 0.9)
     ax, told, ends = fig.subplots(), [], [0.0]
     for y, (label, (guess, measured)) in enumerate(rows.items()):
-        bars = (("your guess", guess, -0.2, ORANGE, "////"), ("measured", measured, 0.2, BLUE, ""))
+        bars = [("measured", measured, 0.0 if guess is None else 0.2, BLUE, "")]
+        if guess is not None:
+            bars.insert(0, ("your guess", guess, -0.2, ORANGE, "////"))
         for name, value, side, colour, hatch in bars:
-            value = None if value is None else float(value)
+            value = float(value)
             look = {"fc": colour, "ec": "#333333", "hatch": hatch, "lw": 0.6, "gid": f"{label} {name}"}
-            ax.barh(y + side, value or 0.0, 0.38, **look)
-            words = f"{name}: " + ("none made" if value is None else f"{value:.3g}{unit}")
+            ax.barh(y + side, value, 0.38, **look)
             beside = {"textcoords": "offset points", "va": "center"}
-            ax.annotate(words, (max(value or 0.0, 0.0), y + side), (4, 0), **beside)
-            ends.append(value or 0.0)
-        told.append(f"{label}: guessed {'nothing' if guess is None else f'{guess:.3g}{unit}'}, measured "
-                    f"{float(measured):.3g}{unit}")  # fmt: skip
+            ax.annotate(f"{name}: {value:.3g}{unit}", (max(value, 0.0), y + side), (4, 0), **beside)
+            ends.append(value)
+        told.append(f"{label}: {', '.join(f'{name} {float(value):.3g}{unit}' for name, value, *_ in bars)}")
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set_xlim(min(ends) * 1.1, max(max(ends) * 1.35, 1e-9))
     ax.invert_yaxis()
-    fig.alt_text = f"Bars of guesses beside measurements. {'; '.join(told)}."
+    guessed = "guesses beside " if any(guess is not None for guess, _ in rows.values()) else ""
+    fig.alt_text = f"Bars of {guessed}measurements. {'; '.join(told)}."
     return fig
 
 

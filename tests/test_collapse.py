@@ -9,8 +9,9 @@
 6. With stop-gradient and norm off a run collapses and the alarms ring; with all on it does not, and learns.
 7. The figure holds what the history holds, over empty, one-record, NaN and many-run histories; looks differ
    in dash and mark as well as in colour; the alt text has the numbers.
-8. The lab: each switch and button of the page does what it says; a moved switch makes a new run, and the old
-   one stays, six at most; a nameless button, an unknown switch and impossible sizes get a sentence.
+8. The lab: each switch, slider and button of the page does what it says; a moved one makes a new run, and the
+   old one stays, six at most; a nameless button, an unknown switch and impossible sizes get a sentence. Its
+   default length is one at which collapse was measured to be complete.
 9. The lab's run takes other images and another class of model, and is otherwise the same run.
 10. The table of sightings holds every value, hatches what is seen and nothing else, and says both in words;
    rows with other measures are refused.
@@ -27,6 +28,7 @@ from jepa_lite import collapse_plots
 from jepa_lite.alarms import CollapseWarning
 from jepa_lite.collapse import MeanOfContext, SwitchedIJEPA, Switches, lab_config, lab_run
 from jepa_lite.config import MaskConfig, ModelConfig
+from jepa_lite.course import results
 from jepa_lite.ijepa import IJEPA
 from jepa_lite.masking import sample_masks
 from jepa_lite.train import Run
@@ -281,8 +283,13 @@ def test_a_moved_switch_begins_a_new_run_and_the_old_one_stays():
     assert lab.rows[0][3] == f"{first[-1]['loss']:.3g}" and lab.rows[0][4] == f"{first[-1]['rank']:.3g}"
     assert "Run 2, no predictor, place norm, 1 steps" in lab.figure().alt_text
     press(lab, do="set", name="ema", value=False)
+    press(lab, do="set", name="steps", value=5)
     lab.train(1)
     assert lab.player.run.model.switches == Switches(ema=False, predictor=False) and len(lab.history) == 3
+    assert lab.now["total"] == lab.player.run.total_steps == 5
+    press(lab, do="set", name="steps", value=4)  # which alone begins a new run
+    lab.train(1)
+    assert lab.now["total"] == 4 and len(lab.history) == 4
     lab.history = lab.history[:2]
     press(lab, do="reset")
     assert lab.player is None and lab.now["state"] == "ready" and len(lab.earlier) == 2
@@ -295,6 +302,15 @@ def test_a_moved_switch_begins_a_new_run_and_the_old_one_stays():
     assert [run["number"] for run in lab.history] == [3, 4, 5, 6, 7, 8] and len(lab.earlier) == 5
 
 
+def test_the_default_length_is_enough_to_collapse():
+    measured = results("collapse")
+    assert CollapseLab().steps == measured["steps"], "nothing was measured at the default length"
+    ends = {row["name"]: [run["rank"] for run in row["runs"]] for row in measured["rows"]}
+    gone = [name for name, ranks in ends.items() if max(ranks) < 1.6]
+    assert "no stop-gradient, layer norm" in gone and len(gone) == 3, ends
+    assert min(ends["all on, place norm"]) > 6
+
+
 def test_a_run_of_no_step_leaves_nothing():
     lab = CollapseLab(steps=3)
     lab.train(0)
@@ -304,14 +320,19 @@ def test_a_run_of_no_step_leaves_nothing():
 
 
 def test_bad_input_gets_a_sentence():
-    with pytest.raises(ValueError, match="at least 2 steps and a seed from 0, not 1 and 0"):
+    with pytest.raises(ValueError, match="from 2 to 2000 steps, not 1"):
         CollapseLab(steps=1)
-    with pytest.raises(ValueError, match="not 150 and -1"):
+    with pytest.raises(ValueError, match="a seed is at least 0, not -1"):
         CollapseLab(seed=-1)
     lab = CollapseLab(steps=3)
     for message, words in [
         ({"do": "dance"}, "a button does one of start, pause, reset, not 'dance'."),
         ({"do": "set", "name": "lr", "value": 1}, "there is no switch 'lr'; there are: stop_gradient, ema, "),
+        (
+            {"do": "set", "name": "steps", "value": 10**9},
+            "a run of the lab has from 2 to 2000 steps, not 1",
+        ),
+        ({"do": "set", "name": "steps", "value": "x"}, "a run of the lab has from 2 to 2000 steps, not 'x'."),
         ({"do": "set", "name": "ema", "value": "x"}, "ema must be True or False, not 'x'."),
         ({"do": "start"}, "no event loop runs here"),
     ]:

@@ -2,8 +2,9 @@
 
 1. The small image is the cat among the eight photographs, all uint8 of the size that is asked for; made
    images are the same at every call, and those to measure on are others.
-2. Guesses are drawn as long as they are, beside what was measured; None is a bar of no length that says so;
-   the alt text holds both; a guess that is no finite number is refused by its label.
+2. Guesses are drawn as long as they are, beside what was measured; None is no bar and no word, so that a
+   notebook that runs without a guess shows what was measured alone; the alt text holds what is drawn; a guess
+   that is no finite number is refused by its label.
 3. The recipe is the demo's, hurried; a double underscore reaches any setting; a misspelled one is an error.
 4. A model is trained once: the second call loads the same weights and log from the folder that
    JEPA_LITE_COURSE names, without a step. Another config has a folder of its own, another seed other weights.
@@ -75,12 +76,19 @@ def test_guesses_are_as_long_as_they_are():
     found = bars(fig)
     assert found["steps your guess"] == 3 and found["steps measured"] == 7.25
     assert found["share your guess"] == -0.5 and found["share measured"] == 0.125
-    assert found["nothing your guess"] == 0 and found["nothing measured"] == 2
+    assert "nothing your guess" not in found and found["nothing measured"] == 2
     said = [text.get_text() for text in fig.axes[0].texts]
-    assert "your guess: none made" in said and "measured: 7.25 s" in said
-    assert "steps: guessed 3 s, measured 7.25 s" in fig.alt_text
-    assert "nothing: guessed nothing, measured 2 s" in fig.alt_text
+    assert len(said) == 5 and "your guess: 3 s" in said and "measured: 7.25 s" in said
+    assert "steps: your guess 3 s, measured 7.25 s" in fig.alt_text
+    assert "nothing: measured 2 s" in fig.alt_text
     assert fig.alt_text in fig._repr_mimebundle_()["text/plain"]
+
+
+def test_without_a_guess_none_is_spoken_of():
+    fig = course.guesses({label: (None, measured) for label, (_, measured) in ROWS.items()})
+    said = [text.get_text() for text in fig.axes[0].texts]
+    assert [words.split(":")[0] for words in said] == ["measured"] * 3 and len(bars(fig)) == 3
+    assert "guess" not in fig.alt_text and "None" not in fig.alt_text
 
 
 @pytest.mark.parametrize("low, high", [(0, 0), (-3, -1), (0, 1e-6), (2, 5e6)])

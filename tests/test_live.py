@@ -5,6 +5,7 @@
 2. Everything else has its turn between two steps; pausing takes effect at once, and a click that comes on
    another thread is carried out on the thread that trains.
 3. Stop ends it for good and leaves the run usable; a run that ends by itself is done, by run.stop() stopped.
+   Start again begins a new run from where the first one stood, bit for bit the same; the first stays.
 4. An error of a step is one sentence in `trouble`, in turns and in `train`, which raises it, each time; the
    steps before it stay. An interrupt leaves the run paused. Alarms of collapse are shown, and not printed;
    other warnings are printed.
@@ -186,6 +187,36 @@ def test_stop_ends_it_and_leaves_the_run():
     assert [record["step"] for record in run.steps()] == list(range(at + 1, STEPS + 1))
 
 
+def test_start_again_begins_anew_and_is_bit_for_bit_the_first_run(whole):
+    async def play():
+        view = LiveTraining(small())
+        first = view.run
+        press(view, "start")
+        await until(lambda: first.step >= 3)
+        press(view, "stop")
+        press(view, "again")
+        assert view.run is not first and view.now["step"] == 0 and view.now["state"] == "training"
+        await until(lambda: view.now["state"] == "done")
+        press(view, "again")  # also when it has ended by itself
+        await until(lambda: view.now["state"] == "done")
+        return view, first
+
+    view, first = asyncio.run(play())
+    assert not view.trouble and 3 <= first.step < STEPS
+    assert untimed(view.records) == untimed(whole[1]) and torch.equal(weights(view.run), weights(whole[0]))
+
+
+def test_start_again_keeps_a_model_of_ones_own_and_where_it_stood():
+    run = small()
+    run.train_step()
+    view, at = LiveTraining(run), weights(run)
+    view.train()
+    assert run.step == STEPS
+    press(view, "again")
+    assert "no event loop" in view.trouble and view.run.step == 1 and torch.equal(weights(view.run), at)
+    assert type(view.run.model) is type(run.model) and view.run.model is not run.model
+
+
 def test_a_run_stopped_from_elsewhere_is_stopped():
     run = small()
     view = LiveTraining(run)
@@ -355,7 +386,7 @@ def test_bad_input_gets_a_sentence():
     assert view.trouble.startswith("no event loop runs here") and view.trouble.endswith("has trained.")
     assert view.now["state"] == "ready"
     press(view, "fly")
-    assert view.trouble == "a button does one of start, pause, stop, not 'fly'."
+    assert view.trouble == "a button does one of start, pause, stop, again, not 'fly'."
     with pytest.raises(RuntimeError, match="no event loop"):
         view.start()
 

@@ -19,25 +19,29 @@ from .shell import script
 KEPT = 6  # runs that are shown: as many lines as can be told apart
 START = {"state": "ready", "step": 0, "pace": None, "left": None}
 SWITCHES = ("stop_gradient", "ema", "predictor", "target_norm")
+LONGEST = 2000  # steps: a page should not train for hours
 
 
 class CollapseLab(TrainingView):
-    """Switches, and Train, Pause and Reset. switches: how they stand at first; seed: of weights and images.
+    """Switches, and Start, Pause, Resume and Reset. switches: how they stand at first; seed: of weights and
+    images; steps: of a run, at first. The default is enough for a collapse to be complete.
 
     history: the runs so far, oldest first: [{"number", "switches", "log"}], at most six of them.
-    Raises ValueError for a seed below 0 or fewer than 2 steps.
+    Raises ValueError for a seed below 0, and for fewer steps than 2 or more than 2,000.
     """
 
     _esm = script("kit", "curves", "collapse")
     stop_gradient, ema, predictor = (traitlets.Bool(True).tag(sync=True) for _ in range(3))
     target_norm = traitlets.Enum(NORMS, "place").tag(sync=True)
+    steps = traitlets.Int(STEPS, help="of the next run").tag(sync=True)
     earlier = traitlets.List(help="[{number, series}] of the runs before this one").tag(sync=True)
     rows = traitlets.List(help="the table: [number, settings, step, loss, ...] as text").tag(sync=True)
     curves, buttons = collapse_plots.CURVES, ("start", "pause", "reset")
 
     def __init__(self, switches=None, seed=0, steps=STEPS):
-        if steps < 2 or seed < 0:
-            raise ValueError(f"a run needs at least 2 steps and a seed from 0, not {steps} and {seed}")
+        if seed < 0:
+            raise ValueError(f"a seed is at least 0, not {seed}")
+        _check_steps(steps)
         super().__init__()
         self.seed, self.steps, self.history = seed, steps, []
         self._move(switches or Switches())
@@ -80,8 +84,11 @@ class CollapseLab(TrainingView):
         """What the page's button `do` does; "set" moves the switch `name`."""
         if do != "set":
             return super().pressed(do)
+        if name == "steps":
+            self.steps = _check_steps(value)
+            return
         if name not in SWITCHES:
-            raise ValueError(f"there is no switch {name!r}; there are: {', '.join(SWITCHES)}")
+            raise ValueError(f"there is no switch {name!r}; there are: {', '.join((*SWITCHES, 'steps'))}")
         self._move(dataclasses.replace(self.switches, **{name: value}))
 
     def _move(self, switches):
@@ -90,7 +97,7 @@ class CollapseLab(TrainingView):
 
     def _prepare(self):
         """A run for the switches as they stand: the present one if it fits and has not ended."""
-        if self.player and self.player.state not in ENDED and self.history[-1]["switches"] == self.switches:
+        if self.player and self.player.state not in ENDED and not self._moved():
             return
         self.reset()
         self.trouble = ""
@@ -100,6 +107,10 @@ class CollapseLab(TrainingView):
         present = {"number": number, "switches": self.switches, "log": self.records}
         self.history = [*self.history, present][-KEPT:]
         self.player = Player(run, self.home, self._hear, self._tell)
+
+    def _moved(self):
+        same = self.history[-1]["switches"] == self.switches and self.player.run.total_steps == self.steps
+        return not same
 
     def _tell(self):
         with self.hold_sync():
@@ -113,6 +124,12 @@ class CollapseLab(TrainingView):
                 {"number": run["number"], "series": packed(run["log"], self.curves)} for run in before
             ]
             self.rows = [_row(run) for run in self.history]
+
+
+def _check_steps(steps):
+    if not isinstance(steps, int) or not 2 <= steps <= LONGEST:
+        raise ValueError(f"a run of the lab has from 2 to {LONGEST} steps, not {steps!r}")
+    return steps
 
 
 def _row(run):

@@ -1,10 +1,11 @@
-"""Loss, effective rank and probe accuracy while a run trains, with start, pause, resume and stop.
+"""Loss, effective rank and probe accuracy while a run trains: start, pause, resume, stop, start again.
 
 The loss never stands alone: it is only a proxy (alarms.py). A click works while it trains, because the
 training takes turns with it (player.py). `train()` is for a cell whose next one needs a trained model. The
 static twin is plots.curves.
 """
 
+import copy
 import math
 import time
 
@@ -12,6 +13,8 @@ import numpy as np
 import traitlets
 
 from .. import plots
+from ..stream import Files
+from ..train import Run
 from .player import Home, Player
 from .shell import Explorer, script
 
@@ -104,16 +107,22 @@ class LiveTraining(TrainingView):
     _esm = script("kit", "curves", "live")
     random = traitlets.Dict().tag(sync=True)
     probed = traitlets.Bool(help="whether accuracy will be measured").tag(sync=True)
-    curves, buttons = CURVES, ("start", "pause", "stop")
+    curves, buttons = CURVES, ("start", "pause", "stop", "again")
 
     def __init__(self, run, random=None):
         if not hasattr(run, "steps"):
             raise TypeError(f"LiveTraining shows a jepa_lite.Run, not a {type(run).__name__}")
         super().__init__()
+        self._first = copy.deepcopy((run.model.state_dict(), run.state()))  # for `again`
         self.player = Player(run, self.home, self._hear, self._tell)
         self.random = dict(random or {})
         self.probed = bool(run.probe and run.config.train.probes)
         self._tell()
+
+    @property
+    def run(self):
+        """The run that is shown: the one that was handed over, or the newest of `again`."""
+        return self.player.run
 
     @property
     def error(self):
@@ -130,6 +139,18 @@ class LiveTraining(TrainingView):
     def stop(self):
         """End it for good. `run` is then yours: `run.steps()` would go on."""
         self.player.stop()
+
+    def again(self):
+        """Train a new run from where the first one stood when it was handed over, which is left as it is."""
+        self.player.stop()
+        old, (weights, state) = self.run, self._first
+        images = old.source if isinstance(old.source, Files) else old.source.images
+        run = Run(old.config, images, old.device, copy.deepcopy(old.model), old.probe)
+        run.model.load_state_dict(weights)
+        run.load_state(copy.deepcopy(state))
+        self.player = Player(run, self.home, self._hear, self._tell)
+        self.records, self.trouble = [], ""
+        self.start()
 
     def train(self, steps=None):
         """Train now, `steps` or to the end, while the page follows; returns the records."""

@@ -73,7 +73,7 @@ def settings(widget, stock, presses):
     ours, echoes = [], []
     for i in range(presses):
         await_stillness(widget)
-        rule = widget.get_by_role("radio", name=("random", "one block")[i % 2])
+        rule = widget.get_by_role("radio", name=("random", "block")[i % 2])
         ours.append(press(rule, widget, "Space"))
         widget.get_by_text("of 256 draws").first.wait_for()  # the kernel has drawn the other masks too
         echoes.append(echo(stock))

@@ -1,5 +1,6 @@
 // Claims about collapse.js, the collapse lab:
-// 1. The main button trains, pauses and resumes; a moved switch means a new run, so it then says Train.
+// 1. The main button trains, pauses and resumes; a moved setting or an ended run means a new
+//    one, so it then says Start again.
 // 2. Settings are named as the kernel names them.
 // 3. The present run has the first look, earlier ones the next, newest first; without a present run none has it.
 // 4. The sentence has every number of the table's row.
@@ -14,9 +15,10 @@ const ALL = { stop_gradient: true, ema: true, predictor: true, target_norm: "pla
 test("one button trains, pauses and resumes", () => {
   assert.deepEqual(mainButton("training", false), ["Pause", "pause"]);
   assert.deepEqual(mainButton("paused", false), ["Resume", "start"]);
-  assert.deepEqual(mainButton("paused", true), ["Train", "start"]);
-  assert.deepEqual(mainButton("cell", false), ["Train", null]);
-  for (const state of ["ready", "done", "failed", "stopped"]) assert.deepEqual(mainButton(state, false), ["Train", "start"]);
+  assert.deepEqual(mainButton("paused", true), ["Start again", "start"]);
+  assert.deepEqual(mainButton("cell", false), ["Start", null]);
+  assert.deepEqual(mainButton("ready", false), ["Start", "start"]);
+  for (const state of ["done", "failed", "stopped"]) assert.deepEqual(mainButton(state, false), ["Start again", "start"]);
 });
 
 test("settings have the kernel's names", () => {
@@ -41,5 +43,5 @@ test("the state in words", () => {
     "Run 2 trains, step 41 of 150 (no EMA, place norm): loss 0.12, rank 7.6, std 0.15, position share 0.01 and gap 0.9.");
   for (const state of ["cell", "paused", "done", "failed", "stopped"])
     assert.match(sentence({ ...now, state }, row), /^Run 2 .*\(no EMA, place norm\): loss 0\.12, .* and gap 0\.9\.$/, state);
-  for (const state of ["ready", "training"]) assert.match(sentence({ ...now, state }, undefined), /^Press Train/);
+  for (const state of ["ready", "training"]) assert.match(sentence({ ...now, state }, undefined), /^Press Start/);
 });

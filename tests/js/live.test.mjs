@@ -1,5 +1,6 @@
 // Claims about live.js, a run that trains:
-// 1. The main button asks for what fits the state, and for nothing once the run has ended or trains in a cell.
+// 1. The main button asks for what fits the state, once the run has ended for a new one, and for nothing while a
+//    cell trains; the sentence says how to begin again, in the words of the button.
 // 2. The sentence names the state and the last finite values, loss never alone where rank was measured.
 // 3. Every panel has its line; probes that were not taken have none; random weights are the level of their probe.
 
@@ -11,7 +12,8 @@ test("one button starts, pauses and resumes", () => {
   assert.deepEqual(mainButton("ready"), ["Start", "start"]);
   assert.deepEqual(mainButton("training"), ["Pause", "pause"]);
   assert.deepEqual(mainButton("paused"), ["Resume", "start"]);
-  for (const state of ["cell", "done", "stopped", "failed"]) assert.equal(mainButton(state)[1], null, state);
+  for (const state of ["done", "stopped", "failed"]) assert.deepEqual(mainButton(state), ["Start again", "again"]);
+  assert.equal(mainButton("cell")[1], null);
 });
 
 test("the state in words, with the last numbers that are numbers", () => {
@@ -19,12 +21,12 @@ test("the state in words, with the last numbers that are numbers", () => {
   const say = (state) => sentence({ state, step: 2, total: 600 }, series);
   assert.equal(say("training"), "Training, step 2: loss 0.25, rank 7.04, 20-NN 0.4.");
   assert.equal(say("paused"), "Paused at step 2: loss 0.25, rank 7.04, 20-NN 0.4.");
-  assert.match(say("stopped"), /^Stopped at step 2 of 600; the run is yours: loss/);
-  assert.match(sentence({ state: "stopped", step: 2, total: null }, series), /^Stopped at step 2; the run/);
+  assert.match(say("stopped"), /^Stopped at step 2 of 600; Start again begins anew: loss/);
+  assert.match(sentence({ state: "stopped", step: 2, total: null }, series), /^Stopped at step 2; Start again/);
   assert.match(say("failed"), /^Ended by an error at step 2/);
   assert.match(say("cell"), /interrupt the kernel to pause/);
   assert.equal(say("ready"), "Not trained yet: press Start.");
-  assert.equal(sentence({ state: "done", step: 0, total: null }, {}), "Done after 0 steps");
+  assert.equal(sentence({ state: "done", step: 0, total: null }, {}), "Done after 0 steps; Start again begins anew");
 });
 
 test("three panels, and a level for each probe", () => {

@@ -2,7 +2,7 @@
 //
 // A switch moved while a run trains would spoil the comparison, so the switches rest meanwhile.
 
-import { button, checkbox, follow, listed, make, onTheme, radios, trouble } from "./kit.js";
+import { button, checkbox, follow, listed, make, onTheme, radios, slider, trouble } from "./kit.js";
 import { LOOKS, makePanels, off, points, progress, sample, speaker } from "./curves.js";
 
 const PANELS = [
@@ -19,11 +19,12 @@ const HEAD = ["run", "settings", "step", "loss", "rank", "std", "position share"
 
 // --- pure -------------------------------------------------------------------------------------------
 
-/** What the main button says and asks for. `moved`: whether the switches are no longer those of the run. */
+/** What the main button says and asks for. `moved`: whether the settings are no longer those of the run. */
 export function mainButton(state, moved) {
   if (state === "training") return ["Pause", "pause"];
-  if (state === "cell") return ["Train", null];
-  return [state === "paused" && !moved ? "Resume" : "Train", "start"];
+  if (state === "cell") return ["Start", null];
+  if (state === "ready") return ["Start", "start"];
+  return [state === "paused" && !moved ? "Resume" : "Start again", "start"];
 }
 
 /** The settings as the kernel names them: "no EMA, place norm". */
@@ -43,7 +44,7 @@ export function linesOf(present, earlier) {
 
 /** The state in words, with the numbers of the table's last row. */
 export function sentence({ state, step, total }, row) {
-  if (state === "ready" || !row) return "Press Train: a run takes some seconds. Then move a switch and train again.";
+  if (state === "ready" || !row) return "Press Start: a run takes some seconds. Then move a switch and start again.";
   const [number, settings, , ...values] = row, words = ["loss", "rank", "std", "position share", "gap"];
   const begins = {
     training: `Run ${number} trains, step ${step} of ${total}`, cell: `Run ${number} trains in a cell, step ${step}`,
@@ -69,19 +70,23 @@ function render({ model, el }) {
     on: (value) => send({ do: "set", name: "target_norm", value }),
   });
   const parts = make("fieldset", {}, make("legend", {}, "what is left of the method"), ...switches.map(([, box]) => box.node));
+  const steps = slider({
+    label: "steps of a run", min: Math.min(20, model.get("steps")), max: Math.max(400, model.get("steps")), step: 10,
+    value: model.get("steps"), on: (value) => send({ do: "set", name: "steps", value }),
+  });
   const about = make("details", {}, make("summary", {}, "What the switches do"),
     make("ul", {}, ...SWITCHES.map(([, label, words]) => make("li", {}, `${label}: ${words}.`)),
       make("li", {}, "target norm: place makes each value vary over the batch, at every place; layer norms each token by itself.")));
   const counter = make("span", { className: "soft" }), next = make("p", { className: "soft" });
   const settings = () => Object.fromEntries(["stop_gradient", "ema", "predictor", "target_norm"].map((name) => [name, model.get(name)]));
   const present = () => (model.get("now").state === "ready" ? null : model.get("rows").at(-1));
-  const moved = () => Boolean(present()) && present()[1] !== named(settings());
+  const moved = () => Boolean(present()) && (present()[1] !== named(settings()) || model.get("now").total !== model.get("steps"));
   const wish = () => mainButton(model.get("now").state, moved());
-  const main = button("Train", () => { if (wish()[1]) send({ do: wish()[1] }); });
+  const main = button("Start", () => { if (wish()[1]) send({ do: wish()[1] }); });
   const reset = button("Reset", () => { if (present() && model.get("now").state !== "cell") send({ do: "reset" }); });
   const buttons = make("span", { className: "row", hidden: !model.send }, main, reset);
   const table = make("table", { className: "runs" });
-  el.replaceChildren(make("div", { className: "row" }, parts, norm.node), about,
+  el.replaceChildren(make("div", { className: "row" }, parts, norm.node), steps.node, about,
     make("div", { className: "row" }, buttons, counter), next, alarm.node, status.node, panels.node, table);
 
   let before = null;
@@ -91,12 +96,14 @@ function render({ model, el }) {
     for (const [name, box] of switches) box.set(model.get(name));
     norm.set(model.get("target_norm"));
     parts.disabled = norm.node.disabled = !model.send || ["training", "cell"].includes(now.state);
+    steps.set(model.get("steps"));
+    steps.enable(!norm.node.disabled);
     const [words, asks] = wish();
     main.textContent = words;
     off(main, !asks);
     off(reset, !row || now.state === "cell");
     counter.textContent = progress(now);
-    next.textContent = moved() ? `A switch has moved: Train begins a new run, with ${named(settings())}.` : "";
+    next.textContent = moved() ? `A setting has moved: Start again begins a new run, ${named(settings())}, ${model.get("steps")} steps.` : "";
     status.say(sentence(now, row), now.state !== before);
     before = now.state;
     const earlier = model.get("earlier").map((run) => ({ number: run.number, series: unpack(run.series) }));
@@ -115,7 +122,7 @@ function render({ model, el }) {
     table.hidden = !rows.length;
     table.replaceChildren(make("caption", {}, "all runs, the newest first; what was measured last"), head, ...body);
   }
-  const names = ["now", "series", "earlier", "rows", ...SWITCHES.map(([name]) => name), "target_norm"];
+  const names = ["now", "series", "earlier", "rows", ...SWITCHES.map(([name]) => name), "target_norm", "steps"];
   const stops = [alarm.stop, status.stop, onTheme(draw), follow(model, names, draw)];
   return () => stops.forEach((end) => end());
 }

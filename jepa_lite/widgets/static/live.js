@@ -19,6 +19,7 @@ const ENDED = ["done", "stopped", "failed"];
 export function mainButton(state) {
   if (state === "training") return ["Pause", "pause"];
   if (state === "paused") return ["Resume", "start"];
+  if (ENDED.includes(state)) return ["Start again", "again"];
   return ["Start", state === "ready" ? "start" : null];
 }
 
@@ -27,10 +28,11 @@ export function sentence({ state, step, total }, series) {
   const last = (key) => series[key]?.findLast(([, value]) => Number.isFinite(value));
   const told = [["loss", "loss"], ["rank", "rank"], ["knn", "20-NN"], ["linear", "linear"]]
     .filter(([key]) => last(key)).map(([key, word]) => `${word} ${shown(last(key)[1])}`);
+  const anew = "; Start again begins anew";
   const begins = {
     ready: "Not trained yet: press Start.", training: `Training, step ${step}`, paused: `Paused at step ${step}`,
-    cell: `Training in a cell, step ${step}; interrupt the kernel to pause`, done: `Done after ${step} steps`,
-    stopped: `Stopped at step ${step}${total ? ` of ${total}` : ""}; the run is yours`, failed: `Ended by an error at step ${step}`,
+    cell: `Training in a cell, step ${step}; interrupt the kernel to pause`, done: `Done after ${step} steps${anew}`,
+    stopped: `Stopped at step ${step}${total ? ` of ${total}` : ""}${anew}`, failed: `Ended by an error at step ${step}${anew}`,
   }[state] ?? "";
   return told.length && state !== "ready" ? `${begins}: ${told.join(", ")}.` : begins;
 }

@@ -12,7 +12,11 @@ import { makeStrips } from "./strips.js";
 const BOARD = 392, HEAT = 184; // page pixels
 const MORE = 64; // draws that are asked for at once
 const PACE = 400, CALM_PACE = 1500; // milliseconds a draw while playing
-const RULES = { paper: "paper", official: "released code", random: "random", block: "one block", rasterized: "rasterized" };
+// The names that MaskConfig gives them, so that what is read here can be typed there.
+const RULES = {
+  paper: "paper (as its text says)", official: "official (the released code)", random: "random (scattered patches)",
+  block: "block (one large target)", rasterized: "rasterized (one quadrant is seen)",
+};
 // Which settings there are besides the rule: name, label, and for a slider its ends and step.
 const COUNTS = [
   ["rows", "rows of patches", 4, 32], ["columns", "columns of patches", 4, 32], ["patch", "patch size, pixels", 2, 32],
@@ -95,10 +99,11 @@ function render({ model, el }) {
   el.replaceChildren(
     controls.bar, alarm.node,
     make("div", { className: "side" },
-      make("div", {}, main.canvas, readout),
-      make("div", {}, counts, make("div", { className: "side" },
-        ...heats.map(({ canvas, note }) => make("figure", { style: `width: ${HEAT}px` }, canvas, note))), sofar.node)),
-    strips.node, controls.settings);
+      make("div", { style: `flex: 0 1 ${BOARD}px` }, main.canvas, readout),
+      make("div", {}, controls.settings, counts)), // beside the picture: what a setting does is seen while it moves
+    make("div", { className: "side" },
+      ...heats.map(({ canvas, note }) => make("figure", { style: `width: ${HEAT}px` }, canvas, note)), sofar.node),
+    strips.node);
 
   function paint() {
     const [rows, columns] = grid(), width = BOARD * Math.min(1, columns / rows), height = (width * rows) / columns;
@@ -243,7 +248,7 @@ function makeControls(model, seed) {
   })]);
   const intervals = INTERVALS.map(([name, label, min, max, step]) =>
     [name, interval({ label, min, max, step, value: model.get(name), on: (value) => send({ [name]: value }) })]);
-  const settings = make("details", {}, make("summary", {}, "Grid, scales, targets, batch"),
+  const settings = make("div", { className: "settings" },
     ...counts.map(([, control]) => control.node), ...intervals.flatMap(([, control]) => control.nodes));
   const bar = make("div", {}, rule.node, make("div", { className: "row" }, number.node, button("Next", next), play));
 

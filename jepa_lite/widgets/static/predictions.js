@@ -12,7 +12,7 @@ const BOARD = 360, CLOSE = 84, GAP = 8; // page pixels
 const HIDDEN = ["#777777", "/"];
 const FILLS = {
   nearest: "the most alike patches of other images", truth: "what is really there",
-  rank: "how sure: rank among all patches", here: "rank among patches of this place", nothing: "nothing: as the model sees it",
+  rank: "share of other patches beaten", here: "share beaten of those at this place", nothing: "nothing: as the model sees it",
 };
 const SCORES = 3; // a patch: rank, rank at the same place, cosine to the truth
 
@@ -49,7 +49,7 @@ export function scoreOf(scores, l, t, T, images, N) {
   return { rank, here, cosine, of, chance: (of + 1) / 2, images, chanceHere: (images + 1) / 2 };
 }
 
-/** The share of its rivals that the truth stands before: 1 is best, one half is chance. */
+/** The share of its rivals that the truth beats, being nearer to the prediction: 1 is best, one half is chance. */
 export const beats = (rank, of) => (of > 1 ? (of - rank) / (of - 1) : 0.5);
 
 const number = (x) => `${Math.round(10 * x) / 10}`;
@@ -90,12 +90,12 @@ function render({ model, el }) {
     choose: (patch) => { grab(patch); },
     drag: (patch) => put(rowColumn(patch).map((at, i) => at - grip[i])),
   });
-  const close = picture("nearest patches"), scale = heatScale("the true patch stands before"), alarm = trouble(model);
+  const close = picture("nearest patches"), scale = heatScale("the true patch is nearer to the prediction than"), alarm = trouble(model);
   const controls = makeControls(model, (value) => { fill = value; draw(); });
   const wrap = make("div", {}, main.canvas);
   wrap.addEventListener("keydown", steer, true); // before the board: here the arrows move the hole, not a pointer
   const captions = make("p", { className: "soft" });
-  scale.set("none", "all of its rivals; half is chance");
+  scale.set("none", "all others; half is chance");
   el.replaceChildren(
     make("p", { className: "soft" },
       "Drag the hole, or move it with Tab and the arrow keys. Point inside it, or hold Shift with the arrows, to ask for one patch."),
