@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .ablations import PAPER, effects, verdict
-from .canvas import BLACK, BLUE, GREEN, GREY, HEAT, ORANGE, VERMILION, figure, listed, picture, styled
+from .canvas import BLACK, BLUE, BRIGHT, GREEN, GREY, HEAT, ORANGE, VERMILION, figure, listed, picture, styled
 from .plots import series
 
 PROBES = {"linear": "linear probe", "knn": "20 neighbours"}
@@ -182,7 +182,7 @@ def block_sizes(shares, grid):
         array = np.zeros((high + 2, right + 2))
         for (h, w), share in found.items():
             array[h, w] = share
-            ink = BLACK if share > top / 2 else "white"
+            ink = BLACK if share > BRIGHT * top else "white"
             ax.text(w, h, f"{100 * share:.0f}", ha="center", va="center", fontsize=8, color=ink)
         shown = picture(ax, array, f"{rule}: {len(found)} sizes", cmap=HEAT, vmin=0, vmax=top, origin="lower")
         ax.set(xlim=(left - 1.5, right + 1.5), ylim=(low - 1.5, high + 1.5))

@@ -1,18 +1,20 @@
 """What every figure is drawn with: one palette, one hatch vocabulary, one style, and marks on images.
 
 What colour says, hatching says too, so that a figure reads without colour. Figures are made without
-pyplot, so nothing leaks, and look the same whatever the notebook around them has set.
+pyplot, so nothing leaks, and look the same whatever the notebook around them has set, but for its theme: a
+dark one gets the figure by night (night.py).
 """
 
 import base64
 import functools
 import html
-import io
 
 import numpy as np
 from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+
+from . import night
 
 # Okabe and Ito (2008), "Color Universal Design": told apart with any colour vision.
 ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
@@ -32,9 +34,17 @@ NAMES = {
     "knn": "k-nearest neighbours",
 }
 HEAT = "cividis"  # a colour map that every colour vision reads alike
+BRIGHT = 0.46  # of its scale: from here on black stands out from it more than white does
 WIDTH = 7.2  # inches: 690 pixels on a screen, the width of a page of text
 DPI = 96  # of a figure in a notebook
 SPINES = {f"axes.spines.{side}": False for side in ("top", "right")}
+# Which of two pictures shows: JupyterLab says its theme on the page, others leave it to the system. Where
+# styles are stripped the one by day shows, for the other is born without width.
+THEMES = """<style>[data-jp-theme-light="false"] .jepa-day { display: none !important }
+[data-jp-theme-light="false"] .jepa-night { display: inline !important; width: auto }
+@media (prefers-color-scheme: dark) { :root:not(:has([data-jp-theme-light])) {
+  .jepa-day { display: none !important } .jepa-night { display: inline !important; width: auto } } }</style>
+"""
 STYLE = {"font.size": 9.5, "axes.titlesize": 9.5, "hatch.linewidth": 0.9} | SPINES
 
 
@@ -57,12 +67,17 @@ class Picture(Figure):
     def _repr_mimebundle_(self, include=None, exclude=None):
         if not self.alt_text:
             raise ValueError("this figure has no alt_text; say in a sentence what is to be seen in it")
-        buffer = io.BytesIO()
+        day, night = (base64.b64encode(png).decode() for png in self.day_and_night(DPI))
+        alt, data = f'alt="{html.escape(self.alt_text)}"', "data:image/png;base64,"
+        images = f'<img class="jepa-day" {alt} style="max-width: 100%" src="{data}{day}">'
+        hidden = 'width="0" style="max-width: 100%; display: none"'
+        images += f'<img class="jepa-night" {alt} {hidden} src="{data}{night}">'
+        return {"text/html": THEMES + images, "image/png": day, "text/plain": self.alt_text}
+
+    def day_and_night(self, dpi, **options):
+        """`night.day_and_night` under STYLE alone, whatever the notebook has set."""
         with style.context(["default", STYLE]):
-            self.savefig(buffer, format="png", dpi=DPI)
-        png = base64.b64encode(buffer.getvalue()).decode()
-        image = f'<img alt="{html.escape(self.alt_text)}" src="data:image/png;base64,{png}">'
-        return {"text/html": image, "image/png": png, "text/plain": self.alt_text}
+            return night.day_and_night(self, dpi, **options)
 
 
 def figure(height):

@@ -5,7 +5,6 @@ alt text, also as words to unfold, and every table its caption and headers. What
 """
 
 import base64
-import io
 from html import escape
 
 DPI = 144  # one and a half pixels of a figure to one of the page
@@ -24,12 +23,17 @@ figure { margin: 1rem 0 }
 figcaption { margin: .6rem 0 }
 caption, details { color: var(--soft); font-size: .95rem; text-align: left }
 .wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; margin: 1rem 0 }
-figure .wide { background: white; padding: .4rem }
-img { display: block; width: 100%; min-width: 34rem; height: auto }
+figure .wide { background: light-dark(white, #17181b); padding: .4rem }
+img { display: block; width: 100%; height: auto }
+.wide:focus img { min-width: 43rem } /* on a telephone a figure is small; touched, it is large, and scrolls */
 table { border-collapse: collapse; width: 100% }
 caption, th, td { padding: .35rem .6rem; text-align: left }
 th, td { border-top: 1px solid var(--line) }
-td { overflow-wrap: break-word }
+td { overflow-wrap: anywhere; min-width: 6rem }
+td:not(:last-child) { min-width: 14rem }
+tbody th { max-width: min(22rem, 45vw); overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+tbody th:hover, .wide:focus tbody th { white-space: normal; overflow-wrap: anywhere } /* all of a long name */
+.numbers td:nth-child(n) { min-width: 0; white-space: nowrap }
 tbody th { font-weight: normal }
 .numbers td, .numbers thead th + th { text-align: right; font-variant-numeric: tabular-nums }
 .ours, .ours th { background: var(--ours); font-weight: 600 }
@@ -40,14 +44,14 @@ summary { cursor: pointer }
 
 
 def section(title, fig, see, wrong, before=""):
-    """A figure as pixels inside the page, at twice its sharpness, between its words."""
-    buffer, name = io.BytesIO(), escape(title)
-    fig.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"optimize": True})
-    data = base64.b64encode(buffer.getvalue()).decode()
+    """A figure as pixels inside the page, by day and by night, between its words."""
+    name, files = escape(title), fig.day_and_night(DPI, pil_kwargs={"optimize": True})
+    day, night = (f"data:image/png;base64,{base64.b64encode(file).decode()}" for file in files)
     return (
         f'<section><h2>{name}</h2>{before}<figure><div class="wide" role="group" tabindex="0" '
-        f'aria-label="{name}, figure"><img src="data:image/png;base64,{data}" alt="{escape(fig.alt_text)}">'
-        f"</div><figcaption><strong>What to see.</strong> {escape(see)} "
+        f'aria-label="{name}, figure"><picture><source media="(prefers-color-scheme: dark)" srcset="{night}">'
+        f'<img src="{day}" alt="{escape(fig.alt_text)}"></picture></div><figcaption>'
+        f"<strong>What to see.</strong> {escape(see)} "
         f"<strong>What would have shown it false.</strong> {escape(wrong)}</figcaption></figure>"
         f"<details><summary>The figure in words</summary>{escape(fig.alt_text)}</details></section>\n"
     )

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch, Rectangle
 from .canvas import (
     BLACK,
     BLUE,
+    BRIGHT,
     DROPPED,
     GREEN,
     GREY,
@@ -98,7 +99,7 @@ def draw_rate(ax, rate, title, top):
     """One heat map of shares (rows, columns) on the scale from 0 to `top`, with percents where they fit."""
     heat = picture(ax, rate, title, cmap=HEAT, vmin=0, vmax=top)
     for (r, c), value in np.ndenumerate(rate if max(rate.shape) <= 10 else np.empty((0, 0))):
-        ink = "white" if value < 0.6 * top else "black"
+        ink = "white" if value < BRIGHT * top else "black"
         ax.text(c, r, f"{100 * value:.0f}", ha="center", va="center", color=ink, fontsize=8)
     return heat
 

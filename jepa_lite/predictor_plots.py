@@ -15,7 +15,6 @@ from .canvas import (
     GREY,
     HEAT,
     HIDDEN,
-    NOTHING,
     VERMILION,
     WIDTH,
     aspect,
@@ -90,9 +89,9 @@ def retrieval_ranks(queries, bank):
 
 
 def _surroundings(image, patch, grid, P):
-    """The patch and its eight neighbours (C, 3P, 3P), light grey beyond the border."""
+    """The patch and its eight neighbours (C, 3P, 3P), grey beyond the border, by day and by night."""
     row, column = divmod(int(patch), grid[1])
-    padded = F.pad(image, (P, P, P, P), value=int(NOTHING[1:3], 16) / 255)
+    padded = F.pad(image, (P, P, P, P), value=int(GREY[1:3], 16) / 255)
     return padded[:, row * P : (row + 3) * P, column * P : (column + 3) * P]
 
 

@@ -189,7 +189,7 @@ def test_the_dial_follows_its_slider():
     for value in (0.0, 0.25, 1.0):
         dial.slider.value = value
         shown.append(dial.picture.value)
-        assert re.search(rf'<img style="max-width: 100%" alt="[^"]*odds {value:.2f} and', dial.picture.value)
+        assert re.search(rf'<img class="jepa-day" alt="[^"]*odds {value:.2f} and', dial.picture.value)
     assert len(set(shown)) == 4 and dial.trouble == ""
     twin = dial._repr_mimebundle_()
     data, about = twin

@@ -19,7 +19,7 @@ class Drawn(ipywidgets.VBox):
         self.draw, self.controls, self.trouble = draw, controls, ""
         self.picture = ipywidgets.HTML()
         super().__init__([*controls, self.picture])
-        self.picture.value = fitted(self._shown())
+        self.picture.value = self._shown()["text/html"]
         for control in controls:
             control.observe(lambda _: self._redraw(), "value")
 
@@ -32,7 +32,7 @@ class Drawn(ipywidgets.VBox):
 
     def _redraw(self):
         try:
-            self.picture.value, self.trouble = fitted(self._shown()), ""
+            self.picture.value, self.trouble = self._shown()["text/html"], ""
         except ValueError as error:
             self.trouble = f"This value cannot be drawn: {error}."
             self.picture.value = f"<p>{html.escape(self.trouble)}</p>"
@@ -73,8 +73,3 @@ def in_words(slider):
     words = ipywidgets.Label(slider.label)
     slider.observe(lambda _: setattr(words, "value", slider.label), "value")
     return ipywidgets.HBox([slider, words])
-
-
-def fitted(shown):
-    """A figure's own HTML, but never wider than the page it is on."""
-    return shown["text/html"].replace("<img ", '<img style="max-width: 100%" ', 1)

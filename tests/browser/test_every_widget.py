@@ -4,8 +4,13 @@
 2. Every control is moved by keyboard alone, and keeps the focus.
 3. All of that raises no error: not in the kernel, not in a script, and asks no other machine for anything.
 4. In the light and in the dark theme each text stands out from what is behind it by 4.5 to 1 or more.
-5. The checks themselves see a fault of each kind.
+5. Its picture and every control are in sight at once on a laptop's screen, 1280 by 800: what a control does
+   is seen while it moves.
+6. A run that was stopped is begun again by a button that can be pressed, which says so.
+7. The checks themselves see a fault of each kind.
 """
+
+import re
 
 import pytest
 from cells import WIDGETS
@@ -63,6 +68,50 @@ def test_texts_stand_out(front_end, name):
 
 
 # 5 -------------------------------------------------------------------------------------------------------
+
+OUT_OF_SIGHT = """(root) => {
+  root.scrollIntoView({ block: "start" });
+  const { top, bottom } = root.closest(".jp-WindowedPanel-outer").getBoundingClientRect();
+  const all = [root.querySelector("canvas"), ...root.querySelectorAll("input, button, summary")];
+  return all.filter((part) => part.getClientRects().length)
+    .map((part) => [part, part.getBoundingClientRect()])
+    .filter(([, box]) => box.top < top - 1 || box.bottom > bottom || box.right > innerWidth)
+    .map(([part, box]) => `${part.labels?.[0]?.textContent ?? part.outerHTML}: from ${box.top}`);
+}"""
+
+
+@every_widget
+def test_picture_and_controls_are_in_sight_at_once(front_end, name):
+    if front_end.name != "lab":
+        pytest.skip("the others leave more room for a notebook than JupyterLab does")
+    front_end.page.set_viewport_size({"width": 1280, "height": 800})
+    root = front_end.widget(name)
+    root.evaluate("(root) => root.querySelectorAll('details').forEach((fold) => { fold.open = false; })")
+    await_stillness(root)
+    hidden = root.evaluate(OUT_OF_SIGHT)
+    front_end.page.set_viewport_size({"width": 1280, "height": 1000})
+    assert not hidden, hidden
+
+
+# 6 -------------------------------------------------------------------------------------------------------
+
+
+def test_a_stopped_run_is_begun_again_by_a_button(front_end):
+    root = front_end.widget("LiveTraining")
+    stop, again = (root.get_by_role("button", name=name, exact=True) for name in ("Stop", "Start again"))
+    if again.count() == 0:
+        root.get_by_role("button", name=re.compile("Resume|Pause")).press("Enter")
+        stop.press("Enter")
+    root.get_by_role("status").filter(has_text="Start again begins anew").wait_for()
+    assert again.get_attribute("aria-disabled") == "false"
+    again.press("Enter")
+    root.get_by_role("status").filter(has_text=re.compile("^Training, step")).wait_for()
+    stop.press("Enter")
+    again.wait_for()
+    assert not front_end.faults.found, front_end.faults.found
+
+
+# 7 -------------------------------------------------------------------------------------------------------
 
 FAULTY = '''
 import anywidget, traitlets

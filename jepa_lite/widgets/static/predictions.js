@@ -10,6 +10,7 @@ import {
 
 const BOARD = 360, CLOSE = 84, GAP = 8; // page pixels
 const HIDDEN = ["#777777", "/"];
+const BRIGHT = 0.46; // of the heat scale: from here on black stands out from it more than white does
 const FILLS = {
   nearest: "the most alike patches of other images", truth: "what is really there",
   rank: "share of other patches beaten", here: "share beaten of those at this place", nothing: "nothing: as the model sees it",
@@ -156,7 +157,7 @@ function render({ model, el }) {
     ctx.fillStyle = css(heat(share));
     ctx.fillRect(box[0], box[1], box[2] + 0.5, box[3] + 0.5);
     if (box[2] < 26) return;
-    ctx.fillStyle = share > 0.55 ? "#000" : "#fff";
+    ctx.fillStyle = share > BRIGHT ? "#000" : "#fff";
     ctx.font = "11px system-ui, sans-serif"; ctx.textAlign = "center";
     ctx.fillText(percent(share), box[0] + box[2] / 2, box[1] + box[3] / 2 + 4);
   }
