@@ -38,8 +38,8 @@ class Run:
     """A training run. Iterate over `steps()`: stop iterating to pause, iterate again to go on.
 
     config: a `Config`; images: uint8 (n, C, H, W) in any form of pictures.py, or `Files`. probe(encoder), a
-    dict, is called `train.probes` times with the target encoder, by rank 0 alone; it must leave torch's random
-    state alone. Raises ValueError, before any work, for images that do not match the config.
+    dict, is called `train.probes` times with the target encoder, by rank 0 alone; it must leave torch's
+    random state alone. Raises ValueError, before any work, for images that do not match the config.
     """
 
     def __init__(self, config, images, device="cpu", model=None, probe=None):
