@@ -24,7 +24,7 @@ from .ijepa import IJEPA
 from .packing import pack, unpack
 from .pixels import PixelTwin
 from .vit import Encoder
-from .weight_files import UNREADABLE, NotWeights, all_shards, checksums, is_safetensors, read, weights_in
+from .weight_files import UNREADABLE, NotWeights, all_shards, checksums, read, weights_in
 
 FORMAT = 1
 WEIGHTS, CONFIG, STATE, STATE_TENSORS = "model.safetensors", "config.json", "state.json", "state.safetensors"
@@ -208,7 +208,7 @@ def _filled(network, config, tensors, path):
 
 
 def _is_ours(weights):
-    return is_safetensors(weights) and "format" in _config_beside(weights)
+    return "format" in _config_beside(weights) and weights.suffix != ".tar"  # so end the official files
 
 
 def _own_config(weights):
@@ -235,7 +235,10 @@ def _find(path, needed=None):
         path = found
     else:
         problem = f"holds no {WEIGHTS} and no checkpoint folder" if path.exists() else "does not exist"
-        raise FileNotFoundError(f"{path} {problem}; pass a run folder, a checkpoint folder or a weights file")
+        raise FileNotFoundError(
+            f"{path} {problem}; pass a run folder, a checkpoint folder, a weights file or a model's folder "
+            "in Hugging Face's cache (models--...)"
+        )
     if damage := find_damage(path.parent, needed or (path.name, CONFIG)):
         raise ValueError(_damaged(path.parent, damage))
     return path

@@ -17,7 +17,7 @@ import torch
 import torch.nn as nn
 from torch.func import functional_call
 
-from .config import Config, MaskConfig, ModelConfig, TrainConfig
+from .config import Config, MaskConfig, ModelConfig, TrainConfig, plain
 from .ijepa import IJEPA, TARGET_NORMS
 from .shapes import ShapeFactors, shapes
 from .train import Run
@@ -117,7 +117,7 @@ def lab_run(switches, seed=0, steps=STEPS, images=None, kind=SwitchedIJEPA):
     """
     config = lab_config(switches, seed, steps)
     with torch.random.fork_rng(devices=[]):  # as in pixels.make_model
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(plain(seed))
         model = kind(config.model, switches)
     return Run(config, _images(seed) if images is None else images, model=model)
 

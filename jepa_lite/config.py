@@ -37,11 +37,9 @@ def _is_number(value, kind=(int, float)):
 
 def plain(value):
     """A number of numpy or PyTorch as Python's own, alone or in a list or tuple: JSON knows no others."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
     if isinstance(value, list | tuple):
         return type(value)(v.tolist() if hasattr(v, "tolist") else v for v in value)
-    return value
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _make_plain(config):

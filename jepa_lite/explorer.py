@@ -8,7 +8,7 @@ import base64
 import itertools
 import json
 
-from .config import MASK_RULES, MaskConfig
+from .config import MASK_RULES, MaskConfig, plain
 from .masking import check_masks
 from .widgets.masks import MOST_TARGETS, SETTINGS, MaskExplorer, described, mask_table
 from .widgets.shell import script
@@ -31,6 +31,7 @@ def explorer_page(image="cat", grid=(14, 14), patch_size=16, draws=64):
 
     Raises ValueError or FileNotFoundError as `MaskExplorer` does, and ValueError for fewer than one draw.
     """
+    grid, draws = plain(grid), plain(draws)
     if draws < 1:
         raise ValueError(f"draws must be at least 1, not {draws}")
     _check_grid(grid)

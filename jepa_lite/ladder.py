@@ -9,6 +9,7 @@ from functools import partial
 import torch
 
 from . import probe
+from .config import plain
 from .patches import patchify
 
 
@@ -45,7 +46,7 @@ def _views(config, encoders, seed, last, device):
 
 
 def _attend(cut, train, test, seed):
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(plain(seed))
     return probe.attentive(
         cut(train.images), train.labels, cut(test.images), test.labels, generator=generator
     )

@@ -12,6 +12,7 @@ import itertools
 import torch
 
 from .blocks import TRIES, Masks, Places, block_masks, draw_size, possible_sizes
+from .config import plain
 from .official import check_official, draw_official, official_uncut
 from .rivals import check_block, check_random, check_rasterized, draw_block, draw_random, draw_rasterized
 
@@ -24,7 +25,7 @@ def sample_masks(grid, batch, config, generator=None):
     Returns `Masks` on the CPU. All randomness comes from `generator`. Raises ValueError when
     `config` cannot be met on this grid (see `check_masks`).
     """
-    grid = tuple(grid)
+    grid = plain(tuple(grid))
     check_masks(grid, config)
     if batch < 1:
         raise ValueError(f"masks are drawn for at least 1 image, not for a batch of {batch}")

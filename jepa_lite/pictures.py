@@ -26,8 +26,10 @@ def one_image(image):
 def many_images(images):
     """A tensor (n, C, H, W) of images: (n, C, H, W), (n, H, W, C), or a list of what `one_image` takes.
 
-    Raises ValueError for what is no batch of images, and for a list of unlike ones.
+    Of a loaded data set it takes the images. Raises ValueError for what is no batch of images, and for a list
+    of unlike ones.
     """
+    images = getattr(images, "images", images)
     if isinstance(images, list | tuple):
         images = [one_image(image) for image in images]
         for i, image in enumerate(images):

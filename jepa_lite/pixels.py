@@ -6,6 +6,7 @@ a patch's own pixels, normalised per patch (He et al. 2022, section 3, found tha
 
 import torch
 
+from .config import plain
 from .ijepa import IJEPA
 from .patches import patchify
 from .predictor import Predictor
@@ -28,5 +29,5 @@ class PixelTwin(IJEPA):
 def make_model(config, seed=0):
     """The network of a ModelConfig, `IJEPA` or `PixelTwin`, with weights drawn from `seed`."""
     with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(plain(seed))
         return (PixelTwin if config.predicts == "pixels" else IJEPA)(config)

@@ -76,7 +76,7 @@ def _encode(encoder, function, images, batch, device):
     device = torch.device(device) if device is not None else encoder.positions.device
     encoder.to(device)
     out = []
-    for part in images.split(batch):
+    for part in images.split(plain(batch)):
         part = part.to(device)
         out.append(function(normalize(part) if part.dtype == torch.uint8 else part).float().cpu())
     return torch.cat(out)

@@ -172,11 +172,11 @@ def _predictor(tensors, config, path):
 
     It has as many heads as the encoder (paper, section 4).
     """
+    E, _ = _shape(tensors, "predictor_embed.weight", 2, path)
+    _shape(tensors, "mask_token", 3, path)
+    _shape(tensors, "predictor_pos_embed", 3, path)
+    hidden, _ = _shape(tensors, "predictor_blocks.0.mlp.fc1.weight", 2, path)
     ours = {name.removeprefix("predictor_"): tensor for name, tensor in tensors.items()}
-    E, _ = _shape(ours, "embed.weight", 2, path)
-    _shape(ours, "mask_token", 3, path)
-    _shape(ours, "pos_embed", 3, path)
-    hidden, _ = _shape(ours, "blocks.0.mlp.fc1.weight", 2, path)
     ours["mask_token"], ours["positions"] = ours["mask_token"][0, 0], ours.pop("pos_embed")[0]
     fields = dataclasses.asdict(config) | {
         "predictor_width": E,

@@ -13,18 +13,19 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from .folder import read
+from .pictures import many_images
 from .seeds import generator_for
 
 ON_GPU = 0.25  # share of a GPU's free memory that a data set may take
 
 
 class InMemory:
-    """Images in memory, uint8 (n, C, H, W); on the GPU itself where they take little of it."""
+    """Images in memory, uint8 (n, C, H, W) in any form of pictures.py; on a GPU if they take little of it."""
 
     cropped, skipped = False, ()
 
     def __init__(self, images, device="cpu"):
-        device = torch.device(device)
+        device, images = torch.device(device), many_images(images)
         self.images, self.shape = images, tuple(images.shape[1:])
         self._pin = device.type == "cuda" and images.device.type == "cpu"
         if self._pin and images.nbytes < ON_GPU * torch.cuda.mem_get_info(device)[0]:

@@ -26,7 +26,6 @@ from .facts import has_compiler
 from .interrupt import uninterrupted
 from .masking import sample_masks
 from .optimizer import make_optimizer, set_rates
-from .pictures import many_images
 from .pixels import make_model
 from .processes import join_processes, total
 from .seeds import generator_for
@@ -38,15 +37,13 @@ SAMPLE = 256  # images on which rank, std and position share are measured
 class Run:
     """A training run. Iterate over `steps()`: stop iterating to pause, iterate again to go on.
 
-    config: a `Config`; images: uint8 (n, C, H, W) on any device, arrays or PIL images (pictures.py), or
-    `Files`. probe(encoder) -> dict is called `train.probes` times with the target encoder, by rank 0 alone;
-    it must leave torch's random state alone.
-    Raises ValueError, before any work, for images that do not match the config.
+    config: a `Config`; images: uint8 (n, C, H, W) in any form of pictures.py, or `Files`. probe(encoder), a
+    dict, is called `train.probes` times with the target encoder, by rank 0 alone; it must leave torch's
+    random state alone. Raises ValueError, before any work, for images that do not match the config.
     """
 
     def __init__(self, config, images, device="cpu", model=None, probe=None):
         self.config, self.device, self.probe = config, torch.device(device), probe
-        images = images if isinstance(images, Files) else many_images(images)
         self.source = images if isinstance(images, Files) else InMemory(images, self.device)
         self.rank, self.world = join_processes()
         _check(config, images, self.source, self.world)
@@ -277,8 +274,8 @@ def _order(count, seed, epoch):
 def _check(config, images, source, world):
     channels, *size = source.shape
     model, n = config.model, len(source)
-    if source is not images and images.dtype != torch.uint8:
-        raise ValueError(f"images must be uint8 from 0 to 255, not {images.dtype}")
+    if source is not images and source.images.dtype != torch.uint8:
+        raise ValueError(f"images must be uint8 from 0 to 255, not {source.images.dtype}")
     if channels != model.channels or tuple(size) != model.image_size:
         grey = "make grey images RGB with images.expand(-1, 3, -1, -1)"
         way_out = grey if channels == 1 else f"load them with image_size={model.image_size}"

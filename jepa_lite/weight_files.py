@@ -22,8 +22,8 @@ CHECKSUMS = "crc32"  # in the metadata of a safetensors file of ours: {name: of 
 UNREADABLE = (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError)
 CONVERT = (
     "import torch; tensors = lambda v: {k: tensors(w) for k, w in v.items() if isinstance(w, (dict, "
-    "torch.Tensor))} if isinstance(v, dict) else v; torch.save(tensors(torch.load('%s', 'cpu', "
-    "weights_only=False)), '%s')"
+    "torch.Tensor))} if isinstance(v, dict) else v; v = torch.load('%s', 'cpu', weights_only=False); "
+    "torch.save(tensors(v.state_dict() if hasattr(v, 'state_dict') else v), '%s')"
 )
 
 

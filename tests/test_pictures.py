@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 from jepa_lite import cli
+from jepa_lite.collapse import Switches, lab_run
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.data import Images, find_image, load, normalize
 from jepa_lite.encoder_plots import attention, pca_features
@@ -47,6 +48,7 @@ FORMS = {
     "list of arrays": list(LAST.numpy()),
     "tuple of tensors": tuple(BATCH),
     "alpha": np.concatenate([LAST.numpy(), np.full((9, 16, 24, 1), 7, np.uint8)], -1),
+    "data set": Images(BATCH, [0] * 9, ("a",), "mine"),
     "backwards in memory": BATCH.numpy()[::-1].copy()[::-1],
 }
 
@@ -201,6 +203,10 @@ def test_numbers_of_numpy_are_numbers():
         and widget.seed == 3
     )
     assert torch.equal(random_encoder(MODEL, n).embed.weight, random_encoder(MODEL, 3).embed.weight)
+    assert explorer_page(grid=np.array([8, 8]), patch_size=np.int64(8), draws=np.int64(1))
+    assert lab_run(Switches(), seed=n, steps=n).total_steps == 3
+    found = features(random_encoder(MODEL, n), BATCH, batch=np.int64(4), last=np.int64(2))
+    assert torch.equal(found, features(random_encoder(MODEL, 3), BATCH, last=2, batch=4))
     json.dumps(
         AttentionExplorer(random_encoder(MODEL, 3), patch=n, layers=[np.int64(1)]).get_state(
             ["patch", "layers"]

@@ -322,6 +322,18 @@ def test_a_pickle_that_holds_more_than_tensors(tmp_path, beside, named, older):
     assert torch.equal(model.predictor.proj.bias, networks["predictor"]["predictor_proj.bias"])
 
 
+def test_a_pickled_model_becomes_a_state_dict_beside_its_config(tmp_path):
+    config = Config(ModelConfig(image_size=16, width=16, heads=2, depth=1))
+    model = make_model(config.model, 3)
+    new = save(tmp_path, model, config)
+    torch.save(model, new / "whole.pt")
+    with pytest.raises(ValueError, match=r"whole\.pt holds jepa_lite\.\S+") as refusal:
+        load(new / "whole.pt")
+    exec(re.search(r'python -c "(.*?)"', str(refusal.value))[1], {})
+    loaded, _ = load(new / "whole.pt.tensors.pt")  # a pickle of ours, read with the config beside it
+    assert torch.equal(loaded.predictor.mask_token, model.predictor.mask_token)
+
+
 def test_an_attention_without_biases(tmp_path):
     reference = shaken(IJepaModel(ijepa_config(*SIZES[0])))
     config = reference.config
