@@ -25,6 +25,9 @@ NOTEBOOKS, ANSWERS = ROOT / "notebooks", ROOT / "tests/checks"
 # The course promises 75 s a notebook on two idle laptop cores, which is 150 s of their time. Seconds of the
 # clock depend on what else runs, those of the processor do so far less; twice as many are allowed.
 CEILING = 300  # seconds of the processor, of the kernel and all that it starts
+# Resized images of the tests' and notebooks' own trees are not for the user's cache.
+RESIZED = tempfile.TemporaryDirectory(prefix="jepa-lite-resized-")
+os.environ.setdefault("JEPA_LITE_CACHE", RESIZED.name)
 PATIENCE = 900  # seconds by the clock until a cell counts as hanging
 
 

@@ -11,7 +11,6 @@ import functools
 import hashlib
 import json
 import math
-import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from . import checkpoint
+from .caches import cache_folder
 from .canvas import BLUE, ORANGE, figure, styled
 from .data import PHOTOS, load, photo
 from .folder import fit
@@ -130,8 +130,8 @@ def trained(**changes):
     """
     config = recipe(**changes)
     facts = json.dumps([config.to_dict(), IMAGES, torch.__version__], sort_keys=True)
-    home = Path(os.environ.get("JEPA_LITE_COURSE") or "~/.cache/jepa_lite/course").expanduser()
-    folder = home / hashlib.sha256(facts.encode()).hexdigest()[:12]
+    name = hashlib.sha256(facts.encode()).hexdigest()[:12]
+    folder = cache_folder("course", "JEPA_LITE_COURSE", wanted=f"{name}/log.json") / name
     if not (folder / "log.json").exists():
         with _alone(folder):
             if not (folder / "log.json").exists():  # else another kernel has trained it meanwhile

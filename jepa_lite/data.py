@@ -16,17 +16,18 @@ from PIL import Image
 from tqdm import tqdm
 
 from .config import plain
-from .facts import main_memory
 from .fetch import obtain
 from .folder import fit, list_images, read_image, read_tree
+from .memory import free_memory
 from .pictures import bytes_of, many_images
+from .processes import local_rank, local_world
 from .shapes import CLASSES, shapes
 from .stream import Files
 
 DATASETS = ("shapes", "photos", "cifar10", "cifar100", "stl10", "fashion_mnist", "imagenette", "folder")
 SPLITS = ("train", "test")
 COUNTS = {"train": 8000, "test": 2000}  # images of a set that is made on the spot
-MEMORY_SHARE = 0.5  # of the machine's memory that a loaded set may take
+MEMORY_SHARE = 0.8  # of the free memory that a loaded set may take, in all processes together
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 PHOTOS = {  # name: (package, file), all in the wheels themselves
     "astronaut": ("skimage", "data/astronaut.png"),
@@ -147,17 +148,22 @@ def _check(name, split, image_size, limit):
 
 
 def _check_memory(name, count, size, way_out="take fewer with limit, or a smaller image_size"):
-    need = count * 3 * size[0] * size[1]
-    have = main_memory()
+    if local_rank():
+        return  # the first of a machine's processes has asked for all of them, before any took its part
+    processes = local_world()
+    need, have = processes * count * 3 * size[0] * size[1], free_memory()
     if need > MEMORY_SHARE * have:
+        each = f" in each of {processes} processes" if processes > 1 else ""
         raise ValueError(
-            f"{name} would take {need / 1e9:.3g} GB ({count:,} images of {size[0]} x {size[1]}) of this "
-            f"machine's {have / 1e9:.3g} GB of memory; {way_out}"
+            f"{name} would take {need / 1e9:.3g} GB ({count:,} images of {size[0]} x {size[1]}{each}) of the "
+            f"{have / 1e9:.3g} GB of memory that are free; {way_out}"
         )
 
 
 def _root(root):
-    return Path(root or os.environ.get("JEPA_LITE_DATA") or "~/.cache/jepa_lite").expanduser()
+    """Where the user says that data lies, or None: then it is kept among our caches."""
+    named = root or os.environ.get("JEPA_LITE_DATA")
+    return Path(named).expanduser() if named else None
 
 
 def _subset(count, limit, seed):

@@ -67,14 +67,6 @@ def machine(device="cpu"):
     }
 
 
-def main_memory():
-    """Bytes of this machine's memory; 16 GB where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return 16 * 2**30
-
-
 def has_compiler():
     """Whether torch.compile will find a C++ compiler; True on Windows, where it has ways of its own."""
     names = (os.environ.get("CXX", "g++"), "g++", "clang++")

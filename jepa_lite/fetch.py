@@ -14,6 +14,7 @@ from torchvision import datasets as tv
 from tqdm import tqdm
 
 from .archives import check_python, extract
+from .caches import cache_folder, unwritable
 from .download import alone, download
 
 KINDS = {
@@ -40,13 +41,18 @@ MIRRORS = {
 def obtain(name, root, progress=True, **choice):
     """Torchvision's data set `name` with its files below `root`, fetched and unpacked first if need be.
 
-    `choice` is what its class calls a split or a size. Raises FileNotFoundError when no address works; what
-    came from them is kept, and the next call goes on from there.
+    root: None for the cache (caches.py). `choice` is what its class calls a split or a size. Raises
+    FileNotFoundError when no address works; what came is kept, and the next call goes on from there.
     """
+    root = root or cache_folder(wanted=_archives(name, choice)[2])
     with contextlib.suppress(RuntimeError):  # torchvision's "not found or corrupted"
         return KINDS[name](root, **choice)
     check_python()
-    root.mkdir(parents=True, exist_ok=True)
+    if why := unwritable(root):
+        raise PermissionError(
+            f"{name} is not in {root}, and cannot be put there ({why}); choose another folder with --root or "
+            "JEPA_LITE_DATA"
+        )
     with alone(root / f".{name}.lock", say=tqdm.write if progress else None):
         with contextlib.suppress(RuntimeError):  # another process may have been at it
             return KINDS[name](root, **choice)

@@ -1,8 +1,7 @@
 """A tree of class folders: which images it holds, read into one uint8 tensor, and kept for next time.
 
 Whatever Pillow can read becomes RGB at one size; what it cannot read is named and left out. The
-result is cached in `.jepa_lite` inside the folder (or in the environment's JEPA_LITE_CACHE, or, where
-the folder is read-only, below ~/.cache/jepa_lite); delete that freely.
+result is kept in ~/.cache/jepa_lite/folders, or in the environment's JEPA_LITE_CACHE: delete that freely.
 """
 
 import contextlib
@@ -15,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from safetensors import SafetensorError, safe_open
@@ -22,8 +22,10 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from .augment import RATIO, draw_boxes
+from .caches import cache_folder
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+RESIZING = 1  # of what `read` makes of a file: raise it with any change, so that nothing older is taken
 HELD_OUT = 0.1  # share of each class that is the test split, where the tree has none
 
 
@@ -192,20 +194,24 @@ def _read_all(name, root, paths, size, progress):
         list(tqdm(pool.map(one, range(len(paths))), name, len(paths), unit="image", disable=not progress))
     if len(failures) == len(paths):
         raise ValueError(f"none of the {len(paths)} images in {root} could be read; the first: {failures[0]}")
-    rows, images = torch.tensor([i for i in range(len(paths)) if i not in failures]), torch.from_numpy(images)
-    return images[rows] if failures else images, rows, tuple(failures[i] for i in sorted(failures))
+    rows = [i for i in range(len(paths)) if i not in failures]
+    for to, row in enumerate(rows):  # in place: images[rows] would take as much memory again
+        if to < row:
+            images[to] = images[row]
+    skipped = tuple(failures[i] for i in sorted(failures))
+    return torch.from_numpy(images[: len(rows)]), torch.tensor(rows), skipped
 
 
 # --- keeping --------------------------------------------------------------------------------------
 
 
 def _cache_path(root, split, files, size):
-    """Where the images are kept: the name changes with the name, size or time of any file."""
-    key = hashlib.sha256(json.dumps([str(root.resolve()), files]).encode()).hexdigest()[:16]
-    folder = os.environ.get("JEPA_LITE_CACHE")
-    if not folder:
-        folder = root / ".jepa_lite" if os.access(root, os.W_OK) else "~/.cache/jepa_lite/folders"
-    return Path(folder).expanduser() / f"{split}-{size[0]}x{size[1]}-{key}.safetensors"
+    """Where the images are kept: the name changes with the name, size or time of any file, and with how it
+    is read."""
+    facts = [str(root.resolve()), files, RESIZING, PIL.__version__]
+    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    file = f"{split}-{size[0]}x{size[1]}-{key}.safetensors"
+    return cache_folder("folders", "JEPA_LITE_CACHE", wanted=file) / file
 
 
 def _cached(path):

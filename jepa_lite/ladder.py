@@ -4,13 +4,16 @@ Chance says what the labels alone give, raw pixels what the images give without 
 what the network gives without training. A number of an encoder means something only above all three.
 """
 
+import math
 from functools import partial
 
 import torch
 
 from . import probe
 from .config import plain
-from .patches import patchify
+from .data import MEMORY_SHARE
+from .memory import free_memory
+from .patches import grid_size, patchify
 
 
 def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20, device=None):
@@ -22,6 +25,8 @@ def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20
     Raises ValueError, before any fit, for data on which a probe would mean nothing.
     """
     _check_ladder(config, encoders, train, test, last, k)
+    if attentive:
+        _check_tokens(config, encoders, train.images, test.images)
     probes = ("linear", "knn", "attentive") if attentive else ("linear", "knn")
     counts = {"n_train": len(train.labels), "n_test": len(test.labels)}
     chance = probe.accuracy(train.labels.mode().values, test.labels)
@@ -53,7 +58,8 @@ def _attend(cut, train, test, seed):
 
 
 def _pixel_tokens(images, patch_size):
-    return patchify(images.cpu().float() / 255, patch_size)  # (n, N, C*P*P)
+    parts = (patchify(part.cpu().float() / 255, patch_size) for part in images.split(256))
+    return probe.joined(parts, len(images))  # (n, N, C*P*P)
 
 
 def _check_ladder(config, encoders, train, test, last, k):
@@ -69,3 +75,17 @@ def _check_ladder(config, encoders, train, test, last, k):
     taken = ", ".join({"chance", "pixels", "random"} & set(encoders))
     probe.require(not taken, f"the ladder has a row {taken} of its own; give that encoder another name")
     probe.check_last(min([config.depth, *(len(encoder.blocks) for encoder in encoders.values())]), last)
+
+
+def _check_tokens(config, encoders, train, test):
+    """An attentive probe holds every token of both sets, in float32; the next row takes their place."""
+    P = config.patch_size
+    kinds = [(P, config.width), (P, 3 * P**2)]  # random weights, pixels
+    kinds += [(encoder.patch_size, encoder.positions.shape[1]) for encoder in encoders.values()]
+    values = max(math.prod(grid_size(train.shape[-2:], side)) * width for side, width in kinds)
+    need, have = 4 * values * (len(train) + len(test)), free_memory()
+    probe.require(
+        need <= MEMORY_SHARE * have,
+        f"attentive would take {need / 1e9:.3g} GB (all tokens of {len(train) + len(test):,} images) "
+        f"of the {have / 1e9:.3g} GB of memory that are free; take fewer images with limit, or none",
+    )

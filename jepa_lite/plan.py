@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from . import cost
-from .facts import main_memory
+from .memory import main_memory
 from .seeds import generator_for
 from .train import Run
 

@@ -75,11 +75,19 @@ def _encode(encoder, function, images, batch, device):
         check_finite(images, "the images")
     device = torch.device(device) if device is not None else encoder.positions.device
     encoder.to(device)
-    out = []
-    for part in images.split(plain(batch)):
-        part = part.to(device)
-        out.append(function(normalize(part) if part.dtype == torch.uint8 else part).float().cpu())
-    return torch.cat(out)
+    parts = (part.to(device) for part in images.split(plain(batch)))
+    ready = (normalize(part) if part.dtype == torch.uint8 else part for part in parts)
+    return joined((function(part).float().cpu() for part in ready), len(images))
+
+
+def joined(parts, n):
+    """Parts of n rows in all as one tensor; torch.cat would hold them twice."""
+    out, begin = None, 0
+    for part in parts:
+        out = part.new_empty(n, *part.shape[1:]) if out is None else out
+        out[begin : begin + len(part)] = part
+        begin += len(part)
+    return out
 
 
 # --- the three probes -----------------------------------------------------------------------------
@@ -150,22 +158,23 @@ def predict_attentive(train_tokens, train_y, test_tokens, *, generator, heads=4,
     Raises ValueError for a single class, NaN or infinity.
     """
     train_tokens, train_y, test_tokens = _check_features(train_tokens, train_y, test_tokens)
-    train, test = _standardise(train_tokens, test_tokens)
+    mean, scale = _standards(train_tokens)  # applied batch by batch: all at once would be another copy
     classes, label = train_y.unique(return_inverse=True)
-    probe = AttentiveProbe(train.shape[-1], len(classes), heads, generator)
-    batch = max(1, min(128, len(train) // 8))
-    total = epochs * math.ceil(len(train) / batch)
+    probe = AttentiveProbe(train_tokens.shape[-1], len(classes), heads, generator)
+    batch = max(1, min(128, len(train_tokens) // 8))
+    total = epochs * math.ceil(len(train_tokens) / batch)
     rates = (cosine(lr, 0.0, i / total) for i in range(total))
     optimizer = torch.optim.AdamW(probe.parameters(), lr=lr, weight_decay=0.05)
     for _ in range(epochs):
-        for rows in torch.randperm(len(train), generator=generator).split(batch):
-            loss = F.cross_entropy(probe(train[rows]), label[rows])
+        for rows in torch.randperm(len(train_tokens), generator=generator).split(batch):
+            loss = F.cross_entropy(probe((train_tokens[rows].float() - mean) * scale), label[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.param_groups[0]["lr"] = next(rates)
             optimizer.step()
     with torch.no_grad():
-        return torch.cat([classes[probe(part).argmax(1)] for part in test.split(256)])
+        parts = ((part.float() - mean) * scale for part in test_tokens.split(256))
+        return torch.cat([classes[probe(part).argmax(1)] for part in parts])
 
 
 class AttentiveProbe(torch.nn.Module):
@@ -215,12 +224,16 @@ def _held_out(labels):
 
 def _standardise(train, test):
     """Both with the TRAINING set's mean and std per feature; a feature that never varies becomes 0."""
-    dims = tuple(range(train.ndim - 1))
-    train, test = train.float(), test.float()
+    mean, scale = _standards(train)
+    return (train.float() - mean) * scale, (test.float() - mean) * scale
+
+
+def _standards(train):
+    """The mean of each feature, and what to multiply it by: one over its std, or 0 where it never varies."""
+    train, dims = train.float(), tuple(range(train.ndim - 1))
     mean, std = train.mean(dims), train.std(dims, correction=0)
     varies = std > 1e-6 * mean.abs() + 1e-12  # else rounding would be blown up to a feature
-    scale = torch.where(varies, 1 / std, 0.0)
-    return (train - mean) * scale, (test - mean) * scale
+    return mean, torch.where(varies, 1 / std, 0.0)
 
 
 def accuracy(predicted, labels):
@@ -258,7 +271,8 @@ def _check_features(train_x, train_y, test_x):
     )
     check_classes(train_y, "the training set")
     for x, name in ((train_x, "training"), (test_x, "test")):
-        bad = (~torch.isfinite(x)).flatten(1).any(1).nonzero()[:, 0].tolist()
+        parts = (~torch.isfinite(part).flatten(1).all(1) for part in x.split(1024))
+        bad = torch.cat(list(parts)).nonzero()[:, 0].tolist()
         if bad:
             raise NotFinite(
                 f"the features of {len(bad)} of {len(x)} {name} images hold NaN or infinity (numbers "

@@ -51,6 +51,11 @@ def local_rank():
     return int(os.environ.get("LOCAL_RANK", 0))
 
 
+def local_world():
+    """How many processes torchrun has started on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
+
+
 def launch():
     """torchrun's name for this start of it, restarts of its processes included; None without torchrun."""
     return os.environ.get("TORCHELASTIC_RUN_ID")

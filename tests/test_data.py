@@ -6,12 +6,17 @@
  4. A folder's train and test never overlap, are the same every time, and use test/ or val/ if there.
  5. Images of any size are resized to cover and cut at the centre, as torchvision does it.
  6. Grey, 16-bit, palette, transparent, CMYK, turned and one-pixel files become the right RGB.
- 7. Broken files are skipped, counted and named, and shift no label.
- 8. A second load reads no image; a changed file, a broken or unwritable cache never gives wrong images.
+ 7. Broken files are skipped, counted and named, shift no label and cost no second array.
+ 8. A second load reads no image; a changed file, another version of what reads it, a broken or unwritable
+    cache never gives wrong images; nothing is written to the data's own folder.
  9. `stream` names the same images as `load`, of the same split (what it reads: test_stream.py).
 10. An archive comes from the next address when one fails; what is corrupt or cut off is never taken.
 11. Each of torchvision's sets arrives as RGB uint8 with the right labels.
 12. `normalize` is ImageNet's, `denormalize` undoes it, `check_finite` names the image.
+13. Without a usable home a temporary folder takes the cache's place, and it is said before any work; what a
+    read-only cache holds is used; a folder that the user named is never exchanged for another.
+14. The memory of a set is counted for all processes of the machine, against what is free: of the machine,
+    or of the container around them. (Claims 13 and 14: caches.py and memory.py.)
 """
 
 import hashlib
@@ -32,7 +37,7 @@ from PIL import Image
 from torchvision import datasets as tv
 from torchvision.transforms.v2 import functional as TF
 
-from jepa_lite import data, fetch, folder
+from jepa_lite import caches, data, fetch, folder, memory
 from jepa_lite.shapes import CLASSES, shapes
 
 
@@ -365,8 +370,8 @@ def test_nothing_but_broken_files_is_refused(tmp_path):  # 1, 7
 # --- 8: the cache ---------------------------------------------------------------------------------
 
 
-def cached_files(root):
-    return sorted((root / ".jepa_lite").glob("*"))
+def cached_files():
+    return sorted((Path.home() / ".cache" / "jepa_lite" / "folders").glob("*"))
 
 
 def test_a_second_load_reads_no_image(tree, monkeypatch):  # 8
@@ -374,12 +379,12 @@ def test_a_second_load_reads_no_image(tree, monkeypatch):  # 8
     monkeypatch.setattr(folder, "read", None)
     second = load(tree)
     assert (first.images == second.images).all() and (first.labels == second.labels).all()
-    assert [path.suffix for path in cached_files(tree)] == [".safetensors"], cached_files(tree)
+    assert [path.suffix for path in cached_files()] == [".safetensors"], cached_files()
 
 
-@pytest.mark.parametrize("change", ["repaint", "add", "remove", "size", "split"])
-def test_the_cache_never_answers_for_other_images(tree, change):  # 8
-    load(tree)
+@pytest.mark.parametrize("change", ["repaint", "add", "remove", "size", "split", "pillow", "code"])
+def test_the_cache_never_answers_for_other_images(tree, change, monkeypatch):  # 8
+    first = load(tree)
     size, split = (6 if change == "size" else 8), "test" if change == "split" else "train"
     if change == "repaint":  # the same number of bytes, later
         path = tree / folder.list_images(tree)[0][0][0]
@@ -391,8 +396,13 @@ def test_the_cache_never_answers_for_other_images(tree, change):  # 8
         save(tree / "ant" / "0000.png", (10, 99, 77))
     elif change == "remove":
         (tree / "ant" / "010.png").unlink()
+    elif change in ("pillow", "code"):  # another version of either makes other pixels of the same file
+        monkeypatch.setattr(folder.PIL, "__version__", "0") if change == "pillow" else None
+        monkeypatch.setattr(folder, "RESIZING", 99) if change == "code" else None
+        monkeypatch.setattr(folder, "read", lambda path, size: np.zeros((3, *size), np.uint8))
+        assert (load(tree).images == 0).all() and len(first) == 36, "what an older one made was taken"
     now = load(tree, split, size)
-    for path in cached_files(tree):
+    for path in cached_files():
         path.unlink()
     fresh = load(tree, split, size)
     assert now.images.shape == fresh.images.shape, f"{now.images.shape} is old, {fresh.images.shape} is true"
@@ -401,13 +411,13 @@ def test_the_cache_never_answers_for_other_images(tree, change):  # 8
 
 def test_a_broken_cache_is_made_again(tree):  # 8
     first = load(tree)
-    (cache,) = cached_files(tree)
+    (cache,) = cached_files()
     whole = cache.read_bytes()
     for broken in (whole[: len(whole) // 2], b"", b"\0" * 64, b"not it"):
         cache.unlink()
         cache.write_bytes(broken)
         assert (load(tree).images == first.images).all()
-        assert cached_files(tree) == [cache] and len(cache.read_bytes()) == len(whole)
+        assert cached_files() == [cache] and len(cache.read_bytes()) == len(whole)
 
 
 def test_writing_to_loaded_images_leaves_the_cache_alone(tree):  # 8
@@ -417,20 +427,163 @@ def test_writing_to_loaded_images_leaves_the_cache_alone(tree):  # 8
 
 
 def test_where_the_cache_lies(tree, tmp_path, monkeypatch):  # 8
-    monkeypatch.setattr(folder.os, "access", lambda path, mode: False)
+    (tree / ".jepa_lite").mkdir()  # an older version's, where torchvision's ImageFolder stumbles over it
+    (tree / ".jepa_lite" / "old.png").write_bytes(b"old")
+    before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
     load(tree)
-    assert not cached_files(tree) and list(tmp_path.glob("home/.cache/jepa_lite/folders/*.safetensors"))
+    assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before, "the data was touched"
+    assert len(cached_files()) == 1
+    (tree / ".jepa_lite" / "old.png").unlink()
+    (tree / ".jepa_lite").rmdir()
+    assert tv.ImageFolder(tree).classes == ["ant", "bee", "cow"]
     monkeypatch.setenv("JEPA_LITE_CACHE", str(tmp_path / "elsewhere"))
     load(tree)
     assert len(list(tmp_path.glob("elsewhere/*.safetensors"))) == 1
 
 
-def test_an_impossible_cache_costs_only_time(tree, tmp_path, monkeypatch):  # 8
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("JEPA_LITE_CACHE", str(tmp_path / "file" / "below"))
-    with pytest.warns(UserWarning, match="could not keep"):
+def test_an_impossible_cache_costs_only_time(tree, monkeypatch):  # 8
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(folder, "save_file", full)
+    with pytest.warns(UserWarning, match="could not keep .*No space left"):
         first = load(tree)
-    assert len(first) == 36
+    assert len(first) == 36 and not cached_files()
+
+
+def test_a_broken_file_costs_no_second_array(tree, monkeypatch):  # 7
+    break_files(tree)
+    made, empty = [], np.empty
+    monkeypatch.setattr(folder.np, "empty", lambda *args: made.append(empty(*args)) or made[-1])
+    images, rows, skipped = folder._read_all("x", tree, *some_paths(tree), False)
+    assert len(images) == len(rows) == 40 and len(skipped) == 6
+    assert np.shares_memory(images.numpy(), made[0]), "the images that could be read were copied"
+
+
+def some_paths(tree):
+    return sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*.*")), (8, 8)
+
+
+# --- 13: without a usable home ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The temporary folder of this test."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(caches.tempfile, "tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
+
+
+def no_home(kind, tmp_path, monkeypatch):
+    """Take the user's home away: nobody knows one, or it is a file, or below a file."""
+    monkeypatch.delenv("USERPROFILE", raising=False)
+    if kind == "unknown":  # a user id that a container was given, without an entry among the users
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    else:
+        (tmp_path / "file").write_text("in the way")
+        monkeypatch.setenv("HOME", str(tmp_path / "file" / ("below" if kind == "below a file" else "")))
+
+
+@pytest.mark.parametrize("kind", ["unknown", "a file", "below a file"])
+def test_without_a_home_a_temporary_folder_is_used_and_said(
+    tree, tmp_path, temporary, monkeypatch, kind
+):  # 13
+    no_home(kind, tmp_path, monkeypatch)
+    with pytest.warns(UserWarning, match="nothing can be kept in .*is used.*JEPA_LITE_CACHE"):
+        first = load(tree)
+    (kept,) = temporary.glob("jepa_lite-*/folders/*.safetensors")
+    with pytest.warns(UserWarning, match="nothing can be kept"):
+        monkeypatch.setattr(folder, "read", None)
+        assert (load(tree).images == first.images).all(), f"{kept} was not found again"
+    if os.name == "posix":
+        assert kept.parents[1].stat().st_mode & 0o077 == 0, "others can write what we will read"
+
+
+def test_a_temporary_folder_of_someone_else_is_not_used(temporary, monkeypatch):  # 13
+    theirs = temporary / f"jepa_lite-{os.getuid() + 1}"
+    theirs.mkdir()
+    monkeypatch.setattr(caches.os, "getuid", lambda: theirs.stat().st_uid + 1)
+    ours = caches._temporary()
+    assert ours != theirs and ours.parent == temporary and ours.is_dir()
+
+
+def test_what_a_read_only_cache_holds_is_used(tmp_path, temporary, monkeypatch, recwarn):  # 13
+    monkeypatch.setattr(caches, "unwritable", lambda folder: "Read-only file system")
+    (tmp_path / "named" / "part").mkdir(parents=True)
+    monkeypatch.setenv("THERE", str(tmp_path / "named"))
+    assert caches.cache_folder("x", "THERE", wanted="part") == tmp_path / "named" and not recwarn.list
+    with pytest.warns(UserWarning, match=r"nothing can be kept in .*named \(Read-only .*set THERE"):
+        found = caches.cache_folder("x", "THERE", wanted="other")
+    assert found.parent.parent == temporary and found.name == "x"
+
+
+def test_a_data_set_is_fetched_to_where_it_can_be_kept(cifar, host, tmp_path, temporary, monkeypatch):  # 13
+    body, pixels, _ = cifar
+    host.files[PATH] = body, len(body)
+    no_home("a file", tmp_path, monkeypatch)
+    with pytest.warns(UserWarning, match="nothing can be kept in .*set HOME"):
+        assert (load_cifar(None).images.numpy() == pixels[:20]).all()
+    assert list(temporary.glob("jepa_lite-*/cifar-10-batches-py"))
+    with pytest.raises(PermissionError) as error:  # a folder that was asked for is not exchanged for another
+        load_cifar(tmp_path / "file")
+    assert_one_sentence(error.value, ["cifar10", str(tmp_path / "file"), "--root"])
+
+
+# --- 14: memory ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("processes", "fits"), [(None, 6), ("", 6), ("1", 6), ("3", 2)])
+def test_memory_is_counted_for_all_processes_of_the_machine(monkeypatch, processes, fits):  # 14
+    monkeypatch.setattr(data, "free_memory", lambda: 6.5 * 3 * 12 * 20 / data.MEMORY_SHARE)
+    for name, value in (("LOCAL_WORLD_SIZE", processes), ("LOCAL_RANK", "0")):
+        monkeypatch.delenv(name, raising=False) if processes is None else monkeypatch.setenv(name, value)
+    assert len(data.load("shapes", image_size=(12, 20), limit=fits)) == fits
+    with pytest.raises(ValueError) as error:
+        data.load("shapes", image_size=(12, 20), limit=fits + 1)
+    assert_one_sentence(error.value, ["shapes", "GB", "free", "limit"])
+    assert ("in each of 3 processes" in str(error.value)) == (processes == "3")
+    monkeypatch.setenv("LOCAL_RANK", "1")  # by its turn the first has taken its part, which was counted
+    assert len(data.load("shapes", image_size=(12, 20), limit=9)) == 9
+
+
+def test_memory_of_a_container_is_not_the_machines(tmp_path, monkeypatch):  # 14
+    def put(**files):
+        for name, text in files.items():
+            path = tmp_path / name.replace("__", "/").replace("DOT", ".")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    monkeypatch.setattr(memory, "ROOT", tmp_path)
+    monkeypatch.setattr(
+        memory.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 10**6}[name]
+    )
+    assert (memory.main_memory(), memory.free_memory()) == (4096 * 10**6, 2048 * 10**6), "half, if none says"
+    put(proc__meminfo="MemTotal: 9 kB\nMemFree: 5 kB\nMemAvailable:  3000000 kB\n")
+    assert (memory.main_memory(), memory.free_memory()) == (4096 * 10**6, 3000000 * 1024)
+    put(proc__self__cgroup="0::/job/step\n", sys__fs__cgroup__job__memoryDOTmax="2000000000\n")
+    put(
+        sys__fs__cgroup__job__step__memoryDOTmax="max\n", sys__fs__cgroup__job__memoryDOTcurrent="700000000\n"
+    )
+    put(sys__fs__cgroup__job__memoryDOTstat="anon 1\ninactive_file 200000000\n")
+    assert (memory.main_memory(), memory.free_memory()) == (2 * 10**9, 15 * 10**8), "version 2"
+    put(proc__self__cgroup="5:cpu:/x\n4:hugetlb,memory:/docker/x\n0::/\n")
+    put(sys__fs__cgroup__memory__memoryDOTlimit_in_bytes="1000000000\n")
+    put(sys__fs__cgroup__memory__memoryDOTusage_in_bytes="1100000000\n")
+    assert (memory.main_memory(), memory.free_memory()) == (10**9, 0), "version 1"
+    put(sys__fs__cgroup__memory__memoryDOTlimit_in_bytes=f"{2**63 - 4096}\n")  # its way to say: no limit
+    assert memory.main_memory() == 4096 * 10**6
+
+
+def test_memory_of_windows_is_windows_own_word(monkeypatch):  # 14
+    class Kernel:
+        def GlobalMemoryStatusEx(self, reference):
+            assert reference._obj.length == 64, "Windows refuses a structure of another size"
+            reference._obj.total, reference._obj.free = 8 * 10**9, 3 * 10**9
+
+    monkeypatch.setattr(memory.ctypes, "windll", type("Dll", (), {"kernel32": Kernel()}), raising=False)
+    assert memory._windows() == (8 * 10**9, 3 * 10**9)
 
 
 def test_a_stream_is_of_the_split_and_limit_that_load_gives(tree):  # 9

@@ -10,6 +10,7 @@
 6. Raw pixels are the image, shrunk by averaging when large; random weights depend on their seed alone.
 7. The ladder has chance, pixels and random in every case; its numbers are those of the probes.
 8. Features that never vary, or NaN, one class, too few images, a wrong `last`: a sentence, or no harm.
+9. The attentive probe makes no copy of a set of tokens, and is refused where they do not fit in memory.
 """
 
 import math
@@ -26,7 +27,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch.overrides import TorchFunctionMode
 
+from jepa_lite import ladder as ladder_module
 from jepa_lite import probe
 from jepa_lite.config import ModelConfig
 from jepa_lite.data import Images, normalize
@@ -433,3 +436,40 @@ def test_a_nan_among_the_images_is_named_before_anything_is_encoded():
     images[3, 1, 2, 2] = math.nan
     with pytest.raises(ValueError, match="image 3 of the images holds a NaN"):
         probe.features(probe.random_encoder(CONFIG, 0), images)
+
+
+def test_the_attentive_probe_copies_no_set_of_tokens(monkeypatch):
+    train, test = tokens_of(900, 0), tokens_of(300, 1)
+    largest, most = max(train[0].numel(), test[0].numel()), []
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            result = function(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor) and result.data_ptr() not in held:
+                most.append((result.numel() * result.element_size() / 4, function))
+            return result
+
+    held = {train[0].data_ptr(), test[0].data_ptr()}
+    with Watch():
+        probe.predict_attentive(*train, test[0], generator=generator(), epochs=1)
+    size, function = max(most, key=lambda pair: pair[0])
+    assert size < largest / 3, (
+        f"{function} made a tensor of {size:.0f} values; the set has {largest}"
+    )
+
+
+def tokens_of(n, seed):
+    drawn = torch.Generator().manual_seed(seed)
+    return torch.randn(n, 50, 4, generator=drawn), torch.arange(n) % 2
+
+
+def test_tokens_of_all_images_must_fit_in_memory(monkeypatch):
+    train, test = pictures(30), pictures(20, seed=1)
+    N, D = math.prod(CONFIG.grid), max(CONFIG.width, 3 * CONFIG.patch_size**2)
+    free = 4 * N * D * 50 / ladder_module.MEMORY_SHARE
+    monkeypatch.setattr(ladder_module, "free_memory", lambda: free * 1.01)
+    assert len(ladder(CONFIG, {}, train, test, seed=0, attentive=True, k=7)) == 3
+    monkeypatch.setattr(ladder_module, "free_memory", lambda: free * 0.99)
+    monkeypatch.setattr(probe, "features", None)  # it is refused before anything is computed
+    with pytest.raises(ValueError, match=r"attentive would take .* GB .*free; take fewer images with limit"):
+        ladder(CONFIG, {}, train, test, seed=0, attentive=True, k=7)

@@ -363,7 +363,7 @@ def test_a_set_that_is_larger_than_memory_is_streamed(tmp_path, monkeypatch):  #
     root = folders(tmp_path)
     for i in range(7):
         noise(i, 41, 25).save(root / f"{i}.png")
-    monkeypatch.setattr(data, "main_memory", lambda: 2 * 3 * 24 * 40 * 6)
+    monkeypatch.setattr(data, "free_memory", lambda: 3 * 24 * 40 * 6.5 / data.MEMORY_SHARE)
     monkeypatch.setenv("JEPA_LITE_CACHE", str(tmp_path / "cache"))
     options = {"image_size": (24, 40), "root": tmp_path, "progress": False}
     with pytest.raises(ValueError, match=r"folder would take .* GB .*; use --set train\.stream=true,"):
