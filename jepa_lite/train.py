@@ -277,10 +277,10 @@ def _check(config, images, source, world):
     if source is not images and images.dtype != torch.uint8:
         raise ValueError(f"images must be uint8 from 0 to 255, not {images.dtype}")
     if channels != model.channels or tuple(size) != model.image_size:
+        taken = " x ".join(map(str, (model.channels, *model.image_size)))
         raise ValueError(
-            f"the images are {channels} x {size[0]} x {size[1]} but the model takes {model.channels} x "
-            f"{model.image_size[0]} x {model.image_size[1]}; load them with image_size={model.image_size}, and "
-            "make grey images RGB with images.expand(-1, 3, -1, -1)"
+            f"the images are {' x '.join(map(str, source.shape))} but the model takes {taken}; load them with "
+            f"image_size={model.image_size}, grey ones as RGB: images.expand(-1, 3, -1, -1)"
         )
     if n < 2:
         raise ValueError(f"{n} images are too few to train on")
