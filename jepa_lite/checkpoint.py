@@ -12,7 +12,6 @@ import os
 import shutil
 import textwrap
 import warnings
-import zlib
 from pathlib import Path
 
 import torch
@@ -20,6 +19,8 @@ from safetensors.torch import save_file
 
 from . import published
 from .config import Config
+from .damage import CHECKSUMS, CONFIG, STATE, STATE_TENSORS, WEIGHTS, checksum, find_damage
+from .facts import read_json
 from .ijepa import IJEPA
 from .packing import pack, unpack
 from .pixels import PixelTwin
@@ -27,8 +28,6 @@ from .vit import Encoder
 from .weight_files import UNREADABLE, NotWeights, all_shards, checksums, read, weights_in
 
 FORMAT = 1
-WEIGHTS, CONFIG, STATE, STATE_TENSORS = "model.safetensors", "config.json", "state.json", "state.safetensors"
-CHECKSUMS = "checksums.json"  # {file: [bytes, crc32]}
 NETWORKS = {"target": "target_encoder", "context": "encoder"}  # the official files use the same names
 
 
@@ -66,7 +65,7 @@ def _write(folder, model, config, state):
     if state is not None:
         save_file(tensors, folder / STATE_TENSORS)
         (folder / STATE).write_text(json.dumps(packed), "utf-8")
-    sums = {path.name: _checksum(path) for path in sorted(folder.iterdir())}
+    sums = {path.name: checksum(path) for path in sorted(folder.iterdir())}
     (folder / CHECKSUMS).write_text(json.dumps(sums), "utf-8")
     for path in folder.iterdir():
         shutil.copymode(folder / CONFIG, path)  # safetensors would let only the owner read
@@ -100,38 +99,6 @@ def set_aside(folder, after):
             checkpoint.rename(aside)
 
 
-def find_damage(checkpoint, names=None):
-    """What is wrong with a checkpoint's files (those of `names`), by size and checksum; None if nothing.
-
-    Checkpoints without checksums, copied by hand perhaps, are only seen to be damaged when they are read.
-    """
-    file = Path(checkpoint) / CHECKSUMS
-    try:
-        sums = json.loads(file.read_text("utf-8")) if file.exists() else {}
-        for name, (size, crc) in sums.items():
-            if names and name not in names:
-                continue
-            if not (file.parent / name).is_file():
-                return f"{name} is missing"
-            now = _checksum(file.parent / name)
-            if now[0] != size:
-                return f"{name} has {now[0]:,} bytes of {size:,}"
-            if now[1] != crc:
-                return f"{name} has changed on the disk"
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        return f"{file.name} or a file that it names cannot be read ({error})"
-    return None
-
-
-def _checksum(path):
-    """[bytes, crc32] of a file."""
-    crc = 0
-    with open(path, "rb") as file:
-        while chunk := file.read(2**22):
-            crc = zlib.crc32(chunk, crc)
-    return [path.stat().st_size, crc]
-
-
 def load(path, heads=None):
     """(model, Config) of a run folder (its newest checkpoint), a checkpoint folder or its weights file.
 
@@ -157,7 +124,7 @@ def load_state(path):
     packed, tensors = _read_json(file), _read_tensors(file.parent / STATE_TENSORS)
     try:
         return unpack(packed, tensors)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(_damaged(file, repr(error))) from error
 
 
@@ -260,9 +227,9 @@ def _config_beside(weights):
 
 def _read_json(path):
     try:
-        return json.loads(path.read_text("utf-8"))
+        return read_json(path)
     except ValueError as error:
-        raise ValueError(_damaged(path, error)) from error
+        raise ValueError(_damaged(path, error.__cause__)) from error
 
 
 def _read_tensors(path, prefix=""):

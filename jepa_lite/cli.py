@@ -143,9 +143,9 @@ def probe(
 
     device = _device(device)
     encoder, model = load_encoder(checkpoint, which, heads)
-    name = data or trained_on(checkpoint)
+    name, place = (data, None) if data else trained_on(checkpoint)
     splits = [
-        load_data(name, split, image_size=model.image_size, root=root, limit=limit)
+        load_data(name, split, image_size=model.image_size, root=root or place, limit=limit)
         for split in ("train", "test")
     ]
     rows = ladder(
@@ -263,12 +263,22 @@ def _table(rows):
 def main():
     """Run the command line. A problem with the input is one sentence on stderr and exit status 2."""
     commands = {command.__name__: command for command in (demo, plan, pretrain, probe, explain, explorer)}
-    _run(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="jepa-lite", description=__doc__))
+    told = {"prog": "jepa-lite", "description": __doc__}
+    _run(lambda: tyro.extras.subcommand_cli_from_dict(commands, args=_words(), **told))
 
 
 def main_pretrain():
     """`python -m jepa_lite.train`: what torchrun starts. The options are those of `jepa-lite pretrain`."""
-    _run(lambda: tyro.cli(pretrain, prog="python -m jepa_lite.train"))
+    _run(lambda: tyro.cli(pretrain, prog="python -m jepa_lite.train", args=_words()))
+
+
+def _words():
+    """The words of the command line. An empty one, as a variable that is not set gives, is refused."""
+    words = sys.argv[1:]
+    for before, word in zip(["", *words], words, strict=False):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            raise ValueError(f"{word or before or 'a word'} is given nothing; name a value, or leave it out")
+    return words
 
 
 def _run(command):

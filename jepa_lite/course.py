@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import math
+import os
 import shutil
 import sys
 from dataclasses import dataclass

@@ -25,6 +25,7 @@ from .shapes import CLASSES, shapes
 from .stream import Files
 
 DATASETS = ("shapes", "photos", "cifar10", "cifar100", "stl10", "fashion_mnist", "imagenette", "folder")
+MADE = ("shapes", "photos")  # on the spot: their name says which images they are
 SPLITS = ("train", "test")
 COUNTS = {"train": 8000, "test": 2000}  # images of a set that is made on the spot
 MEMORY_SHARE = 0.8  # of the free memory that a loaded set may take, in all processes together
@@ -63,12 +64,13 @@ class Images:
         return len(self.images)
 
 
-def load(name, split="train", *, image_size, root=None, seed=0, limit=None, progress=True):
+def load(name, split="train", *, image_size, root=None, seed=0, limit=None, progress=True, listed=None):
     """Load one of DATASETS into memory as `Images`.
 
     `image_size` is pixels, an int or (H, W): images are resized to cover it and cut at the centre.
     `root` says where the data lies (else the environment's JEPA_LITE_DATA, else ~/.cache/jepa_lite).
     `seed` draws `shapes` and `photos`, a folder's held-out tenth, and the `limit` images kept.
+    `listed(root, files)` is called with a tree's files, [(path, bytes, mtime)], before any of them is read.
     Raises ValueError or FileNotFoundError, in one sentence, before any long work.
     """
     seed, limit = plain((seed, limit))
@@ -78,24 +80,25 @@ def load(name, split="train", *, image_size, root=None, seed=0, limit=None, prog
     if name == "photos":
         return _photos(split, size, seed, limit)
     if name in ("folder", "imagenette"):
-        return _folder(name, split, size, root, seed, limit, progress)
+        return _folder(name, split, size, root, seed, limit, progress, listed)
     return _torchvision(name, split, size, _root(root), seed, limit, progress)
 
 
 def stream(
     name, split="train", *, image_size, root=None, seed=0, limit=None, progress=True,
-    crop_scale=None, crop_seed=0, workers=2,
+    crop_scale=None, crop_seed=0, workers=2, listed=None,
 ):  # fmt: skip
     """A set that need not fit in memory, `folder` or `imagenette`, as `Files` for a training run to read.
 
     The first six arguments as for `load`. crop_scale: cut a random box of such a share of each file, drawn
-    by `crop_seed`, the step and the image. workers: processes that read ahead. Raises as `load` does.
+    by `crop_seed`, the step and the image. workers: processes that read ahead. listed: as for `load`, which
+    also says what is raised.
     """
     seed, limit = plain((seed, limit))
     size = _check(name, split, image_size, limit)
     if name not in ("folder", "imagenette"):
         raise ValueError(f"{name} is loaded whole: leave out train.stream, or use load({name!r}, ...)")
-    root, files, _, _ = _files(name, split, size, root, seed, limit, progress)
+    root, files, _, _ = _files(name, split, size, root, seed, limit, progress, listed)
     return Files(root, [path for path, *_ in files], size, crop_scale, crop_seed, workers)
 
 
@@ -158,6 +161,12 @@ def _check_memory(name, count, size, way_out="take fewer with limit, or a smalle
             f"{name} would take {need / 1e9:.3g} GB ({count:,} images of {size[0]} x {size[1]}{each}) of the "
             f"{have / 1e9:.3g} GB of memory that are free; {way_out}"
         )
+
+
+def where(name, root):
+    """The place to keep beside a run, to find its images again: absolute, or None for the usual one."""
+    root = root or (os.environ.get("JEPA_LITE_DATA") if name == "folder" else None)
+    return str(Path(root).expanduser().absolute()) if root else None
 
 
 def _root(root):
@@ -259,7 +268,7 @@ def _torchvision(name, split, size, root, seed, limit, progress):
     return Images(torch.from_numpy(images), torch.as_tensor(labels)[rows].long(), tuple(data.classes), name)
 
 
-def _files(name, split, size, root, seed, limit, progress):
+def _files(name, split, size, root, seed, limit, progress, listed):
     """A tree's root, and of one split the files, their labels (n,) and the names of the classes."""
     names = None
     if name == "imagenette":
@@ -270,11 +279,14 @@ def _files(name, split, size, root, seed, limit, progress):
         raise ValueError("folder needs to know where: give root (--root) or set JEPA_LITE_DATA")
     files, labels, classes = list_images(_root(root), split, seed)
     rows = _subset(len(files), limit, seed)
-    return _root(root), [files[i] for i in rows.tolist()], labels[rows], names or classes
+    root, files = _root(root), [files[i] for i in rows.tolist()]
+    if listed:
+        listed(root, files)
+    return root, files, labels[rows], names or classes
 
 
-def _folder(name, split, size, root, seed, limit, progress):
-    root, files, labels, classes = _files(name, split, size, root, seed, limit, progress)
+def _folder(name, split, size, root, seed, limit, progress, listed):
+    root, files, labels, classes = _files(name, split, size, root, seed, limit, progress, listed)
     _check_memory(name, len(files), size, "use --set train.stream=true, a limit, or a smaller image_size")
     images, rows, skipped = read_tree(name, root, split, files, size, progress)
     return Images(images, labels[rows], classes, name, skipped)

@@ -19,25 +19,42 @@ def describe(out, run, **facts):
 
 
 def trained_on(checkpoint):
-    """The data set that the run in the folder `checkpoint` was trained on. ValueError when unknown."""
-    data = read_facts(checkpoint).get("data")
-    if data is None:
+    """(data set, root or None) of the run that `checkpoint` is of: its folder, or one of its checkpoints or
+    weights files. ValueError, in one sentence, when unknown."""
+    path = Path(checkpoint)
+    out = next((p for p in (path, *list(path.absolute().parents)[:2]) if (p / "run.json").exists()), path)
+    try:
+        facts = read_facts(out)
+    except ValueError as error:
+        raise ValueError(f"{error}; name the data set with --data, and its place with --root") from error
+    if not isinstance(facts.get("data"), str):
         raise ValueError(f"{checkpoint} does not say what it was trained on; name the data set with --data")
-    return data
+    return facts["data"], facts.get("root")
 
 
 def read_facts(out):
-    """What `describe` wrote to the folder `out`; {} where it did not."""
+    """What `describe` wrote to the folder `out`; {} where it did not. ValueError where it is damaged."""
     about = Path(out) / "run.json"
-    return json.loads(about.read_text()) if about.exists() else {}
+    facts = read_json(about) if about.exists() else {}
+    if not isinstance(facts, dict):
+        raise ValueError(f"{about} is damaged (it holds no JSON object)")
+    return facts
 
 
-def write_json(path, facts):
-    """Write facts as readable JSON, making the folder if need be."""
+def read_json(path):
+    """The content of a JSON file. ValueError, in one sentence that names it, where it is damaged."""
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:  # also bytes that are no text; nested too deeply
+        raise ValueError(f"{path} is damaged ({error})") from error
+
+
+def write_json(path, facts, indent=2):
+    """Write facts as JSON, readable unless `indent` is None, making the folder if need be."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(facts, indent=2) + "\n")
+    part.write_text(json.dumps(facts, indent=indent) + "\n")
     os.replace(part, path)  # so that no crash leaves half of it
 
 

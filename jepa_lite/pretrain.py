@@ -10,10 +10,12 @@ from tqdm import tqdm
 
 from .checkpoint import load, load_state, newest, set_aside
 from .data import load as load_data
-from .data import stream
+from .data import stream, where
 from .diagnostics import Diverged
-from .facts import describe, read_facts, write_json
+from .facts import describe, free_name, read_facts, write_json
+from .fingerprint import Fingerprint, read_fingerprint
 from .interrupt import Stopped, StopSignals, uninterrupted
+from .lock import held
 from .log import Log
 from .probe import features, knn
 from .processes import gathered, in_turn, join_processes, launch, restarted
@@ -33,6 +35,7 @@ ENDS = (
     "workers",
     "tensorboard",
 )
+OTHER_DRAWS = "the run began under an earlier rule for seeds: from here on it draws other crops and masks"
 CURVE_IMAGES = 2000  # the most images that a scheduled probe uses
 
 
@@ -43,19 +46,27 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
     run (unless `resume`), for data that is missing, for a device that is not there; `Stopped` when Ctrl-C or
     SIGTERM has ended the run early, with all saved. `watch(record)` is called at every step.
     """
-    out = Path(out)
+    if "" in (str(out), str(root)):
+        raise ValueError("the path given for out or root is empty; name a folder")
+    rank, world = join_processes()
+    with contextlib.ExitStack() as stack:
+        in_turn(lambda: stack.enter_context(held(Path(out).expanduser())) if rank == 0 else None)
+        return _pretrain(config, data, root, Path(out).expanduser(), resume, device, watch, rank, world)
+
+
+def _pretrain(config, data, root, out, resume, device, watch, rank, world):
+    """The same, in a folder that no other run holds."""
     with StopSignals() as signals:
-        rank, world = join_processes()
         checkpoint, notes = in_turn(lambda: _start_from(out, config, data, resume))
-        images, labelled, skipped = in_turn(lambda: _images(config, data, root, progress=rank == 0))
+        seen = Fingerprint(data, read_fingerprint(out) if checkpoint and rank == 0 else {})
+        images, labelled, skipped = in_turn(lambda: _images(config, data, root, seen, progress=rank == 0))
         model = load(checkpoint)[0] if checkpoint else None
         run = Run(config, images, device, model, curve(labelled, device) if labelled else None)
         if checkpoint:
-            state = load_state(checkpoint)
-            run.load_state(state)
-            notes += _other_processes(state["world"], world)
+            notes += seen.notes + _go_on(run, checkpoint, world)
         if rank == 0:
-            describe(out, run, data=data, launch=launch())
+            describe(out, run, data=data, root=where(data, root), launch=launch())
+            seen.keep(out)
             for note in notes:
                 print(note, file=sys.stderr)
         signals.run = run
@@ -86,40 +97,67 @@ def _start_from(out, config, data, resume):
         if resume and not restarted():
             raise FileNotFoundError(f"{out} holds no run to resume; leave out --resume to start one")
         return None, []
+    facts, notes = _facts(out, resume)
     # A restarted process goes on with the run of its own launch alone, not with one that was here before.
-    if not (resume or (restarted() and read_facts(out).get("launch") == launch())):
+    if not (resume or (restarted() and facts.get("launch") == launch())):
         raise ValueError(f"{out} already holds a run; add --resume to go on with it, or choose another --out")
     checkpoint = newest(out)
     old, new = load(checkpoint)[1].to_dict(), config.to_dict()
     changed = [(f"{p}.{n}", old[p][n], new[p][n]) for p in old for n in old[p] if old[p][n] != new[p][n]]
     bent = [f"{name} was {was}" for name, was, _ in changed if name.partition(".")[2] not in ENDS]
-    if read_facts(out).get("data", data) != data:
-        bent.append(f"data was {read_facts(out)['data']}")
+    was = facts.get("data") or read_fingerprint(out).get("data") or data
+    if was != data:
+        bent.append(f"data was {was}")
     if bent:
         raise ValueError(f"{out} cannot go on with other settings ({', '.join(bent)}); give the same again")
     set_aside(out, after=checkpoint)
-    notes = [f"{name} was {was} and is now {now}" for name, was, now in changed]
+    notes += [f"{name} was {was} and is now {now}" for name, was, now in changed]
     return checkpoint, [f"going on from {checkpoint}", *notes]
 
 
-def _other_processes(before, now):
-    if before == now:
-        return []
+def _facts(out, resume):
+    """(what run.json says, notes): nothing where it is damaged, which then is kept under another name."""
+    try:
+        return read_facts(out), []
+    except ValueError as error:
+        if not resume:
+            return {}, []
+        aside = (out / "run.json").rename(free_name(out / "run.json"))
+        return {}, [f"{error}; it is kept as {aside}, and written anew"]
+
+
+def _go_on(run, checkpoint, world):
+    """Set `run` to where `checkpoint` left it; returns notes for the user."""
+    state = load_state(checkpoint)
+    try:
+        run.load_state(state)
+        before = state["world"]
+    except (TypeError, KeyError, AttributeError, IndexError) as error:
+        raise ValueError(
+            f"{checkpoint} holds no state of a run to go on from ({error!r}); delete it to go on from the "
+            "one before, or start a new run"
+        ) from error
+    notes = [OTHER_DRAWS] if "draws" not in state else []
+    if before == world:
+        return notes
     return [
-        f"the run was on {before} processes and is now on {now}: the same images, crops and masks in every "
-        "step, but sums are rounded otherwise, so the weights differ in their last digits"
+        *notes,
+        f"the run was on {before} processes and is now on {world}: the same images, crops and masks in every "
+        "step, but sums are rounded otherwise, so the weights differ in their last digits",
     ]
 
 
-def _images(config, data, root, progress):
+def _images(config, data, root, seen, progress):
     """(images to train on, labelled `Images` for the curve or None, names of files that cannot be read)."""
     train, size = config.train, config.model.image_size
     common = {"image_size": size, "root": root, "progress": progress}
     if train.stream:
         workers = {"crop_scale": train.crop_scale, "crop_seed": train.seed, "workers": train.workers}
+        files = stream(data, "train", listed=seen.see_files, **common, **workers)
         labelled = load_data(data, "train", limit=CURVE_IMAGES, **common) if train.probes else None
-        return stream(data, "train", **common, **workers), labelled, ()
-    images = load_data(data, "train", **common)
+        return files, labelled, ()
+    images = load_data(data, "train", listed=seen.see_files, **common)
+    seen.see_pixels(images.images)
     return images.images, images if train.probes else None, images.skipped
 
 

@@ -5,10 +5,15 @@ and rank 0 alone writes. Numbers on which a decision rests (the loss, the clock,
 added up over all processes, so that all decide alike. With one process nothing here costs anything.
 """
 
+import datetime
 import os
 
 import torch
 import torch.distributed as dist
+
+PATIENCE = datetime.timedelta(
+    days=7
+)  # for images that are downloaded or decoded; torchrun ends it if one dies
 
 
 def join_processes():
@@ -96,16 +101,21 @@ def gathered(value):
 
 def in_turn(make):
     """make() on every process: on rank 0 first, then on the others, which find fetched, unpacked and cached
-    what it needed. What stops rank 0 (ValueError, OSError) is raised on all of them."""
+    what it needed. What stops rank 0 (ValueError, OSError) is raised on all of them. The processes wait for
+    each other as long as that takes, while in a step they give a silent one up after some minutes."""
     if not dist.is_initialized():
         return make()
+    patient = dist.new_group(backend="gloo", timeout=PATIENCE)
     made, error = None, [None]
     if dist.get_rank() == 0:
         try:
             made = make()
         except (OSError, ValueError) as problem:
             error = [problem]
-    dist.broadcast_object_list(error, 0)
+    dist.broadcast_object_list(error, 0, group=patient)
     if error[0] is not None:
         raise error[0]
-    return made if dist.get_rank() == 0 else make()
+    made = made if dist.get_rank() == 0 else make()
+    dist.barrier(group=patient)  # the others may have had to read all images again
+    dist.destroy_process_group(patient)
+    return made

@@ -10,6 +10,7 @@ import threading
 import numpy as np
 import torch
 
+DRAWS = 2  # the rule below, to be raised with it; the first rule, without a number, kept 32 bits
 WORDS = 624  # of 32 bits: the state of the Mersenne twister, PyTorch's generator on a CPU
 _STATE = torch.Generator().manual_seed(0).get_state()  # of one that has drawn nothing yet; made once, so that
 _WORDS = _STATE.numpy().view(np.uint64)[3 : 3 + WORDS]  # it is real also where tensors are fake (plan.py)

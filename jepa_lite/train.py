@@ -28,7 +28,7 @@ from .masking import sample_masks
 from .optimizer import make_optimizer, set_rates
 from .pixels import make_model
 from .processes import join_processes, total
-from .seeds import generator_for
+from .seeds import DRAWS, generator_for
 from .stream import Files, InMemory
 
 SAMPLE = 256  # images on which rank, std and position share are measured
@@ -94,7 +94,7 @@ class Run:
         """All that, with the weights, continues this run exactly."""
         return {
             "step": self.step, "elapsed": self.elapsed, "optimizer": self.optimizer.state_dict(),
-            "watch": self.watch.state(), "images": len(self.source), "world": self.world,
+            "watch": self.watch.state(), "images": len(self.source), "world": self.world, "draws": DRAWS,
         }  # fmt: skip
 
     def load_state(self, state):
@@ -277,11 +277,10 @@ def _check(config, images, source, world):
     if source is not images and source.images.dtype != torch.uint8:
         raise ValueError(f"images must be uint8 from 0 to 255, not {source.images.dtype}")
     if channels != model.channels or tuple(size) != model.image_size:
-        grey = "make grey images RGB with images.expand(-1, 3, -1, -1)"
-        way_out = grey if channels == 1 else f"load them with image_size={model.image_size}"
+        taken = " x ".join(map(str, (model.channels, *model.image_size)))
         raise ValueError(
-            f"the images are {channels} x {size[0]} x {size[1]} but the model takes {model.channels} x "
-            f"{model.image_size[0]} x {model.image_size[1]}; {way_out}"
+            f"the images are {' x '.join(map(str, source.shape))} but the model takes {taken}; load them with "
+            f"image_size={model.image_size}, grey ones as RGB: images.expand(-1, 3, -1, -1)"
         )
     if n < 2:
         raise ValueError(f"{n} images are too few to train on")

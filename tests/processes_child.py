@@ -1,11 +1,14 @@
 """What test_processes.py starts under torchrun: `python processes_child.py FUNCTION ARGUMENT...`."""
 
+import datetime
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from jepa_lite.clock import Clock
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
@@ -59,6 +62,14 @@ def agree(folder):
     sums = total([1.0, 10.0 * rank])
     found = {"total": sums, "steps": steps, "error": error, "world": world, "order": order}
     torch.save(found, Path(folder) / f"{rank}.pt")
+
+
+def be_patient(folder):
+    """Each rank in turn takes twice as long over its images as a step may take."""
+    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=2))
+    rank = dist.get_rank()
+    turns = [in_turn(lambda slow=slow: time.sleep(4 * (rank == slow)) or rank) for slow in (0, 1)]
+    torch.save({"turns": turns, "total": total([1.0])}, Path(folder) / f"{rank}.pt")
 
 
 def rank_zero_refuses(rank):

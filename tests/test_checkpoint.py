@@ -9,9 +9,9 @@
  6. Every file and the folder are on the disk before the rename that makes the checkpoint exist.
  7. `load_encoder` gives the target encoder unless asked for the context encoder.
  8. A malicious pickle runs nothing. No file that we write is a pickle.
- 9. Whatever is missing, cut short, damaged, of another size or another format is refused in one sentence
-    that names the file and says what to do. A run's newest checkpoint that is damaged, even in one bit, is
-    named, and the one before is used, and kept.
+ 9. Whatever is missing, cut short, damaged, nested without end, of another size or another format is refused
+    in one sentence that names the file and says what to do. A run's newest checkpoint that is damaged, even
+    in one bit, is named, and the one before is used, and kept; also where checksums are gone.
 10. Files are as readable to others as any other file.
 """
 
@@ -437,6 +437,47 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(run, name, cha
     damage(run / "checkpoint-000001" / name, "a bit flipped")
     with pytest.raises(ValueError, match=r"no checkpoint of .* is whole: .*000002.*000001") as refusal:
         newest(run)
+    assert_one_sentence(refusal, name)
+
+
+DEEP = '{"a":' * 100_000
+
+
+@pytest.mark.parametrize("change", ["emptied", "cut in half", "cut by a byte", "overwritten", "gone"])
+@pytest.mark.parametrize("name", FILES)
+def test_without_checksums_a_checkpoint_that_cannot_be_opened_is_skipped(run, name, change):
+    damage(run / "checkpoint-000002" / name, change)
+    (run / "checkpoint-000002" / "checksums.json").unlink()
+    with pytest.warns(UserWarning, match=f"checkpoint-000002 is damaged: {name} .*checkpoint-000001") as said:
+        assert load_state(run)["n"] == 1
+    assert "\n" not in str(said[0].message)
+
+
+def test_what_only_has_the_name_of_a_checkpoint_is_skipped(run):
+    newer = run / "checkpoint-000003"
+    for make, problem in (
+        (newer.mkdir, "model.safetensors is missing"), (lambda: newer.write_bytes(b""), "it is no folder"),
+        (lambda: newer.symlink_to("nowhere"), "it is no folder"),
+    ):  # fmt: skip
+        make()
+        for loader in (newest, load, load_encoder, load_state):
+            with pytest.warns(UserWarning, match=f"checkpoint-000003 is damaged: {problem}"):
+                loader(run)
+        with pytest.warns(UserWarning, match="is damaged"):
+            set_aside(run, after=newest(run))
+        assert not os.path.lexists(newer) and load_state(run)["n"] == 2
+
+
+@pytest.mark.parametrize("name", ["config.json", "state.json", "checksums.json"])
+def test_nested_without_end_is_damage(run, name):
+    path = run / "checkpoint-000002" / name
+    path.write_text(DEEP)
+    with pytest.warns(UserWarning, match="checkpoint-000002 is damaged"):
+        assert load_state(run)["n"] == 1
+    if name != "checksums.json":
+        (path.parent / "checksums.json").unlink()
+    with pytest.raises(ValueError) as refusal:
+        (load_state if name == "state.json" else load)(path.parent)
     assert_one_sentence(refusal, name)
 
 

@@ -3,7 +3,8 @@
 1. Two processes give the gradients of one process with the same global batch, to 1e-6, also when it does not
    divide evenly and also with targets normed over the batch; so whole runs agree too.
 2. Each sees other images, crops and masks; together, those of the one process.
-3. All stop at the same step when one wishes to; what stops rank 0 stops all; rank 0 goes first.
+3. All stop at the same step when one wishes to; what stops rank 0 stops all; rank 0 goes first, and however
+   long it or another takes over the images, the others wait.
 4. `torchrun -m jepa_lite.train` trains, speaks and writes once.
 5. A process that is killed comes back under --max-restarts from the last checkpoint, to the same weights.
 6. A run goes on with another number of processes, says so, and ends with the same weights but for rounding.
@@ -100,6 +101,13 @@ def test_all_decide_alike(tmp_path):
     assert first["order"] == 0
 
 
+def test_the_others_wait_while_one_reads_images(tmp_path):
+    torchrun(CHILD, "be_patient", tmp_path)
+    for rank in (0, 1):
+        found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert found == {"turns": [rank, rank], "total": [2.0]}
+
+
 # 4, 5, 6 ---------------------------------------------------------------------------------------------------
 
 
@@ -122,6 +130,8 @@ def test_torchrun_trains_speaks_and_writes_once(root, tmp_path):
     names = {path.name for path in (tmp_path / "run").iterdir()}
     checkpoints = {name for name in names if name.startswith("checkpoint-")}
     assert len(checkpoints) == 2 and names - checkpoints == {
+        ".lock",
+        "images.json",
         "log.jsonl",
         "run.json",
         "skipped.txt",

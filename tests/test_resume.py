@@ -211,7 +211,7 @@ def test_other_images_are_not_taken_for_the_same(root, tmp_path):
         (other / name).mkdir(parents=True)
         for i in range(9):
             (other / name / f"{i}.png").write_bytes((root / name / "10.png").read_bytes())
-    with pytest.raises(ValueError, match="began with 36 images and there are 16 now"):
+    with pytest.raises(ValueError, match=r"36 removed .*, 16 added"):
         pretrain(config, "folder", root=other, out=tmp_path / "run", resume=True)
     with pytest.raises(ValueError, match="data was folder"):
         pretrain(config, "photos", out=tmp_path / "run", resume=True)

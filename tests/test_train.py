@@ -279,7 +279,7 @@ def test_nan_stops_the_run_and_keeps_the_weights(images):
     ("change", "words"),
     [
         (lambda i: i.float(), "images must be uint8"),
-        (lambda i: i[:, :1], r"the images are 1 x 32 x 48 but .* grey images RGB with images\.expand"),
+        (lambda i: i[:, :1], r"the images are 1 x 32 x 48 but .* grey ones as RGB: images\.expand"),
         (lambda i: i[:, :, :16], "the images are 3 x 16 x 48 but the model takes 3 x 32 x 48"),
         (lambda i: i[:, :1], "the images are 1 x 32 x 48"),
         (lambda i: i[:1], "1 images are too few"),
