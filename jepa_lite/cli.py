@@ -169,7 +169,7 @@ def explain(
         seed: of the masks.
     """
     from .checkpoint import load
-    from .folder import read_image
+    from .picture import read_image
     from .report import explain as draw
 
     model, config = load(checkpoint)

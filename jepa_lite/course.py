@@ -22,7 +22,7 @@ from tqdm import tqdm
 from . import checkpoint
 from .canvas import BLUE, ORANGE, figure, styled
 from .data import PHOTOS, load, photo
-from .folder import fit
+from .picture import fit
 from .presets import preset
 from .pretrain import curve
 from .train import Run

@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from .facts import main_memory
 from .fetch import obtain
-from .folder import fit, list_images, read_tree
+from .folder import list_images, read_tree
+from .picture import fit, opened
 from .shapes import CLASSES, shapes
 from .stream import Files
 
@@ -197,7 +198,8 @@ def photo(name):
             f"photos needs {file} of the package {package}; run pip install "
             "scikit-image scikit-learn, or use shapes"
         )
-    return Image.open(path).convert("RGB")
+    with opened(path) as image:
+        return image.convert("RGB")
 
 
 # --- sets that lie in files -----------------------------------------------------------------------

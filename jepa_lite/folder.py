@@ -1,14 +1,13 @@
 """A tree of class folders: which images it holds, read into one uint8 tensor, and kept for next time.
 
-Whatever Pillow can read becomes RGB at one size; what it cannot read is named and left out. The
-result is cached in `.jepa_lite` inside the folder (or in the environment's JEPA_LITE_CACHE, or, where
-the folder is read-only, below ~/.cache/jepa_lite); delete that freely.
+picture.py reads each file; what cannot be read is named and left out. The result is cached in `.jepa_lite`
+inside the folder (or in the environment's JEPA_LITE_CACHE, or, where the folder is read-only, below
+~/.cache/jepa_lite); delete that freely.
 """
 
 import contextlib
 import hashlib
 import json
-import math
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from .augment import RATIO, draw_boxes
+from .picture import EXTENSIONS, read
 
-EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 HELD_OUT = 0.1  # share of each class that is the test split, where the tree has none
 
 
@@ -59,38 +56,6 @@ def read_tree(name, root, split, files, size, progress=True):
     return _cached(cache) or _keep(
         cache, *_read_all(name, root, [path for path, *_ in files], size, progress)
     )
-
-
-def fit(image, size):
-    """A PIL image of any mode -> uint8 array (3, H, W): resized to cover `size`, then cut at the centre."""
-    image = _rgb(image)
-    if image.size != (size[1], size[0]):
-        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BILINEAR)  # it antialiases
-    return np.asarray(image).transpose(2, 0, 1)
-
-
-def fit_crop(image, size, scale, generator):
-    """As `fit`, but a random box of a share of the area drawn from `scale`: augment.py's, on the file itself.
-
-    A box cut from all the pixels that the file has is sharper than one cut from an image already shrunk.
-    """
-    image = _rgb(image)
-    corner, sides = draw_boxes(1, (image.height, image.width), scale, RATIO, generator)
-    (top, left), (height, width) = corner[0].tolist(), sides[0].tolist()
-    box = (left, top, left + width, top + height)
-    # Cut first: `resize(..., box)` would let pixels from beyond the box bleed into its border.
-    resized = image.crop(box).resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    return np.asarray(resized).transpose(2, 0, 1)
-
-
-def read_image(path, image_size):
-    """One picture file as uint8 (3, H, W). Raises FileNotFoundError or ValueError, naming the file."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no picture at {path}")
-    try:
-        return torch.tensor(read(Path(path), image_size))
-    except Exception as error:  # a decoder may raise anything on a broken file
-        raise ValueError(f"{path} cannot be read as a picture: {error}") from error
 
 
 # --- finding --------------------------------------------------------------------------------------
@@ -149,34 +114,6 @@ def _hold_out(train, seed):
 
 
 # --- reading --------------------------------------------------------------------------------------
-
-
-def read(path, size, crop_scale=None, generator=None):
-    """One file -> uint8 (3, H, W), by `fit`, or by `fit_crop` where `crop_scale` is given.
-
-    Raises on a file that is empty, broken, or a decompression bomb.
-    """
-    # A large JPEG is decoded at a smaller scale, which still has a pixel for each one of the smallest crop.
-    margin = 2 if crop_scale is None else (crop_scale[0] * RATIO[0]) ** -0.5
-    try:
-        with Image.open(path) as image:
-            side = math.ceil(margin * max(size))  # both ways: a crop may be upright or not, a file turned
-            image.draft(None, (side, side))
-            ImageOps.exif_transpose(image, in_place=True)
-            return fit(image, size) if crop_scale is None else fit_crop(image, size, crop_scale, generator)
-    except UnidentifiedImageError:
-        raise ValueError("not an image" if path.stat().st_size else "the file is empty") from None
-
-
-def _rgb(image):
-    """A PIL image of any mode in RGB."""
-    if image.mode.startswith("I"):  # 16 bits of grey; Pillow alone would cut them at 255
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
-    elif image.mode == "F":
-        raise ValueError("its pixels are floats of no known range")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _read_all(name, root, paths, size, progress):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from .folder import read
+from .picture import read
 from .seeds import generator_for
 
 ON_GPU = 0.25  # share of a GPU's free memory that a data set may take

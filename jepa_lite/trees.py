@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from .data import PHOTOS, load, photo
-from .folder import EXTENSIONS
+from .picture import EXTENSIONS, opened
 
 QUALITY = 95  # of the JPEGs
 
@@ -42,9 +42,9 @@ def first_image(tree):
 
 def _pixels(path):
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             return image.width * image.height
-    except OSError:  # a broken file says nothing of the others
+    except (OSError, ValueError):  # a broken file says nothing of the others
         return 0
 
 

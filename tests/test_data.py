@@ -32,7 +32,7 @@ from PIL import Image
 from torchvision import datasets as tv
 from torchvision.transforms.v2 import functional as TF
 
-from jepa_lite import data, fetch, folder
+from jepa_lite import data, fetch, folder, picture
 from jepa_lite.shapes import CLASSES, shapes
 
 
@@ -233,7 +233,7 @@ def test_resizing_is_torchvisions(source, scale):  # 5
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (*source, 3), np.uint8)
     side = int(min(source) / scale)
-    ours = folder.fit(Image.fromarray(pixels), (side, side)).astype(int)
+    ours = picture.fit(Image.fromarray(pixels), (side, side)).astype(int)
     whole = torch.from_numpy(pixels).permute(2, 0, 1)
     covered = [round(s / scale) for s in source]
     reference = TF.center_crop(TF.resize(whole, covered, antialias=True), [side, side]).numpy().astype(int)
@@ -245,7 +245,7 @@ def test_resizing_is_torchvisions(source, scale):  # 5
 def test_a_target_that_is_not_square_is_covered():  # 5
     pixels = np.zeros((60, 60, 3), np.uint8)
     pixels[20:40] = 200  # the middle third: what a 1 : 3 cut at the centre keeps
-    cut = folder.fit(Image.fromarray(pixels), (10, 30))
+    cut = picture.fit(Image.fromarray(pixels), (10, 30))
     assert cut.shape == (3, 10, 30) and cut[:, 1:-1].min() == 200, f"not cut at the centre: {cut[0, :, 0]}"
 
 
@@ -253,9 +253,9 @@ def test_large_jpegs_look_as_when_read_whole(tmp_path):  # 5
     y, x = np.mgrid[:411, :653]
     smooth = np.stack([y / 411, x / 653, (np.sin(x / 40) + 1) / 2], -1)
     Image.fromarray((smooth * 255).astype(np.uint8)).save(tmp_path / "large.jpg", quality=95)
-    read = folder.read(tmp_path / "large.jpg", (33, 47)).astype(int)
+    read = picture.read(tmp_path / "large.jpg", (33, 47)).astype(int)
     with Image.open(tmp_path / "large.jpg") as image:
-        error = np.abs(read - folder.fit(image, (33, 47)))
+        error = np.abs(read - picture.fit(image, (33, 47)))
     assert error.mean() < 2 and error.max() < 12, (
         f"differs by {error.mean()} on average, {error.max()} at most"
     )
@@ -300,7 +300,7 @@ def test_a_turned_photograph_is_set_upright(tmp_path):  # 6
     image.paste((255, 255, 255), (0, 0, 8, 16))  # the left half is white
     exif[0x0112] = 6  # "turn by 90 degrees clockwise to look at it": left becomes top
     image.save(tmp_path / "turned.png", exif=exif)
-    read = folder.read(tmp_path / "turned.png", (16, 16))
+    read = picture.read(tmp_path / "turned.png", (16, 16))
     assert read[:, :8].min() == 255 and read[:, 8:].max() == 0, f"not upright: {read[0]}"
 
 

@@ -15,8 +15,8 @@ from PIL import Image
 from .. import plots
 from ..config import MASK_RULES, MaskConfig
 from ..data import PHOTOS, photo
-from ..folder import fit, read_image
 from ..masking import sample_masks
+from ..picture import fit, read_image
 from .shell import Explorer, script
 
 DRAWS, FIRST = 256, 48  # seeds in the table, and how many of them come at once after a change
@@ -64,7 +64,7 @@ def find_image(image, size):
         return torch.tensor(fit(Image.fromarray(pixels.expand(3, -1, -1).permute(1, 2, 0).numpy()), size))
     if image in PHOTOS:
         return torch.tensor(fit(photo(image), size))
-    if not Path(image).is_file():
+    if not Path(image).exists():
         raise FileNotFoundError(
             f"there is no picture at {image}, and no bundled photograph of that name; there are: "
             f"{', '.join(PHOTOS)}"
