@@ -89,7 +89,7 @@ def pretrain(
         preset: demo, laptop; for a GPU: cifar10, cifar100, stl10, imagenette, imagenet100,
             vit-b16, vit-l16, vit-h14.
         data: shapes, photos, cifar10, cifar100, stl10, fashion_mnist, imagenette, folder.
-        root: where the data lives; for folder, the tree of class folders. [JEPA_LITE_DATA]
+        root: where the data lives; for folder, your images. [JEPA_LITE_DATA]
         out: folder for checkpoints and log.jsonl.
         minutes: stop after so long; the schedules fit themselves to it.
         steps: stop after so many steps.
@@ -142,7 +142,7 @@ def probe(
     encoder, model = load_encoder(checkpoint, which)
     name = data or trained_on(checkpoint)
     splits = [
-        load_data(name, split, image_size=model.image_size, root=root, limit=limit)
+        load_data(name, split, image_size=model.image_size, root=root, limit=limit, labelled=True)
         for split in ("train", "test")
     ]
     rows = ladder(

@@ -1,12 +1,13 @@
 """The data sets, all behind `load`: RGB images of one size, as a uint8 tensor in memory.
 
 `shapes` and `photos` need no network; torchvision's sets are fetched at first use (fetch.py); `folder`
-is any tree of class folders (folder.py), and `stream` is for one that does not fit in memory (stream.py).
+is any folder of images (splits.py, folder.py), and `stream` is for what does not fit in memory (stream.py).
 Nothing random happens to an image here: see augment.py.
 """
 
 import importlib.util
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from tqdm import tqdm
 
 from .facts import main_memory
 from .fetch import obtain
-from .folder import list_images, read_tree
+from .folder import read_tree
+from .names import shown
 from .picture import fit, opened
 from .shapes import CLASSES, shapes
+from .splits import find
 from .stream import Files
 
 DATASETS = ("shapes", "photos", "cifar10", "cifar100", "stl10", "fashion_mnist", "imagenette", "folder")
@@ -43,7 +46,8 @@ PHOTOS = {  # name: (package, file), all in the wheels themselves
 class Images:
     """A data set in memory: `images` uint8 (n, 3, H, W), `labels` int64 (n,) into `classes`.
 
-    `skipped` names each file that could not be read, as "path: reason".
+    `skipped` names each file that could not be read, as "path: reason". `found`: one line about the folder
+    that the images are from.
     """
 
     images: torch.Tensor
@@ -51,17 +55,19 @@ class Images:
     classes: tuple[str, ...]
     name: str
     skipped: tuple[str, ...] = ()
+    found: str = ""
 
     def __len__(self):
         return len(self.images)
 
 
-def load(name, split="train", *, image_size, root=None, seed=0, limit=None, progress=True):
+def load(name, split="train", *, image_size, root=None, seed=0, limit=None, progress=True, labelled=False):
     """Load one of DATASETS into memory as `Images`.
 
     `image_size` is pixels, an int or (H, W): images are resized to cover it and cut at the centre.
     `root` says where the data lies (else the environment's JEPA_LITE_DATA, else ~/.cache/jepa_lite).
     `seed` draws `shapes` and `photos`, a folder's held-out tenth, and the `limit` images kept.
+    `progress` shows bars, and with "train" what was found in a folder; `labelled` refuses one without labels.
     Raises ValueError or FileNotFoundError, in one sentence, before any long work.
     """
     size = _check(name, split, image_size, limit)
@@ -70,7 +76,7 @@ def load(name, split="train", *, image_size, root=None, seed=0, limit=None, prog
     if name == "photos":
         return _photos(split, size, seed, limit)
     if name in ("folder", "imagenette"):
-        return _folder(name, split, size, root, seed, limit, progress)
+        return _folder(name, split, size, root, seed, limit, progress, labelled)
     return _torchvision(name, split, size, _root(root), seed, limit, progress)
 
 
@@ -86,8 +92,10 @@ def stream(
     size = _check(name, split, image_size, limit)
     if name not in ("folder", "imagenette"):
         raise ValueError(f"{name} is loaded whole: leave out train.stream, or use load({name!r}, ...)")
-    root, files, _, _ = _files(name, split, size, root, seed, limit, progress)
-    return Files(root, [path for path, *_ in files], size, crop_scale, crop_seed, workers)
+    found, files, _, _ = _files(name, split, size, root, seed, limit, progress)
+    source = Files(found.root, [path for path, *_ in files], size, crop_scale, crop_seed, workers)
+    source.skipped |= found.unread
+    return source
 
 
 def normalize(images):
@@ -218,8 +226,8 @@ def _torchvision(name, split, size, root, seed, limit, progress):
     return Images(torch.from_numpy(images), torch.as_tensor(labels)[rows].long(), tuple(data.classes), name)
 
 
-def _files(name, split, size, root, seed, limit, progress):
-    """A tree's root, and of one split the files, their labels (n,) and the names of the classes."""
+def _files(name, split, size, root, seed, limit, progress, labelled=False):
+    """What a folder holds, as `Found`, and of one split the files, their labels (n,), the classes' names."""
     names = None
     if name == "imagenette":
         pixels = "160px" if max(size) <= 160 else "320px"
@@ -227,13 +235,22 @@ def _files(name, split, size, root, seed, limit, progress):
         root, names = data._size_root, tuple(words[0] for words in data.classes)
     elif not (root or os.environ.get("JEPA_LITE_DATA")):
         raise ValueError("folder needs to know where: give root (--root) or set JEPA_LITE_DATA")
-    files, labels, classes = list_images(_root(root), split, seed)
+    found = find(_root(root), seed)
+    if progress and name == "folder" and split == "train":  # once for both splits
+        print(found, file=sys.stderr)
+    files, labels, classes = found.images(split)
+    if labelled and len(classes) < 2:
+        raise ValueError(
+            f"{shown(found.root)} has no labels to tell apart, because all its images are of one class or in "
+            "no class folder; put each class in a folder of its own"
+        )
     rows = _subset(len(files), limit, seed)
-    return _root(root), [files[i] for i in rows.tolist()], labels[rows], names or classes
+    return found, [files[i] for i in rows.tolist()], labels[rows], names or classes
 
 
-def _folder(name, split, size, root, seed, limit, progress):
-    root, files, labels, classes = _files(name, split, size, root, seed, limit, progress)
+def _folder(name, split, size, root, seed, limit, progress, labelled):
+    found, files, labels, classes = _files(name, split, size, root, seed, limit, progress, labelled)
     _check_memory(name, len(files), size, "use --set train.stream=true, a limit, or a smaller image_size")
-    images, rows, skipped = read_tree(name, root, split, files, size, progress)
-    return Images(images, labels[rows], classes, name, skipped)
+    images, rows, skipped = read_tree(name, found.root, split, files, size, progress)
+    skipped += tuple(f"{path}: {reason}" for path, reason in found.unread.items())
+    return Images(images, labels[rows], classes, name, skipped, str(found))

@@ -1,8 +1,8 @@
-"""A tree of class folders: which images it holds, read into one uint8 tensor, and kept for next time.
+"""The image files of a folder, read into one uint8 tensor, and kept for next time.
 
-picture.py reads each file; what cannot be read is named and left out. The result is cached in `.jepa_lite`
-inside the folder (or in the environment's JEPA_LITE_CACHE, or, where the folder is read-only, below
-~/.cache/jepa_lite); delete that freely.
+Which files these are, splits.py finds; picture.py reads each. What cannot be read is named and left out. The
+result is cached in `.jepa_lite` inside the folder (or in the environment's JEPA_LITE_CACHE, or, where
+the folder is read-only, below ~/.cache/jepa_lite); delete that freely.
 """
 
 import contextlib
@@ -19,35 +19,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from .picture import EXTENSIONS, read
-
-HELD_OUT = 0.1  # share of each class that is the test split, where the tree has none
-
-
-def list_images(root, split="train", seed=0):
-    """One split of a tree of class folders: ([(path, bytes, mtime)], labels int64 (n,), classes).
-
-    The tree is root/<class>/..., or root/train/<class>/... with root/test or root/val beside it.
-    Where no test images are given, a tenth of each class is held out, drawn by `seed`.
-    Raises FileNotFoundError or ValueError when the tree is not such a one.
-    """
-    tree = _tree(root)
-    classes = sorted({name for part in tree.values() for name, files in part.items() if files})
-    if not classes:
-        raise ValueError(f"the class folders of {root} hold no image files ({' '.join(EXTENSIONS)})")
-    tree = tree if "test" in tree else _hold_out(tree["train"], seed)
-    chosen = [(file, label) for label, name in enumerate(classes) for file in tree[split].get(name, ())]
-    if not chosen:
-        raise ValueError(
-            f"{root} has no {split} images: where {split}/<class>/ is missing or empty, a class needs two "
-            f"images for one to be held out; add images or that folder"
-        )
-    files, labels = zip(*chosen, strict=True)
-    return list(files), torch.tensor(labels), tuple(classes)
+from .names import shown
+from .picture import read
 
 
 def read_tree(name, root, split, files, size, progress=True):
-    """Read `files` (from `list_images`), or what was kept of them.
+    """Read `files` (from `splits.find`), or what was kept of them.
 
     Returns (images uint8 (n, 3, H, W), rows int64 (n,), skipped): `rows` says which of the files the
     images are, `skipped` names the others as "path: reason". Raises ValueError if none can be read.
@@ -56,64 +33,6 @@ def read_tree(name, root, split, files, size, progress=True):
     return _cached(cache) or _keep(
         cache, *_read_all(name, root, [path for path, *_ in files], size, progress)
     )
-
-
-# --- finding --------------------------------------------------------------------------------------
-
-
-def _tree(root):
-    """{split: {class: [(path, bytes, mtime)]}}; without a train/ the whole tree is "train"."""
-    if not root.is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {root}; give one that holds a folder of images per class"
-        )
-    if not _folders(root):
-        found = "images but no class folders" if _walk(root, "") else "neither images nor folders"
-        raise ValueError(
-            f"{root} holds {found}; put each class in a folder of its own: {root / '<class>'}/*.jpg"
-        )
-    parts = {"train": root}
-    if _folders(root / "train"):
-        tests = [root / name for name in ("test", "val") if _folders(root / name)]
-        parts = {"train": root / "train"} | ({"test": tests[0]} if tests else {})
-    return {
-        split: {f.name: _walk(f, f.relative_to(root).as_posix() + "/") for f in _folders(part)}
-        for split, part in parts.items()
-    }
-
-
-def _folders(path):
-    inside = path.iterdir() if path.is_dir() else ()
-    return sorted(p for p in inside if p.is_dir() and not p.name.startswith("."))
-
-
-def _walk(folder, prefix):
-    """Every image file below `folder`, in order, as (path that starts with `prefix`, bytes, mtime)."""
-    files = []
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        path = prefix + entry.name
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            files += _walk(entry.path, path + "/")
-        elif entry.name.lower().endswith(EXTENSIONS):
-            stat = entry.stat(follow_symlinks=entry.is_file())  # a dead link stays in, to be named later
-            files.append((path, stat.st_size, stat.st_mtime_ns))
-    return files
-
-
-def _hold_out(train, seed):
-    """Take a share of each class as test: at least one image, where the class has two."""
-    generator, parts = torch.Generator().manual_seed(seed), {"train": {}, "test": {}}
-    for name, files in sorted(train.items()):
-        count = max(1, round(HELD_OUT * len(files))) if len(files) > 1 else 0
-        held = set(torch.randperm(len(files), generator=generator)[:count].tolist())
-        parts["test"][name] = [f for i, f in enumerate(files) if i in held]
-        parts["train"][name] = [f for i, f in enumerate(files) if i not in held]
-    return parts
-
-
-# --- reading --------------------------------------------------------------------------------------
 
 
 def _read_all(name, root, paths, size, progress):
@@ -128,7 +47,9 @@ def _read_all(name, root, paths, size, progress):
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         list(tqdm(pool.map(one, range(len(paths))), name, len(paths), unit="image", disable=not progress))
     if len(failures) == len(paths):
-        raise ValueError(f"none of the {len(paths)} images in {root} could be read; the first: {failures[0]}")
+        raise ValueError(
+            f"none of the {len(paths)} images in {shown(root)} could be read; the first: {failures[0]}"
+        )
     rows, images = torch.tensor([i for i in range(len(paths)) if i not in failures]), torch.from_numpy(images)
     return images[rows] if failures else images, rows, tuple(failures[i] for i in sorted(failures))
 
@@ -162,7 +83,8 @@ def _keep(path, images, rows, skipped):
         save_file({"images": images, "rows": rows}, part, {"skipped": json.dumps(skipped)})
         os.replace(part, path)
     except (OSError, SafetensorError) as error:
-        warnings.warn(f"could not keep the images at {path} ({error}); they will be read again", stacklevel=2)
+        told = f"could not keep the images at {path} ({error}); they will be read again"
+        warnings.warn(shown(told), stacklevel=2)
     finally:
         with contextlib.suppress(OSError):
             part.unlink()

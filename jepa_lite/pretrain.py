@@ -38,7 +38,10 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
         checkpoint, notes = in_turn(lambda: _start_from(out, config, data, resume))
         images, labelled, skipped = in_turn(lambda: _images(config, data, root, progress=rank == 0))
         model = load(checkpoint)[0] if checkpoint else None
-        run = Run(config, images, device, model, curve(labelled, device) if labelled else None)
+        probe = curve(labelled, device) if labelled else None
+        if labelled and not probe:
+            notes.append("train.probes measures nothing, because the images have no labels to tell apart")
+        run = Run(config, images, device, model, probe)
         if checkpoint:
             state = load_state(checkpoint)
             run.load_state(state)
@@ -107,19 +110,23 @@ def _images(config, data, root, progress):
     if train.stream:
         workers = {"crop_scale": train.crop_scale, "crop_seed": train.seed, "workers": train.workers}
         labelled = load_data(data, "train", limit=CURVE_IMAGES, **common) if train.probes else None
+        common["progress"] = progress and not labelled  # what was found has been said then
         return stream(data, "train", **common, **workers), labelled, ()
     images = load_data(data, "train", **common)
     return images.images, images if train.probes else None, images.skipped
 
 
 def curve(labelled, device="cpu"):
-    """A probe for `Run`: 20-NN accuracy from half of some training images to the other half.
+    """A probe for `Run`: 20-NN accuracy from half of some training images to the other half; None where the
+    first half is all of one class.
 
     It uses no test image, so it may be looked at while settings are chosen; training has seen these images,
     without their labels. `jepa-lite probe` is the measure.
     """
     rows = torch.randperm(len(labelled), generator=torch.Generator().manual_seed(0))[:CURVE_IMAGES]
     images, labels, half = labelled.images[rows], labelled.labels[rows], len(rows) // 2
+    if len(labels[:half].unique()) < 2:
+        return None
 
     def probe(encoder):
         x = features(encoder, images, device=device)

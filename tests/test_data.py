@@ -3,7 +3,8 @@
  1. Every impossible request is refused in one sentence that names it and the way out.
  2. `shapes` is the generator's own; its train and test images differ; a seed fixes them.
  3. `photos`: crops of eight real photographs; train and test crops share no pixel.
- 4. A folder's train and test never overlap, are the same every time, and use test/ or val/ if there.
+ 4. A folder's train and test never overlap, are the same every time, and use test/ or val/ if there (which
+    folders are understood: test_splits.py; which files: test_picture.py).
  5. Images of any size are resized to cover and cut at the centre, as torchvision does it.
  6. Grey, 16-bit, palette, transparent, CMYK, turned and one-pixel files become the right RGB.
  7. Broken files are skipped, counted and named, and shift no label.
@@ -34,6 +35,7 @@ from torchvision.transforms.v2 import functional as TF
 
 from jepa_lite import data, fetch, folder, picture
 from jepa_lite.shapes import CLASSES, shapes
+from jepa_lite.splits import find
 
 
 @pytest.fixture(autouse=True)
@@ -98,13 +100,11 @@ def assert_one_sentence(error, words):
 
 def test_folders_that_are_none_are_refused(tmp_path):  # 1
     (tmp_path / "empty").mkdir()
-    save(tmp_path / "flat" / "a.png")
     (tmp_path / "hollow" / "cat").mkdir(parents=True)
     save(tmp_path / "single" / "cat" / "a.png")
     for name, kind, words in (
         ("missing", FileNotFoundError, ["no folder", "missing"]),
         ("empty", ValueError, ["neither images nor folders", "<class>"]),
-        ("flat", ValueError, ["no class folders", "<class>"]),
         ("hollow", ValueError, ["no image files", ".jpg"]),
     ):
         with pytest.raises(kind) as error:
@@ -286,7 +286,7 @@ def test_every_mode_becomes_the_right_rgb(tmp_path):  # 6
     got = load(tmp_path / "modes", size=6, seed=1)
     held = load(tmp_path / "modes", "test", size=6, seed=1)
     assert not got.skipped and not held.skipped, got.skipped + held.skipped
-    files = [folder.list_images(tmp_path / "modes", split, seed=1)[0] for split in ("train", "test")]
+    files = [find(tmp_path / "modes", seed=1).images(split)[0] for split in ("train", "test")]
     pairs = zip(files[0] + files[1], torch.cat([got.images, held.images]), strict=True)
     for (path, *_), image in pairs:
         name = Path(path).name
@@ -382,7 +382,7 @@ def test_the_cache_never_answers_for_other_images(tree, change):  # 8
     load(tree)
     size, split = (6 if change == "size" else 8), "test" if change == "split" else "train"
     if change == "repaint":  # the same number of bytes, later
-        path = tree / folder.list_images(tree)[0][0][0]
+        path = tree / find(tree).images("train")[0][0][0]
         before = path.stat()
         save(path, (10, 99, 77))
         assert path.stat().st_size == before.st_size
