@@ -12,6 +12,7 @@ import tyro
 from safetensors import SafetensorError
 
 from .interrupt import Stopped
+from .names import shown
 from .presets import DATA_OF, IMAGES_OF
 from .presets import preset as named
 from .processes import leave_processes, local_rank
@@ -104,7 +105,7 @@ def pretrain(
     config = configure(preset, minutes, steps, epochs, seed, set)
     run = start(config, data or DATA_OF[preset], root=root, out=out, resume=resume, device=_device(device))
     if run.rank == 0:
-        print(f"{run.step} steps in {run.elapsed / 60:.1f} min. Next: jepa-lite probe {out}")
+        print(f"{run.step} steps in {run.elapsed / 60:.1f} min. Next: jepa-lite probe {shown(out)}")
 
 
 def probe(
@@ -177,7 +178,7 @@ def explain(
     figure = draw(model, read_image(image, config.model.image_size), generator, config.masks)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=144)
-    print(f"{figure.alt_text}\nWritten to {out}")
+    print(f"{figure.alt_text}\nWritten to {shown(out)}")
 
 
 def explorer(
@@ -202,7 +203,7 @@ def explorer(
     page = explorer_page(image, grid, patch_size, draws)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
-    print(f"Written to {out} ({out.stat().st_size / 1e3:.0f} KB). Open it in a browser.")
+    print(f"Written to {shown(out)} ({out.stat().st_size / 1e3:.0f} KB). Open it in a browser.")
 
 
 def configure(name, minutes, steps, epochs, seed, changes):
@@ -281,7 +282,7 @@ def _run(command):
 
 def _fail(message, status):
     if int(os.environ.get("RANK", 0)) == 0:  # else every process would say it
-        print(f"jepa-lite: {message}", file=sys.stderr)
+        print(f"jepa-lite: {shown(message)}", file=sys.stderr)
     return status
 
 

@@ -42,7 +42,7 @@ def _read_all(name, root, paths, size, progress):
         try:
             images[i] = read(root / paths[i], size)
         except Exception as error:  # a decoder may raise anything on a broken file
-            failures[i] = f"{paths[i]}: {error}"
+            failures[i] = shown(f"{paths[i]}: {error}")
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         list(tqdm(pool.map(one, range(len(paths))), name, len(paths), unit="image", disable=not progress))

@@ -15,6 +15,7 @@ from .diagnostics import Diverged
 from .facts import describe, read_facts, write_json
 from .interrupt import Stopped, StopSignals, uninterrupted
 from .log import Log
+from .names import shown
 from .probe import features, knn
 from .processes import gathered, in_turn, join_processes, launch, restarted
 from .stream import worker_died
@@ -49,7 +50,7 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
         if rank == 0:
             describe(out, run, data=data, launch=launch())
             for note in notes:
-                print(note, file=sys.stderr)
+                print(shown(note), file=sys.stderr)
         signals.run = run
         try:
             with contextlib.closing(recorded(run, out)) as records:
@@ -73,6 +74,8 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
 
 def _start_from(out, config, data, resume):
     """(checkpoint to go on from or None, notes for the user); refuses to write over a run, or to bend one."""
+    if any("\ud800" <= c <= "\udfff" for c in str(out)):  # bytes that Python could not read as UTF-8
+        raise ValueError(f"{shown(out)} is not a name in UTF-8, which weights need; choose another --out")
     exists = (out / "log.jsonl").exists() or any(out.glob("checkpoint-*"))
     if not exists:
         if resume and not restarted():
@@ -140,12 +143,12 @@ def _say_skipped(out, run, skipped):
     of_all = gathered(dict(run.source.skipped))
     names = {*skipped, *(f"{path}: {reason}" for files in of_all for path, reason in files.items())}
     file = Path(out) / "skipped.txt"
-    names |= set(file.read_text("utf-8").splitlines()) if file.exists() else set()
+    names |= set(file.read_text("utf-8", "backslashreplace").splitlines()) if file.exists() else set()
     if names and run.rank == 0:
         file.write_text("\n".join(sorted(names)) + "\n", "utf-8")
         print(
             f"{len(names)} files could not be read and were left out: {', '.join(sorted(names)[:5])}"
-            f"{' ...' if len(names) > 5 else ''} (all in {file})",
+            f"{' ...' if len(names) > 5 else ''} (all in {shown(file)})",
             file=sys.stderr,
         )
 
