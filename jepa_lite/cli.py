@@ -12,6 +12,7 @@ import tyro
 from safetensors import SafetensorError
 
 from .interrupt import Stopped
+from .names import shown
 from .presets import DATA_OF, IMAGES_OF
 from .presets import preset as named
 from .processes import leave_processes, local_rank
@@ -89,7 +90,7 @@ def pretrain(
         preset: demo, laptop; for a GPU: cifar10, cifar100, stl10, imagenette, imagenet100,
             vit-b16, vit-l16, vit-h14.
         data: shapes, photos, cifar10, cifar100, stl10, fashion_mnist, imagenette, folder.
-        root: where the data lives; for folder, the tree of class folders. [JEPA_LITE_DATA]
+        root: where the data lives; for folder, your images. [JEPA_LITE_DATA]
         out: folder for checkpoints and log.jsonl.
         minutes: stop after so long; the schedules fit themselves to it.
         steps: stop after so many steps.
@@ -104,7 +105,7 @@ def pretrain(
     config = configure(preset, minutes, steps, epochs, seed, set)
     run = start(config, data or DATA_OF[preset], root=root, out=out, resume=resume, device=_device(device))
     if run.rank == 0:
-        print(f"{run.step} steps in {run.elapsed / 60:.1f} min. Next: jepa-lite probe {out}")
+        print(f"{run.step} steps in {run.elapsed / 60:.1f} min. Next: jepa-lite probe {shown(out)}")
 
 
 def probe(
@@ -145,7 +146,7 @@ def probe(
     encoder, model = load_encoder(checkpoint, which, heads)
     name, place = (data, None) if data else trained_on(checkpoint)
     splits = [
-        load_data(name, split, image_size=model.image_size, root=root or place, limit=limit)
+        load_data(name, split, image_size=model.image_size, root=root or place, limit=limit, labelled=True)
         for split in ("train", "test")
     ]
     rows = ladder(
@@ -174,7 +175,7 @@ def explain(
         heads: as for probe.
     """
     from .checkpoint import load
-    from .folder import read_image
+    from .picture import read_image
     from .report import explain as draw
 
     model, config = load(checkpoint, heads)
@@ -182,7 +183,7 @@ def explain(
     figure = draw(model, read_image(image, config.model.image_size), generator, config.masks)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=144)
-    print(f"{figure.alt_text}\nWritten to {out}")
+    print(f"{figure.alt_text}\nWritten to {shown(out)}")
 
 
 def explorer(
@@ -207,7 +208,7 @@ def explorer(
     page = explorer_page(image, grid, patch_size, draws)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
-    print(f"Written to {out} ({out.stat().st_size / 1e3:.0f} KB). Open it in a browser.")
+    print(f"Written to {shown(out)} ({out.stat().st_size / 1e3:.0f} KB). Open it in a browser.")
 
 
 def configure(name, minutes, steps, epochs, seed, changes):
@@ -296,7 +297,7 @@ def _run(command):
 
 def _fail(message, status):
     if int(os.environ.get("RANK", 0)) == 0:  # else every process would say it
-        print(f"jepa-lite: {message}", file=sys.stderr)
+        print(f"jepa-lite: {shown(message)}", file=sys.stderr)
     return status
 
 

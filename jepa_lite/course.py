@@ -25,7 +25,7 @@ from . import checkpoint
 from .caches import cache_folder
 from .canvas import BLUE, ORANGE, figure, styled
 from .data import PHOTOS, load, photo
-from .folder import fit
+from .picture import fit
 from .presets import preset
 from .pretrain import curve
 from .train import Run

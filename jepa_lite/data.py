@@ -1,12 +1,13 @@
 """The data sets, all behind `load`: RGB images of one size, as a uint8 tensor in memory.
 
 `shapes` and `photos` need no network; torchvision's sets are fetched at first use (fetch.py); `folder`
-is any tree of class folders (folder.py), and `stream` is for one that does not fit in memory (stream.py).
+is any folder of images (splits.py, folder.py), and `stream` is for what does not fit in memory (stream.py).
 Nothing random happens to an image here: see augment.py.
 """
 
 import importlib.util
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +18,14 @@ from tqdm import tqdm
 
 from .config import plain
 from .fetch import obtain
-from .folder import fit, list_images, read_image, read_tree
+from .folder import read_tree
 from .memory import free_memory
+from .names import shown
+from .picture import fit, opened, read_image
 from .pictures import bytes_of, many_images
 from .processes import local_rank, local_world
 from .shapes import CLASSES, shapes
+from .splits import find
 from .stream import Files
 
 DATASETS = ("shapes", "photos", "cifar10", "cifar100", "stl10", "fashion_mnist", "imagenette", "folder")
@@ -46,8 +50,9 @@ PHOTOS = {  # name: (package, file), all in the wheels themselves
 class Images:
     """A data set in memory: `images` uint8 (n, 3, H, W), `labels` int64 (n,) into `classes`.
 
-    `skipped` names each file that could not be read, as "path: reason". Made by hand, it takes images in any
-    form that pictures.py knows, and labels in a tensor, an array or a list.
+    `skipped` names each file that could not be read, as "path: reason". `found`: one line about the folder
+    that the images are from. Made by hand, it takes images in any form that pictures.py knows, and labels in
+    a tensor, an array or a list.
     """
 
     images: torch.Tensor
@@ -55,6 +60,7 @@ class Images:
     classes: tuple[str, ...]
     name: str
     skipped: tuple[str, ...] = ()
+    found: str = ""
 
     def __post_init__(self):
         object.__setattr__(self, "images", many_images(self.images))
@@ -64,12 +70,16 @@ class Images:
         return len(self.images)
 
 
-def load(name, split="train", *, image_size, root=None, seed=0, limit=None, progress=True, listed=None):
+def load(
+    name, split="train", *, image_size, root=None, seed=0, limit=None, progress=True,
+    labelled=False, listed=None,
+):  # fmt: skip
     """Load one of DATASETS into memory as `Images`.
 
     `image_size` is pixels, an int or (H, W): images are resized to cover it and cut at the centre.
     `root` says where the data lies (else the environment's JEPA_LITE_DATA, else ~/.cache/jepa_lite).
     `seed` draws `shapes` and `photos`, a folder's held-out tenth, and the `limit` images kept.
+    `progress` shows bars, and with "train" what was found in a folder; `labelled` refuses one without labels.
     `listed(root, files)` is called with a tree's files, [(path, bytes, mtime)], before any of them is read.
     Raises ValueError or FileNotFoundError, in one sentence, before any long work.
     """
@@ -80,7 +90,7 @@ def load(name, split="train", *, image_size, root=None, seed=0, limit=None, prog
     if name == "photos":
         return _photos(split, size, seed, limit)
     if name in ("folder", "imagenette"):
-        return _folder(name, split, size, root, seed, limit, progress, listed)
+        return _folder(name, split, size, root, seed, limit, progress, labelled, listed)
     return _torchvision(name, split, size, _root(root), seed, limit, progress)
 
 
@@ -98,8 +108,10 @@ def stream(
     size = _check(name, split, image_size, limit)
     if name not in ("folder", "imagenette"):
         raise ValueError(f"{name} is loaded whole: leave out train.stream, or use load({name!r}, ...)")
-    root, files, _, _ = _files(name, split, size, root, seed, limit, progress, listed)
-    return Files(root, [path for path, *_ in files], size, crop_scale, crop_seed, workers)
+    found, files, _, _ = _files(name, split, size, root, seed, limit, progress, listed=listed)
+    source = Files(found.root, [path for path, *_ in files], size, crop_scale, crop_seed, workers)
+    source.skipped |= found.unread
+    return source
 
 
 def normalize(images):
@@ -226,7 +238,8 @@ def photo(name):
             f"photos needs {file} of the package {package}; run pip install "
             "scikit-image scikit-learn, or use shapes"
         )
-    return Image.open(path).convert("RGB")
+    with opened(path) as image:
+        return image.convert("RGB")
 
 
 def find_image(image, size):
@@ -268,8 +281,8 @@ def _torchvision(name, split, size, root, seed, limit, progress):
     return Images(torch.from_numpy(images), torch.as_tensor(labels)[rows].long(), tuple(data.classes), name)
 
 
-def _files(name, split, size, root, seed, limit, progress, listed):
-    """A tree's root, and of one split the files, their labels (n,) and the names of the classes."""
+def _files(name, split, size, root, seed, limit, progress, labelled=False, listed=None):
+    """What a folder holds, as `Found`, and of one split the files, their labels (n,), the classes' names."""
     names = None
     if name == "imagenette":
         pixels = "160px" if max(size) <= 160 else "320px"
@@ -277,16 +290,25 @@ def _files(name, split, size, root, seed, limit, progress, listed):
         root, names = data._size_root, tuple(words[0] for words in data.classes)
     elif not (root or os.environ.get("JEPA_LITE_DATA")):
         raise ValueError("folder needs to know where: give root (--root) or set JEPA_LITE_DATA")
-    files, labels, classes = list_images(_root(root), split, seed)
+    found = find(_root(root), seed)
+    if progress and name == "folder" and split == "train":  # once for both splits
+        print(found, file=sys.stderr)
+    files, labels, classes = found.images(split)
+    if labelled and len(classes) < 2:
+        raise ValueError(
+            f"{shown(found.root)} has no labels to tell apart, because all its images are of one class or in "
+            "no class folder; put each class in a folder of its own"
+        )
     rows = _subset(len(files), limit, seed)
-    root, files = _root(root), [files[i] for i in rows.tolist()]
+    files = [files[i] for i in rows.tolist()]
     if listed:
-        listed(root, files)
-    return root, files, labels[rows], names or classes
+        listed(found.root, files)
+    return found, files, labels[rows], names or classes
 
 
-def _folder(name, split, size, root, seed, limit, progress, listed):
-    root, files, labels, classes = _files(name, split, size, root, seed, limit, progress, listed)
+def _folder(name, split, size, root, seed, limit, progress, labelled, listed):
+    found, files, labels, classes = _files(name, split, size, root, seed, limit, progress, labelled, listed)
     _check_memory(name, len(files), size, "use --set train.stream=true, a limit, or a smaller image_size")
-    images, rows, skipped = read_tree(name, root, split, files, size, progress)
-    return Images(images, labels[rows], classes, name, skipped)
+    images, rows, skipped = read_tree(name, found.root, split, files, size, progress)
+    skipped += tuple(f"{path}: {reason}" for path, reason in found.unread.items())
+    return Images(images, labels[rows], classes, name, skipped, str(found))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .folder import fit
+from .picture import fit
 
 
 def one_image(image):

@@ -17,6 +17,7 @@ from .fingerprint import Fingerprint, read_fingerprint
 from .interrupt import Stopped, StopSignals, uninterrupted
 from .lock import held
 from .log import Log
+from .names import shown
 from .probe import features, knn
 from .processes import gathered, in_turn, join_processes, launch, restarted
 from .stream import worker_died
@@ -61,14 +62,17 @@ def _pretrain(config, data, root, out, resume, device, watch, rank, world):
         seen = Fingerprint(data, read_fingerprint(out) if checkpoint and rank == 0 else {})
         images, labelled, skipped = in_turn(lambda: _images(config, data, root, seen, progress=rank == 0))
         model = load(checkpoint)[0] if checkpoint else None
-        run = Run(config, images, device, model, curve(labelled, device) if labelled else None)
+        probe = curve(labelled, device) if labelled else None
+        if labelled and not probe:
+            notes.append("train.probes measures nothing, because the images have no labels to tell apart")
+        run = Run(config, images, device, model, probe)
         if checkpoint:
             notes += seen.notes + _go_on(run, checkpoint, world)
         if rank == 0:
             describe(out, run, data=data, root=where(data, root), launch=launch())
             seen.keep(out)
             for note in notes:
-                print(note, file=sys.stderr)
+                print(shown(note), file=sys.stderr)
         signals.run = run
         try:
             with contextlib.closing(recorded(run, out)) as records:
@@ -92,6 +96,8 @@ def _pretrain(config, data, root, out, resume, device, watch, rank, world):
 
 def _start_from(out, config, data, resume):
     """(checkpoint to go on from or None, notes for the user); refuses to write over a run, or to bend one."""
+    if any("\ud800" <= c <= "\udfff" for c in str(out)):  # bytes that Python could not read as UTF-8
+        raise ValueError(f"{shown(out)} is not a name in UTF-8, which weights need; choose another --out")
     exists = (out / "log.jsonl").exists() or any(out.glob("checkpoint-*"))
     if not exists:
         if resume and not restarted():
@@ -153,22 +159,25 @@ def _images(config, data, root, seen, progress):
     common = {"image_size": size, "root": root, "progress": progress}
     if train.stream:
         workers = {"crop_scale": train.crop_scale, "crop_seed": train.seed, "workers": train.workers}
-        files = stream(data, "train", listed=seen.see_files, **common, **workers)
         labelled = load_data(data, "train", limit=CURVE_IMAGES, **common) if train.probes else None
-        return files, labelled, ()
+        common["progress"] = progress and not labelled  # what was found has been said then
+        return stream(data, "train", listed=seen.see_files, **common, **workers), labelled, ()
     images = load_data(data, "train", listed=seen.see_files, **common)
     seen.see_pixels(images.images)
     return images.images, images if train.probes else None, images.skipped
 
 
 def curve(labelled, device="cpu"):
-    """A probe for `Run`: 20-NN accuracy from half of some training images to the other half.
+    """A probe for `Run`: 20-NN accuracy from half of some training images to the other half; None where the
+    first half is all of one class.
 
     It uses no test image, so it may be looked at while settings are chosen; training has seen these images,
     without their labels. `jepa-lite probe` is the measure.
     """
     rows = torch.randperm(len(labelled), generator=torch.Generator().manual_seed(0))[:CURVE_IMAGES]
     images, labels, half = labelled.images[rows], labelled.labels[rows], len(rows) // 2
+    if len(labels[:half].unique()) < 2:
+        return None
 
     def probe(encoder):
         x = features(encoder, images, device=device)
@@ -182,12 +191,12 @@ def _say_skipped(out, run, skipped):
     of_all = gathered(dict(run.source.skipped))
     names = {*skipped, *(f"{path}: {reason}" for files in of_all for path, reason in files.items())}
     file = Path(out) / "skipped.txt"
-    names |= set(file.read_text("utf-8").splitlines()) if file.exists() else set()
+    names |= set(file.read_text("utf-8", "backslashreplace").splitlines()) if file.exists() else set()
     if names and run.rank == 0:
         file.write_text("\n".join(sorted(names)) + "\n", "utf-8")
         print(
             f"{len(names)} files could not be read and were left out: {', '.join(sorted(names)[:5])}"
-            f"{' ...' if len(names) > 5 else ''} (all in {file})",
+            f"{' ...' if len(names) > 5 else ''} (all in {shown(file)})",
             file=sys.stderr,
         )
 

@@ -6,13 +6,15 @@ worker processes; its crops are drawn per step and image, so the number of worke
 copies are made from pinned memory and asynchronous; channels-last would gain nothing, as no layer convolves.
 """
 
+import os
 import warnings
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from .folder import read
+from .names import shown
+from .picture import read
 from .pictures import many_images
 from .seeds import generator_for
 
@@ -61,7 +63,7 @@ class Files(Dataset):
         self.root, self.size, self.seed, self.workers = root, tuple(size), seed, workers
         self.crop_scale, self.cropped = crop_scale, crop_scale is not None
         # One block of bytes: a list of a million strings would be copied string by string to each worker.
-        self.paths = np.array([path.encode() for path in paths])
+        self.paths = np.array([os.fsencode(path) for path in paths])
         self.shape, self.skipped = (3, *self.size), {}
 
     def __len__(self):
@@ -75,13 +77,13 @@ class Files(Dataset):
         step, i = key
         failures = []
         for j in range(i, i + min(self.TRIES, len(self))):
-            path = self.paths[j % len(self)].decode()
+            path = os.fsdecode(self.paths[j % len(self)])
             try:
                 generator = None if self.crop_scale is None else generator_for(self.seed, "file", step, i)
                 pixels = read(self.root / path, self.size, self.crop_scale, generator)
                 return torch.tensor(pixels), failures
             except Exception as error:  # a decoder may raise anything on a broken file
-                failures.append((path, str(error)))
+                failures.append((shown(path), shown(error)))
         return None, failures
 
     def read(self, step, idx):
@@ -129,7 +131,7 @@ class Files(Dataset):
         if images is None:
             raise OSError(
                 f"{len(failures)} files in a row could not be read, the last one {failures[-1][0]}: "
-                f"{failures[-1][1]}; is {self.root} still there?"
+                f"{failures[-1][1]}; is {shown(self.root)} still there?"
             )
         return images
 

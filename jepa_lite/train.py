@@ -279,8 +279,8 @@ def _check(config, images, source, world):
     if channels != model.channels or tuple(size) != model.image_size:
         taken = " x ".join(map(str, (model.channels, *model.image_size)))
         raise ValueError(
-            f"the images are {' x '.join(map(str, source.shape))} but the model takes {taken}; load them with "
-            f"image_size={model.image_size}, grey ones as RGB: images.expand(-1, 3, -1, -1)"
+            f"the images are {' x '.join(map(str, source.shape))} but the model takes {taken}; load them "
+            f"with image_size={model.image_size}, grey ones as RGB: images.expand(-1, 3, -1, -1)"
         )
     if n < 2:
         raise ValueError(f"{n} images are too few to train on")

@@ -9,7 +9,10 @@ from pathlib import Path
 from PIL import Image
 
 from .data import PHOTOS, load, photo
-from .folder import EXTENSIONS
+from .names import shown
+from .picture import opened
+from .scan import Scan
+from .splits import NAMES
 
 QUALITY = 95  # of the JPEGs
 
@@ -22,29 +25,29 @@ def class_trees(folder):
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"there is no folder {folder}; name one that holds a folder of images per class"
+            f"there is no folder {shown(folder)}; name one that holds a folder of images per class"
         )
-    inside = [folder] if first_image(folder) else sorted(folder.iterdir())
-    firsts = {tree: first_image(tree) for tree in inside if tree.is_dir()}
+    inside = [folder] if first_image(folder) else [folder / name for name in Scan(folder).folders()]
+    firsts = {tree: first_image(tree) for tree in inside}
     return sorted((tree for tree, first in firsts.items() if first), key=lambda tree: _pixels(firsts[tree]))
 
 
 def first_image(tree):
     """An image file of a tree `<class>/<file>` or `train/<class>/<file>`, or None if it is no such tree."""
-    for top in (Path(tree) / "train", Path(tree)):
-        classes = sorted(p for p in top.iterdir() if p.is_dir()) if top.is_dir() else []
-        for part in (p for p in classes if not p.name.startswith(".")):
-            found = next((f for f in part.iterdir() if f.suffix.lower() in EXTENSIONS), None)
-            if found:
-                return found
+    scan = Scan(tree)
+    train = [path for name, path in scan.folders().items() if name.lower() in NAMES["train"]]
+    for top in (*train, ""):
+        for images in (scan.look(path)[2] for path in scan.folders(top).values()):
+            if images:
+                return Path(tree) / images[0][0]
     return None
 
 
 def _pixels(path):
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             return image.width * image.height
-    except OSError:  # a broken file says nothing of the others
+    except Exception:  # a broken file says nothing of the others
         return 0
 
 

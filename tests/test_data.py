@@ -3,7 +3,8 @@
  1. Every impossible request is refused in one sentence that names it and the way out.
  2. `shapes` is the generator's own; its train and test images differ; a seed fixes them.
  3. `photos`: crops of eight real photographs; train and test crops share no pixel.
- 4. A folder's train and test never overlap, are the same every time, and use test/ or val/ if there.
+ 4. A folder's train and test never overlap, are the same every time, and use test/ or val/ if there (which
+    folders are understood: test_splits.py; which files: test_picture.py).
  5. Images of any size are resized to cover and cut at the centre, as torchvision does it.
  6. Grey, 16-bit, palette, transparent, CMYK, turned and one-pixel files become the right RGB.
  7. Broken files are skipped, counted and named, shift no label and cost no second array.
@@ -37,8 +38,9 @@ from PIL import Image
 from torchvision import datasets as tv
 from torchvision.transforms.v2 import functional as TF
 
-from jepa_lite import caches, data, fetch, folder, memory
+from jepa_lite import caches, data, fetch, folder, memory, picture
 from jepa_lite.shapes import CLASSES, shapes
+from jepa_lite.splits import find
 
 
 @pytest.fixture(autouse=True)
@@ -103,13 +105,11 @@ def assert_one_sentence(error, words):
 
 def test_folders_that_are_none_are_refused(tmp_path):  # 1
     (tmp_path / "empty").mkdir()
-    save(tmp_path / "flat" / "a.png")
     (tmp_path / "hollow" / "cat").mkdir(parents=True)
     save(tmp_path / "single" / "cat" / "a.png")
     for name, kind, words in (
         ("missing", FileNotFoundError, ["no folder", "missing"]),
         ("empty", ValueError, ["neither images nor folders", "<class>"]),
-        ("flat", ValueError, ["no class folders", "<class>"]),
         ("hollow", ValueError, ["no image files", ".jpg"]),
     ):
         with pytest.raises(kind) as error:
@@ -238,7 +238,7 @@ def test_resizing_is_torchvisions(source, scale):  # 5
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (*source, 3), np.uint8)
     side = int(min(source) / scale)
-    ours = folder.fit(Image.fromarray(pixels), (side, side)).astype(int)
+    ours = picture.fit(Image.fromarray(pixels), (side, side)).astype(int)
     whole = torch.from_numpy(pixels).permute(2, 0, 1)
     covered = [round(s / scale) for s in source]
     reference = TF.center_crop(TF.resize(whole, covered, antialias=True), [side, side]).numpy().astype(int)
@@ -250,7 +250,7 @@ def test_resizing_is_torchvisions(source, scale):  # 5
 def test_a_target_that_is_not_square_is_covered():  # 5
     pixels = np.zeros((60, 60, 3), np.uint8)
     pixels[20:40] = 200  # the middle third: what a 1 : 3 cut at the centre keeps
-    cut = folder.fit(Image.fromarray(pixels), (10, 30))
+    cut = picture.fit(Image.fromarray(pixels), (10, 30))
     assert cut.shape == (3, 10, 30) and cut[:, 1:-1].min() == 200, f"not cut at the centre: {cut[0, :, 0]}"
 
 
@@ -258,9 +258,9 @@ def test_large_jpegs_look_as_when_read_whole(tmp_path):  # 5
     y, x = np.mgrid[:411, :653]
     smooth = np.stack([y / 411, x / 653, (np.sin(x / 40) + 1) / 2], -1)
     Image.fromarray((smooth * 255).astype(np.uint8)).save(tmp_path / "large.jpg", quality=95)
-    read = folder.read(tmp_path / "large.jpg", (33, 47)).astype(int)
+    read = picture.read(tmp_path / "large.jpg", (33, 47)).astype(int)
     with Image.open(tmp_path / "large.jpg") as image:
-        error = np.abs(read - folder.fit(image, (33, 47)))
+        error = np.abs(read - picture.fit(image, (33, 47)))
     assert error.mean() < 2 and error.max() < 12, (
         f"differs by {error.mean()} on average, {error.max()} at most"
     )
@@ -291,7 +291,7 @@ def test_every_mode_becomes_the_right_rgb(tmp_path):  # 6
     got = load(tmp_path / "modes", size=6, seed=1)
     held = load(tmp_path / "modes", "test", size=6, seed=1)
     assert not got.skipped and not held.skipped, got.skipped + held.skipped
-    files = [folder.list_images(tmp_path / "modes", split, seed=1)[0] for split in ("train", "test")]
+    files = [find(tmp_path / "modes", seed=1).images(split)[0] for split in ("train", "test")]
     pairs = zip(files[0] + files[1], torch.cat([got.images, held.images]), strict=True)
     for (path, *_), image in pairs:
         name = Path(path).name
@@ -305,7 +305,7 @@ def test_a_turned_photograph_is_set_upright(tmp_path):  # 6
     image.paste((255, 255, 255), (0, 0, 8, 16))  # the left half is white
     exif[0x0112] = 6  # "turn by 90 degrees clockwise to look at it": left becomes top
     image.save(tmp_path / "turned.png", exif=exif)
-    read = folder.read(tmp_path / "turned.png", (16, 16))
+    read = picture.read(tmp_path / "turned.png", (16, 16))
     assert read[:, :8].min() == 255 and read[:, 8:].max() == 0, f"not upright: {read[0]}"
 
 
@@ -387,7 +387,7 @@ def test_the_cache_never_answers_for_other_images(tree, change, monkeypatch):  #
     first = load(tree)
     size, split = (6 if change == "size" else 8), "test" if change == "split" else "train"
     if change == "repaint":  # the same number of bytes, later
-        path = tree / folder.list_images(tree)[0][0][0]
+        path = tree / find(tree).images("train")[0][0][0]
         before = path.stat()
         save(path, (10, 99, 77))
         assert path.stat().st_size == before.st_size

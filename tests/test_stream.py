@@ -27,7 +27,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as TF
 
-from jepa_lite import data, folder
+from jepa_lite import data, picture
 from jepa_lite.augment import RATIO, draw_boxes
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.interrupt import Stopped
@@ -147,14 +147,14 @@ def test_a_smaller_decoding_leaves_a_pixel_for_each_that_is_asked_for(
         boxes.append((image_size, draw_boxes(batch, image_size, *rest)))
         return boxes[-1][1]
 
-    monkeypatch.setattr(folder, "draw_boxes", spy)
+    monkeypatch.setattr(picture, "draw_boxes", spy)
     # The sides at which a quarter is only just enough, or would be if one looked at one side alone.
     short, long = (4 * (1 + int(side / (scale[0] * RATIO[0]) ** 0.5)) for side in sorted(size))
     smaller = 0
     for file_size in ((short, long), (long, short), (long, long), (long, 3 * long), (3 * long, long)):
         noise(0, *file_size).save(tmp_path / "large.jpg", exif=exif)
         for step in range(40):
-            folder.read(tmp_path / "large.jpg", size, scale, generator_for(1, step))
+            picture.read(tmp_path / "large.jpg", size, scale, generator_for(1, step))
             image_size, (_, sides) = boxes[-1]
             if sorted(image_size) != sorted(file_size):
                 smaller += 1
@@ -170,8 +170,8 @@ def test_a_large_photograph_looks_the_same_decoded_smaller(tmp_path):  # 3
     photo.save(tmp_path / "large.jpg", quality=95)
     image = Image.open(tmp_path / "large.jpg")
     for step in range(4):
-        found = folder.read(tmp_path / "large.jpg", (48, 80), (0.3, 0.6), generator_for(1, step)).astype(int)
-        whole = folder.fit_crop(image, (48, 80), (0.3, 0.6), generator_for(1, step)).astype(int)
+        found = picture.read(tmp_path / "large.jpg", (48, 80), (0.3, 0.6), generator_for(1, step)).astype(int)
+        whole = picture.fit_crop(image, (48, 80), (0.3, 0.6), generator_for(1, step)).astype(int)
         assert abs(found - whole).mean() < 6, f"differs by {abs(found - whole).mean()} on average"
         sharp, reference = (abs(np.diff(pixels, axis=2)).mean() for pixels in (found, whole))
         assert sharp > 0.9 * reference, f"blurred: {sharp} against {reference}"
@@ -299,7 +299,7 @@ def test_many_broken_files_in_a_row_are_one_sentence(tmp_path, quiet, monkeypatc
 def test_a_sample_is_whole_and_always_the_same(pictures, quiet):  # 2, 4
     source = files(pictures)
     sample = source.sample(9)
-    wanted = [folder.read(pictures[0] / f"{i:02}.png", SIZE) for i in (0, 1, 2, 3, 4, 5, 6, 8, 8)]
+    wanted = [picture.read(pictures[0] / f"{i:02}.png", SIZE) for i in (0, 1, 2, 3, 4, 5, 6, 8, 8)]
     assert (sample.numpy() == np.stack(wanted)).all() and source.skipped.keys() == {"07.png"}
     source.read(3, torch.arange(5))
     assert torch.equal(source.sample(9), sample) and len(source.sample(99)) == 23
@@ -396,7 +396,7 @@ def photographs(tmp_path_factory):
 
 def test_real_photographs_arrive_as_torchvision_reads_them(photographs):  # 8
     source = data.stream("folder", image_size=224, root=photographs, progress=False, workers=0)
-    there = sorted(p for p in photographs.rglob("*") if p.suffix.lower() in folder.EXTENSIONS)
+    there = sorted(p for p in photographs.rglob("*") if p.suffix.lower() in picture.EXTENSIONS)
     assert len(source) == len(there) in (250, len(data.PHOTOS)) and not source.skipped
     images = source.read(0, torch.arange(len(source)))
     assert not source.skipped and images.shape == (len(there), 3, 224, 224)
