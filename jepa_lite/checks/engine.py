@@ -2,15 +2,22 @@
 
 An answer is run on inputs that cannot hide a bug and compared with the right one and with every mistake that
 is known: a wrong answer is told what it did, not only that it is wrong. Nothing a learner hands in raises.
+What is said of a mistake that nobody thought of is in differences.py.
 """
 
+import copy
+import dis
 import inspect
+import itertools
+import linecache
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
+from .differences import difference, listed, same, tensor
 
 PACKAGE = Path(__file__).resolve().parents[1]
 REGISTRY = {}
@@ -21,10 +28,14 @@ class Exercise:
     """One exercise of the course.
 
     name: that of the function to write, and of `check.NAME`. notebook: its number, "02". answer: the right
-    function. cases: () -> a list of tuples of arguments. mistakes: ((message, wrong function), ...), each of
-    which must differ from `answer` on some case. hint: one nudge. source: the objects of the library that
-    `reveal` shows. returns: what comes out, in the course's alphabet. judge: for answers that are random or
-    have no single value, (function) -> a message, or None when it is right; then cases may be left out.
+    function. cases: () -> a list of tuples of arguments, on which all known mistakes differ from the answer
+    and from each other. mistakes: ((message, wrong function, ...), ...), the functions being ways of making
+    it. traps: () -> {sentence: arguments}, what else has to come out right: an answer that is right on all
+    cases and wrong there is told the sentence. hint: one nudge. source: the objects of the library that
+    `reveal` shows. returns: what comes out, in the course's alphabet; parts: the names of its items, when it
+    is a tuple. gradients: which tensors of floats a gradient reaches, as True or False each -> a message, or
+    None. judge: for answers that are random or have no single value, (the calls on the
+    cases, up to the first that stops) -> a message, or None when they are right.
     """
 
     name: str
@@ -33,8 +44,11 @@ class Exercise:
     hint: str
     source: tuple
     returns: str
-    cases: Callable = lambda: []
+    cases: Callable
+    traps: Callable = dict
     mistakes: tuple = ()
+    parts: tuple = ()
+    gradients: Callable | None = None
     judge: Callable | None = None
     tolerance: float = 1e-4
 
@@ -54,8 +68,17 @@ class Verdict:
         return textwrap.fill(f"{mark} {self.message}", 100)
 
 
+@dataclass(frozen=True)
+class Call:
+    """One call of an answer: what it was asked, its own copy of that as it is now, and what came out."""
+
+    case: tuple
+    args: tuple
+    result: object  # or the exception that it stopped with
+
+
 class Unfinished(Exception):
-    """The stub as it came: it returned nothing."""
+    """The stub as it came: it returned nothing, whatever it was asked."""
 
 
 def exercise(**fields):
@@ -75,121 +98,170 @@ def judge(task, function):
         return Verdict("wrong", f"Hand over the function itself, not what it returns: check.{task.name}"
                                 f"({task.name}), without a call.")  # fmt: skip
     try:
-        problem = task.judge(asked(function)) if task.judge else compare(task, function)
-    except (Unfinished, NotImplementedError):
-        return Verdict("not yet", f"{task.name} returns nothing so far. Fill it in and run the cell again; "
-                                  f"hint.{task.name}() gives a nudge.")  # fmt: skip
-    except Exception as error:  # a learner's bug, told in a sentence; Ctrl-C still interrupts
-        return Verdict("wrong", f"It stops with {type(error).__name__}: {error}")
+        problem = compare(task, function)
+    except Unfinished:
+        return Verdict("not yet", f"{task.name} returns nothing so far. Fill it in (or is its `return` "
+                                  f"missing?) and run the cell again; hint.{task.name}() gives a nudge."
+                                  )  # fmt: skip
+    except Exception as error:  # what came out is so odd that reading it fails; Ctrl-C still interrupts
+        return Verdict("wrong", f"What it gives cannot be read as {task.returns}: {error}")
     if problem:
         return Verdict("wrong", problem)
     return Verdict("right", f"reveal.{task.name}() shows how the library does it.")
 
 
-def asked(function):
-    """`function`, but returning nothing at all is `Unfinished`."""
-
-    def call(*args):
-        result = function(*args)
-        if result is None or result is ...:
-            raise Unfinished
-        return result
-
-    return call
-
-
 def compare(task, function):
-    """None if `function` gives what `task.answer` gives on every case, else what is wrong with it."""
-    cases = task.cases()
-    given = [outcome(asked(function), case) for case in cases]
-    for case, (args, _) in zip(task.cases(), given, strict=True):
-        if not all(same(mine, before) for mine, before in zip(args, case, strict=True)):
-            return "It changes its input: work on a copy, for the caller may need what was handed in."
-    got = [result for _, result in given]
-    right = [outcome(task.answer, case)[1] for case in task.cases()]
-    if all(same(mine, wanted, task.tolerance) for mine, wanted in zip(got, right, strict=True)):
-        return None
-    for message, wrong in task.mistakes:
-        theirs = [outcome(wrong, case)[1] for case in task.cases()]
-        if all(same(mine, other, task.tolerance) for mine, other in zip(got, theirs, strict=True)):
-            return message
-    return difference(task, got, right)
+    """None if `function` does what `task.answer` does on every case and every trap, else what is wrong."""
+    calls = [call(function, case) for case in task.cases()]
+    if all(nothing(one.result) for one in calls):
+        raise Unfinished
+    traps = {sentence: call(function, case) for sentence, case in task.traps().items()}
+    if problem := silent(calls) or changed([*calls, *traps.values()]):
+        return problem
+    if task.judge:
+        good = list(itertools.takewhile(lambda one: not isinstance(one.result, BaseException), calls))
+        return task.judge(good) or (stopped(calls[len(good)].result) if len(good) < len(calls) else None)
+    got, right = [one.result for one in calls], answers(task.answer, task.cases())
+    if not all(same(*pair, task.tolerance) for pair in zip(got, right, strict=True)):
+        return known(task, got) or stumbles(got) or difference(task, got, right)
+    return caught(task, traps) or unlearned(task, function)
 
 
-def outcome(function, args):
-    """(the arguments afterwards, what came out): an error that is not `Unfinished` is an outcome too."""
-    args = tuple(copied(value) for value in args)
+def call(function, case):
+    """The `Call` of a function with copies of the arguments."""
+    args = tuple(copied(value) for value in case)
     try:
-        return args, function(*args)
-    except (Unfinished, NotImplementedError):
-        raise
-    except Exception as error:
-        return args, error
+        return Call(case, args, function(*args))
+    except (Exception, SystemExit) as error:
+        return Call(case, args, error)
+
+
+def answers(function, cases):
+    return [call(function, case).result for case in cases]
 
 
 def copied(value):
-    """A tensor is copied, with its wish for a gradient; anything else is shared."""
+    """A tensor, with its wish for a gradient, a list and a network are copied; anything else is shared."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone().requires_grad_(value.requires_grad)
-    return value
+    return copy.deepcopy(value) if isinstance(value, list | torch.nn.Module) else value
 
 
-def same(mine, other, tolerance=0.0):
-    """Equal in shape and, up to `tolerance` of their size, in value; any dtype, lists and numpy as well."""
-    if isinstance(mine, Exception) or isinstance(other, Exception):
-        return type(mine) is type(other)
-    if isinstance(other, dict):
-        return isinstance(mine, dict) and mine.keys() == other.keys() and all(
-            same(mine[key], other[key], tolerance) for key in other
-        )  # fmt: skip
-    if isinstance(other, tuple):
-        return isinstance(mine, tuple | list) and len(mine) == len(other) and all(
-            same(one, two, tolerance) for one, two in zip(mine, other, strict=True)
-        )  # fmt: skip
-    mine, other = tensor(mine), tensor(other)
-    if mine is None or other is None or mine.shape != other.shape:
-        return mine is None and other is None
-    size = other.abs().nan_to_num(0.0, 0.0).max().item() if other.numel() else 0.0  # a mistake may give NaN
-    room = tolerance * max(size, 1e-12)
-    return bool(torch.allclose(mine, other, rtol=0.0, atol=room, equal_nan=True))
+def nothing(result):
+    """Whether this is what a stub returns: None, an ellipsis, or its own `raise NotImplementedError`.
+
+    PyTorch raises that error as well, for whole numbers where it wants others; then no `raise` is at fault.
+    """
+    if not isinstance(result, NotImplementedError):
+        return result is None or result is ...
+    last = result.__traceback__
+    while last.tb_next:
+        last = last.tb_next
+    code = last.tb_frame.f_code
+    ours = "site-packages" not in code.co_filename
+    return ours and code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
-def tensor(value):
-    """`value` as a tensor in double precision, or None where it is no array of numbers."""
-    try:
-        if isinstance(value, list | tuple) and any(isinstance(item, torch.Tensor) for item in value):
-            value = torch.stack([torch.as_tensor(item) for item in value])
-        return torch.as_tensor(value).detach().double().cpu()
-    except (TypeError, ValueError, RuntimeError):
+def silent(calls):
+    """What is said when nothing comes out for some inputs, or None."""
+    for number, one in enumerate(calls, 1):
+        if one.result is None or one.result is ...:
+            return (
+                f"{asked(one.case, number, len(calls))} returns nothing, though others return something: "
+                "one way through the function ends without a `return`."
+            )
+    return None
+
+
+def changed(calls):
+    """What is said when an argument is no longer what it was, or None."""
+    for one in calls:
+        if not all(untouched(mine, before) for mine, before in zip(one.args, one.case, strict=True)):
+            return "It changes its input: work on a copy, for the caller may need what was handed in."
+    return None
+
+
+def untouched(mine, before):
+    if isinstance(before, torch.nn.Module):
+        pairs = zip(mine.parameters(), before.parameters(), strict=True)
+        return all(untouched(one, two) for one, two in pairs)
+    if isinstance(before, torch.Tensor):
+        return mine.requires_grad == before.requires_grad and torch.equal(mine, before)
+    return mine == before
+
+
+def known(task, got):
+    """The message of the known mistake that gives the same on every case, or None.
+
+    An error or nothing but nan is no trace of a mistake: some case has to show numbers.
+    """
+    for message, *wrongs in task.mistakes:
+        for theirs in (answers(wrong, task.cases()) for wrong in wrongs):
+            alike = all(same(*pair, task.tolerance, nan=True) for pair in zip(got, theirs, strict=True))
+            if alike and any(shows_numbers(mine) for mine in got):
+                return message
+    return None
+
+
+def shows_numbers(result):
+    numbers = [tensor(item) for item in (result if isinstance(result, tuple | list) else [result])]
+    return any(item is not None and item.isfinite().any() for item in numbers)
+
+
+def stumbles(got):
+    """What is said of the first error that it stops with, or None."""
+    for number, mine in enumerate(got, 1):
+        if isinstance(mine, BaseException):
+            others = "" if isinstance(got[0], BaseException) else f"On input {number} of {len(got)}: "
+            return others + stopped(mine)
+    return None
+
+
+def stopped(error):
+    """An error in a sentence, with the learner's line in which it happened."""
+    if isinstance(error, SystemExit):
+        return "It ends the whole program with exit(): take that out, and return the answer."
+    inside = error.__traceback__.tb_next if error.__traceback__ else None
+    where = inside and linecache.getline(inside.tb_frame.f_code.co_filename, inside.tb_lineno).strip()
+    at = f", in the line `{textwrap.shorten(where, 90)}`" if where else ""
+    return f"It stops with {type(error).__name__}{at}: {error}"
+
+
+def caught(task, traps):
+    """The sentence of the first trap on which an answer goes wrong that is right on all cases, or None."""
+    for sentence, one in traps.items():
+        right = call(task.answer, one.case).result
+        if one.result is None or one.result is ...:
+            return f"{sentence} Here it returns nothing."
+        if isinstance(one.result, BaseException):
+            return f"{sentence} {stopped(one.result)}"
+        if not same(one.result, right, task.tolerance):
+            return f"{sentence} {difference(task, [one.result], [right])}"
+    return None
+
+
+def unlearned(task, function):
+    """What is said when a gradient does not go where it should, or None."""
+    if not task.gradients:
         return None
+    args = [copied(value) for value in task.cases()[0]]
+    floats = [v.requires_grad_() for v in args if isinstance(v, torch.Tensor) and v.is_floating_point()]
+    try:
+        result = listed(function(*args))
+    except RuntimeError:  # numpy refuses what wants a gradient: nothing can be seen then
+        return None
+    reached = [None] * len(floats)
+    if isinstance(result, torch.Tensor) and result.requires_grad:
+        weights = torch.linspace(1, 2, result.numel(), dtype=result.dtype).view_as(result)
+        reached = torch.autograd.grad((result * weights).sum(), floats, allow_unused=True)
+    return task.gradients(*[g is not None and bool(g.any()) for g in reached])
 
 
-def difference(task, got, right):
-    """The first case in which an unknown mistake shows, in a sentence."""
-    for number, (mine, wanted) in enumerate(zip(got, right, strict=True), 1):
-        if same(mine, wanted, task.tolerance):
-            continue
-        where = f"On input {number} of {len(right)}"
-        if isinstance(mine, Exception):
-            return f"{where} it stops with {type(mine).__name__}: {mine}"
-        if isinstance(wanted, tuple | dict):
-            return f"{where} it gives something other than {task.returns}."
-        one, two = tensor(mine), tensor(wanted)
-        if one is None:
-            return f"{where} it gives a {type(mine).__name__}, and {task.returns} is wanted."
-        if one.shape != two.shape:
-            return f"{where} it gives {tuple(one.shape)}, and {task.returns} is {tuple(two.shape)}."
-        room = task.tolerance * max(two.abs().max().item(), 1e-12)
-        far = ~torch.isclose(one, two, rtol=0.0, atol=room, equal_nan=True)
-        if not one.ndim:
-            return f"{where} it gives {one.item():.5g}, and {two.item():.5g} is right."
-        first = tuple(far.nonzero()[0].tolist())
-        return (
-            f"{where} the shape {tuple(two.shape)} is right, but {int(far.sum())} of {two.numel()} values "
-            f"differ; the first is at {list(first)}: {one[first].item():.4g}, and {two[first].item():.4g} "
-            "is right."
-        )
-    return "It differs from the right answer."
+def asked(case, number, count):
+    """How a sentence begins that is about one input: with the numbers themselves where they are few."""
+    plain = all(isinstance(value, int | float | tuple | list) for value in case)
+    shown = ", ".join(map(repr, case))
+    return f"Asked for ({shown}), it" if plain and len(shown) < 90 else f"On input {number} of {count} it"
 
 
 # --- showing ----------------------------------------------------------------------------------------

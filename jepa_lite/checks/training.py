@@ -43,21 +43,27 @@ def _upside_down(final, q, progress):
     return _cosine(final, 1.0, q)
 
 
-def _nothing_over_nothing(progress, lr, warmup, start, final):
-    rates = _rates(progress, lr, warmup, start, final)
-    return torch.where((progress == 0) & (warmup == 0), torch.nan, rates)
+def _warm_up_only(progress, lr, warmup, start, final):
+    return lr * (start + (1 - start) * progress / warmup).clamp(max=1)
 
 
 exercise(
     name="warmup_cosine",
     notebook="07",
     answer=_rates,
-    # Uneven steps, both ends, a point on each side of the warm-up's end, and a run without a warm-up.
+    # Uneven steps, both ends, and a point on each side of the warm-up's end.
     cases=lambda: [
         (torch.tensor([0.0, 0.04, 0.09, 0.1, 0.13, 0.41, 0.77, 1.0]), 3e-3, 0.1, 0.2, 0.05),
         (torch.tensor([0.0, 0.11, 0.29, 0.35, 0.6, 0.93, 1.0]), 0.5, 0.3, 0.05, 0.11),
-        (torch.tensor([0.0, 0.2, 0.7, 1.0]), 2.0, 0.0, 0.3, 0.02),
     ],
+    traps=lambda: {
+        "Without a warm-up (warmup = 0) it begins at lr; 0 / 0 is nan. At progress 0 the warm-up is over "
+        "already, so compare with <, not <=, and do not divide by 0.": (
+            *(torch.tensor([0.0, 0.2, 0.7, 1.0]), 2.0, 0.0, 0.3, 0.02),
+        ),
+        "A single step is a tensor (1,) as well.": (torch.tensor([0.37]), 0.1, 0.2, 0.1, 0.05),
+        "Steps may come in any order.": (torch.tensor([0.8, 0.05, 1.0, 0.0, 0.4]), 0.1, 0.2, 0.1, 0.05),
+    },
     returns="the learning rates (S,)",
     hint="Two lines and a choice. While progress < warmup: from start to 1, as progress goes from 0 to "
     "warmup. After it: how far is it through the REST of the run, from 0 to 1? Half a cosine of that, "
@@ -96,9 +102,100 @@ exercise(
             _bent(fall=_upside_down),
         ),
         (
-            "Without a warm-up (warmup = 0) the first value is 0 / 0: at progress 0 the warm-up is over "
-            "already, so compare with <, not <=.",
-            _nothing_over_nothing,
+            "The cosine is not halved: 1 + cos goes from 2 to 0, so the rate jumps up after the warm-up.",
+            _bent(fall=lambda final, q, progress: final + (1 - final) * (1 + (torch.pi * q).cos())),
+            _bent(fall=lambda final, q, progress: 1 + (torch.pi * q).cos()),
+        ),
+        (
+            "There is no 1 + before the cosine, and the rate becomes negative: take (1 + cos) / 2.",
+            _bent(fall=lambda final, q, progress: final + (1 - final) * (torch.pi * q).cos()),
+            _bent(fall=lambda final, q, progress: final + (1 - final) * (torch.pi * q).cos() / 2),
+        ),
+        (
+            "It is a whole cosine: down and up again. Half of one, cos(pi * q), goes down once.",
+            _bent(fall=lambda final, q, progress: _cosine(1.0, final, 2 * q)),
+        ),
+        (
+            "It is a quarter of a cosine, or less: cos(pi * q) has to reach its lowest point at the end.",
+            _bent(fall=lambda final, q, progress: _cosine(1.0, final, q / 2)),
+            _bent(fall=lambda final, q, progress: final + (1 - final) * (torch.pi * q / 2).cos()),
+            _bent(fall=lambda final, q, progress: _cosine(1.0, final, q / torch.pi)),
+        ),
+        (
+            "final is added on top: it goes from 1 + final to final. Stretch the cosine by 1 - final first.",
+            _bent(fall=lambda final, q, progress: final + _cosine(1.0, 0.0, q)),
+        ),
+        (
+            "The cosine is not allowed to fall below final, which cuts it off: stretch it, to END at final.",
+            _bent(fall=lambda final, q, progress: _cosine(1.0, 0.0, q).clamp(min=final)),
+        ),
+        (
+            "start is taken as a learning rate; it is a share of lr.",
+            lambda progress, lr, warmup, start, final: _bent(rise=lambda s, p: s / lr + (1 - s / lr) * p)(
+                progress, lr, warmup, start, final
+            ),
+        ),
+        (
+            "final is taken as a learning rate; it is a share of lr.",
+            lambda progress, lr, warmup, start, final: _rates(progress, lr, warmup, start, final / lr),
+        ),
+        (
+            "start and final are swapped.",
+            lambda progress, lr, warmup, start, final: _rates(progress, lr, warmup, final, start),
+        ),
+        (
+            "start is added on top of the line, which then ends at 1 + start: stretch it by 1 - start.",
+            _bent(rise=lambda start, p: start + p),
+        ),
+        (
+            "The warm-up is steeper or flatter than it should be: it is through at progress = warmup, so "
+            "the share of it is progress / warmup.",
+            lambda progress, lr, warmup, start, final: _bent(rise=lambda s, p: s + (1 - s) * p * warmup)(
+                progress, lr, warmup, start, final
+            ),
+            lambda progress, lr, warmup, start, final: _bent(
+                rise=lambda s, p: s + (1 - s) * p * warmup / (1 - warmup)
+            )(progress, lr, warmup, start, final),
+        ),
+        (
+            "The warm-up is a curve; it goes in a straight line.",
+            _bent(rise=lambda start, p: _cosine(start, 1.0, p)),
+            _bent(rise=lambda start, p: start + (1 - start) * p * p),
+            _bent(rise=lambda start, p: start ** (1 - p)),
+        ),
+        (
+            "After the warm-up it stays at lr: the cosine is missing.",
+            _bent(fall=lambda final, q, progress: torch.ones_like(q)),
+            _warm_up_only,
+        ),
+        (
+            "The rest of the run is not measured from 0 to 1: it is (progress - warmup) / (1 - warmup).",
+            lambda progress, lr, warmup, start, final: _bent(
+                fall=lambda f, q, p: _cosine(1.0, f, p - warmup)
+            )(progress, lr, warmup, start, final),
+            lambda progress, lr, warmup, start, final: _bent(
+                fall=lambda f, q, p: _cosine(1.0, f, p / (1 - warmup))
+            )(progress, lr, warmup, start, final),
+        ),
+        (
+            "The two parts have changed places: the line is for progress below warmup.",
+            lambda progress, lr, warmup, start, final: (
+                lr
+                * torch.where(
+                    progress >= warmup,
+                    start + (1 - start) * progress / warmup,
+                    _cosine(1.0, final, (progress - warmup) / (1 - warmup)),
+                )
+            ),
+        ),
+        (
+            "These are shares of lr: multiply by lr.",
+            lambda progress, lr, warmup, start, final: _rates(progress, 1.0, warmup, start, final),
+        ),
+        (
+            "It falls exponentially, or as a power; wanted is half a cosine.",
+            _bent(fall=lambda final, q, progress: final**q),
+            _bent(fall=lambda final, q, progress: final + (1 - final) * (1 - q) ** 2),
         ),
     ),
 )
@@ -136,9 +233,9 @@ def _networks():
     yield make_model(ModelConfig(**size, predictor_positions="sincos", predicts="pixels"))
 
 
-def _judge_groups(function):
-    for model in _networks():
-        groups = function(model, DECAY)
+def _judge_groups(calls):
+    for one in calls:
+        (model, _), groups = one.args, one.result
         if problem := _shape_of(groups) or _membership(model, groups) or _rates_of(model, groups):
             return problem
     return None
@@ -154,7 +251,10 @@ def _shape_of(groups):
             "parameters, and 'weight_decay', a number."
         )
     tensors = all(isinstance(p, torch.Tensor) for group in groups for p in _listed(group))
-    return None if tensors else "'params' should hold the parameters themselves, not their names or pairs."
+    if not tensors:
+        return "'params' should hold the parameters themselves, not their names or pairs."
+    numbers = all(isinstance(group["weight_decay"], int | float) for group in groups)
+    return None if numbers else "'weight_decay' should be a number: what was handed in, or 0.0."
 
 
 def _listed(group):
@@ -196,10 +296,12 @@ def _rates_of(model, groups):
             "Everything decays, as with one group for all: biases, norms, the mask token and the positions "
             "should be left alone."
         )
-    for holds, said in KINDS:
-        if found := [name for name in wrong if holds(name)]:
-            return f"Nearly: {said.format(_some(found))}."
+    kinds = [(said, [name for name in wrong if holds(name)]) for holds, said in KINDS]
+    if told := [said.format(_some(found)) for said, found in kinds if found]:
+        return f"Nearly: {'; '.join(told)}."
     free = [named[i] for i in right if rates[i] == 0]
+    if free and len(free) == len(right):
+        return "Nothing decays: the matrices should, by the weight_decay that is handed in."
     if free:
         return f"These are matrices and do not decay: {_some(free)}."
     other = {rates[i] for i in right} - {DECAY}
@@ -214,6 +316,7 @@ exercise(
     name="decay_groups",
     notebook="07",
     answer=parameter_groups,
+    cases=lambda: [(model, DECAY) for model in _networks()],
     judge=_judge_groups,
     returns="the groups, as torch.optim.AdamW takes them",
     hint="Walk through model.named_parameters(). Leave out what does not learn (requires_grad). Of the rest, "

@@ -186,8 +186,8 @@ WRONG = {
         (likeliest, "full squared distance"),
         (middle_by_odds, "asks for a mean"),
         (odds_as_shares, "divided by their sum"),
-        (one_number, "it gives (), and"),
-        (softmax_of_odds, "values differ"),
+        (one_number, "over the values as well"),
+        (softmax_of_odds, "EXPONENTIALS"),
         (divides_the_callers_odds, "changes its input"),
     ],
     "least_loss": [
@@ -196,8 +196,8 @@ WRONG = {
         (plain_guess, "guess is the plain mean"),
         (summed_over_values, "sums over the values"),
         (root_of_it, "root of it"),
-        (at_every_value, "it gives (3,), and"),
-        (of_absolute_errors, "is right."),
+        (at_every_value, "error of each value"),
+        (of_absolute_errors, "absolute errors"),
     ],
     "l1_minimiser": [
         (middle_world, "not half of the worlds"),
@@ -205,6 +205,6 @@ WRONG = {
         (likeliest_of_all, "more than half of all odds"),
         (odds_left_behind, "travel with its value"),
         (one_whole_world, "picks one whole world"),
-        (highest, "values differ"),
+        (highest, "extreme"),
     ],
 }

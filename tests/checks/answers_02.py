@@ -207,7 +207,7 @@ WRONG = {
         (channels_last, "channel order"),
         (only_reshaped, "No axis was moved"),
         (without_the_images_axis, "and the images (B, C, H, W) is"),
-        (off_by_a_patch, "values differ"),
+        (off_by_a_patch, "wrong places"),
         (writes_into_its_input, "changes its input"),
     ],
     "address_table": [

@@ -273,6 +273,6 @@ WRONG = {
         (in_one_line, "still in one line"),
         (numbered_by_column, "Rows and columns are mixed up"),
         (counts_not_shares, "These are counts"),
-        (only_the_padding, "values differ"),
+        (only_the_padding, "keep is turned round"),
     ],
 }

@@ -257,7 +257,7 @@ WRONG = {
         (masked_after_softmax, "taken out after softmax"),
         (mask_on_the_queries, "lies on the queries"),
         (weights_not_outputs, "and what the queries get (B, h, N, d) is"),
-        (queries_masked_too, "values differ"),
+        (queries_masked_too, "A padded query gets 0"),
     ],
     "kept_tokens": [
         (without_positions, "positions are forgotten"),
@@ -267,7 +267,7 @@ WRONG = {
         (the_first_images_positions, "positions of the first image's"),
         (centred_on_all_patches, "It leaks"),
         (blanks_kept, "as blanks"),
-        (in_ascending_order, "values differ"),
+        (in_ascending_order, "ascending order"),
     ],
     "pre_norm_block": [
         (post_norm, "post-norm"),
@@ -278,6 +278,6 @@ WRONG = {
         (no_norm_at_all, "read x as it is"),
         (mlp_first, "wrong order"),
         (writes_into_its_input, "changes its input"),
-        (only_the_attention, "values differ"),
+        (only_the_attention, "Only attention"),
     ],
 }

@@ -179,9 +179,9 @@ WRONG = {
         (first_block_for_all, "All blocks ask"),
         (first_image_for_all, "addresses of the first one"),
         (addresses_alone, "mask token is missing"),
-        (only_the_first_block, "it gives (2, 9, 6)"),
-        (one_sequence_for_all_blocks, "it gives (2, 17, 6)"),
-        (mask_token_on_everything, "values differ"),
+        (only_the_first_block, "one block only"),
+        (one_sequence_for_all_blocks, "in one sequence"),
+        (mask_token_on_everything, "to the context as well"),
     ],
     "rows_used": [
         (rows_of_targets, "Only the targets' rows"),
@@ -190,7 +190,7 @@ WRONG = {
         (every_row, "All rows are called used"),
         (rows_counted, "how often"),
         (rows_of_one_image, "first image only"),
-        (the_other_way_round, "values differ"),
-        (indices_not_flags, "is (23,)"),
+        (the_other_way_round, "NOT used"),
+        (indices_not_flags, "numbers of the rows"),
     ],
 }

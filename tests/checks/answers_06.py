@@ -220,7 +220,7 @@ WRONG = {
         (a_copy, "SimSiam"),
         (fades, "fade to zero"),
         (in_place, "changes its input"),
-        (half_and_half, "values differ"),
+        (half_and_half, "plain mean of the two"),
         (flattened, "it gives (1, 15)"),
     ],
     "ema_closed_form": [
@@ -230,7 +230,7 @@ WRONG = {
         (shares_above_one, "do not add up to 1"),
         (one_too_old, "Off by one"),
         (plain_mean, "plain mean"),
-        (the_last_one, "values differ"),
+        (the_last_one, "newest encoder alone"),
         (shares_themselves, "it gives (5,)"),
         (through_the_start, "changes its input"),
     ],
@@ -243,7 +243,7 @@ WRONG = {
         (nothing_learns, "no gradient reaches"),
         (detaches_the_other, "targets ALONE"),
         (no_detach, "as well"),
-        (a_value_each, "without axes"),
-        (normed_over_the_block, "is right."),
+        (a_value_each, "not their mean"),
+        (normed_over_the_block, "another axis"),
     ],
 }

@@ -210,7 +210,7 @@ WRONG = {
         (start_and_final_are_rates, "shares of lr"),
         (rising_for_ever, "it rises"),
         (divides_by_no_warmup, "0 / 0"),
-        (a_whole_cosine, "values differ"),
+        (a_whole_cosine, "whole cosine"),
     ],
     "decay_groups": [
         (all_in_one_group, "Everything decays"),

@@ -146,7 +146,7 @@ WRONG = {
         (sorted_once, "Sort a second time"),
         (ties_for_it, "counted for the true one"),
         (ties_against_it, "counted against"),
-        (itself_a_rival, "is right"),
+        (itself_a_rival, "its own rival"),
     ],
     "pca_to_colour": [
         (not_centred, "not centred"),
@@ -156,6 +156,6 @@ WRONG = {
         (one_scale_for_all, "scale is not"),
         (directions_not_tokens, "components themselves"),
         (four_components, "the colours (N, 3) are"),
-        (centred_per_token, "project, stretch"),
+        (centred_per_token, "own mean is taken off"),
     ],
 }

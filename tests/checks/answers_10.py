@@ -117,7 +117,7 @@ WRONG = {
         (context_of_everything, "its K patches and no other"),
         (as_if_square, "need not be square"),
         (of_one_image, "tokens of one image"),
-        (all_in_one_number, "something other than"),
+        (all_in_one_number, "3 things are wanted"),
     ],
     "rows_of_rank": [
         (all_the_same, "do the work of one"),

@@ -218,7 +218,7 @@ WRONG = {
         (smaller_than_the_grid, "kept smaller than the grid"),
         (cut_off, "bend the shape"),
         (overshooting, "overshoots"),
-        (one_size_for_all, "other than the block's"),
+        (one_size_for_all, "Wrong: the rows"),
     ],
     "interval": [
         (spread_of_the_population, "the population's"),
@@ -229,7 +229,7 @@ WRONG = {
         (one_degree_too_many, "one went into the mean"),
         (whole_width, "whole width"),
         (both_ends, "two ends"),
-        (only_the_half_width, "other than the mean"),
+        (only_the_half_width, "2 things are wanted"),
     ],
     "paired_effect": [
         (unrelated_rows, "pairs are forgotten"),
@@ -239,6 +239,6 @@ WRONG = {
         (halves_squared, "root of the squared"),
         (sorted_first, "sorted before"),
         (in_percent, "in percent"),
-        (without_an_interval, "other than the mean difference"),
+        (without_an_interval, "2 things are wanted"),
     ],
 }
