@@ -32,7 +32,7 @@ READERS = {  # all that take a file by its path
     "read": lambda path: picture.read(path, (8, 8)),
     "read_image": lambda path: picture.read_image(path, (8, 8)),
     "widget": lambda path: find_image(path, (8, 8)),
-    "page": lambda path: explorer_page(str(path), grid=(4, 4), draws=1),
+    "page": lambda path: explorer_page(str(path), grid=(8, 8), draws=1),
     "stream": lambda path: Files(path.parent, [path.name], (8, 8), workers=0).sample(1),
     "load": lambda path: data.load("folder", image_size=8, root=path.parents[1], progress=False),
 }
