@@ -116,6 +116,9 @@ def _choose(scan, top):
     the folders {name: path} that may be test images, likeliest first, words about the others)."""
     folders = scan.folders(top)
     full = [name for name, path in folders.items() if scan.folders(path) or scan.look(path)[2]]
+    for name, path in folders.items():
+        if _split_of(name) == "train" and (reason := scan.unread.get(shown(path[:-1]))):
+            raise ValueError(f"{_at(scan, path)} could not be looked into ({reason}); make it readable")
     of = {kind: [name for name in full if _split_of(name) == kind] for kind in NAMES}
     train, tests = of["train"], {name: folders[name] for name in of["test"] + of["val"]}
     others = {name: path for name, path in folders.items() if name not in train and name not in tests}
@@ -126,7 +129,7 @@ def _choose(scan, top):
         )
     if train and (scan.folders(folders[train[0]]) or not others.keys() & set(full)):
         base = folders[train[0]]
-        return base, scan.folders(base), tests, [f"{shown(name)}/" for name in others]
+        return base, scan.folders(base), tests, [_some(f"{name}/" for name in others)] if others else []
     classes = {name: folders[name] for name in sorted([*train, *others])}  # "train" is a class, beside "bus"
     _refuse_two_readings(scan, _at(scan, top), classes, tests)
     return top, classes, tests, []

@@ -130,6 +130,14 @@ def test_a_layout_is_understood_and_told(tmp_path, layout):  # 1
     assert all(word in line for word in (*words, f"train: {train}", f"test: {test}")), line
 
 
+def test_a_line_names_no_more_than_can_be_read(tmp_path):  # 1
+    put(tmp_path, "train/c{}/1.jpg 30, more{}/1.jpg 30, train/x.t{} 30")
+    line = str(find(tmp_path))
+    assert len(line) < 500 + len(str(tmp_path)) and "30 classes (c0, c1, c10, c11, c12, 25 more)" in line, (
+        line
+    )
+
+
 def test_files_are_in_the_order_of_the_names(tmp_path):  # 3
     put(tmp_path, "all/b.jpg, all/a/2.jpg, all/a/1.jpg, all/a.jpg, all/a-b/1.jpg, all/.h/1.jpg, all/.x.jpg")
     names = [path for path, *_ in scan.Scan(tmp_path).walk("all/")]
@@ -223,6 +231,10 @@ def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path, monkeypatch):  #
     )
     source = data.stream("folder", image_size=8, root=root, progress=False, workers=0)
     assert len(source) == 8 and source.skipped == {"cat/locked": "Permission denied"}
+    put(root, "more/Train/cat/1.png, more/extra/1.png")
+    lock(monkeypatch, "Train")
+    with pytest.raises(ValueError, match=r"more.Train could not be looked into \(Permission denied\)"):
+        find(root / "more")
     lock(monkeypatch, root.name)
     with pytest.raises(ValueError, match=r"could not be looked into: \. \(Permission denied\)"):
         find(root)
