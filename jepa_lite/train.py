@@ -272,15 +272,14 @@ def _order(count, seed, epoch):
 
 
 def _check(config, images, source, world):
-    channels, *size = source.shape
-    model, n = config.model, len(source)
+    (channels, *size), model, n = source.shape, config.model, len(source)
     if source is not images and images.dtype != torch.uint8:
         raise ValueError(f"images must be uint8 from 0 to 255, not {images.dtype}")
     if channels != model.channels or tuple(size) != model.image_size:
         taken = " x ".join(map(str, (model.channels, *model.image_size)))
         raise ValueError(
-            f"the images are {' x '.join(map(str, source.shape))} but the model takes {taken}; load them with "
-            f"image_size={model.image_size}, grey ones as RGB: images.expand(-1, 3, -1, -1)"
+            f"the images are {' x '.join(map(str, source.shape))} but the model takes {taken}; load them "
+            f"with image_size={model.image_size}, grey ones as RGB: images.expand(-1, 3, -1, -1)"
         )
     if n < 2:
         raise ValueError(f"{n} images are too few to train on")
