@@ -272,8 +272,7 @@ def _order(count, seed, epoch):
 
 
 def _check(config, images, source, world):
-    channels, *size = source.shape
-    model, n = config.model, len(source)
+    (channels, *size), model, n = source.shape, config.model, len(source)
     if source is not images and source.images.dtype != torch.uint8:
         raise ValueError(f"images must be uint8 from 0 to 255, not {source.images.dtype}")
     if channels != model.channels or tuple(size) != model.image_size:

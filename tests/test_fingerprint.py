@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from test_lock import tiny
 
-from jepa_lite import cli
+from jepa_lite import cli, data
 from jepa_lite.checkpoint import load, newest, save
 from jepa_lite.data import Images
 from jepa_lite.facts import read_facts, trained_on
@@ -171,6 +171,7 @@ def test_probe_finds_the_images_of_a_run_and_of_its_checkpoints(root, tmp_path, 
 
 def test_a_place_from_the_environment_is_kept_for_folders_alone(root, tmp_path, monkeypatch):  # 4
     monkeypatch.setenv("JEPA_LITE_DATA", str(root))
+    monkeypatch.setitem(data.COUNTS, "train", 16)
     begin(None, tmp_path / "run", MEMORY)
     assert trained_on(tmp_path / "run") == ("folder", str(root))
     pretrain(tiny(1), "shapes", out=tmp_path / "made")

@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from jepa_lite import cli, lock, pretrain
+from jepa_lite import cli, data, lock, pretrain
 from jepa_lite.cli import configure
 from jepa_lite.lock import held
 
@@ -65,7 +65,8 @@ def test_a_second_process_hears_one_sentence_and_a_killed_one_lets_go(tmp_path, 
         pass
 
 
-def test_a_run_holds_its_folder_while_it_trains_and_no_longer(tmp_path):
+def test_a_run_holds_its_folder_while_it_trains_and_no_longer(tmp_path, monkeypatch):
+    monkeypatch.setitem(data.COUNTS, "train", 16)
     refused = []
 
     def watch(record):
