@@ -453,9 +453,7 @@ def test_the_attentive_probe_copies_no_set_of_tokens(monkeypatch):
     with Watch():
         probe.predict_attentive(*train, test[0], generator=generator(), epochs=1)
     size, function = max(most, key=lambda pair: pair[0])
-    assert size < largest / 3, (
-        f"{function} made a tensor of {size:.0f} values; the set has {largest}"
-    )
+    assert size < largest / 3, f"{function} made a tensor of {size:.0f} values; the set has {largest}"
 
 
 def tokens_of(n, seed):
