@@ -20,7 +20,7 @@ from .log import Log
 from .names import shown
 from .probe import features, knn
 from .processes import gathered, in_turn, join_processes, launch, restarted
-from .stream import worker_died
+from .stream import only_in_main, worker_died
 from .train import Run
 
 # A resumed run may be given another end, another pace of saving and another device's speed-ups.
@@ -47,6 +47,7 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
     run (unless `resume`), for data that is missing, for a device that is not there; `Stopped` when Ctrl-C or
     SIGTERM has ended the run early, with all saved. `watch(record)` is called at every step.
     """
+    only_in_main()
     if "" in (str(out), str(root)):
         raise ValueError("the path given for out or root is empty; name a folder")
     rank, world = join_processes()

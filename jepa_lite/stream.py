@@ -6,12 +6,14 @@ worker processes; its crops are drawn per step and image, so the number of worke
 copies are made from pinned memory and asynchronous; channels-last would gain nothing, as no layer convolves.
 """
 
+import multiprocessing
 import os
+import sys
 import warnings
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from .names import shown
 from .picture import read
@@ -19,6 +21,7 @@ from .pictures import many_images
 from .seeds import generator_for
 
 ON_GPU = 0.25  # share of a GPU's free memory that a data set may take
+PATIENCE = 3600  # seconds without a batch after which the workers are given up
 
 
 class InMemory:
@@ -60,6 +63,7 @@ class Files(Dataset):
     TRIES = 100  # broken files in a row, after which the fault is not the files'
 
     def __init__(self, root, paths, size, crop_scale=None, seed=0, workers=2):
+        only_in_main()
         self.root, self.size, self.seed, self.workers = root, tuple(size), seed, workers
         self.crop_scale, self.cropped = crop_scale, crop_scale is not None
         # One block of bytes: a list of a million strings would be copied string by string to each worker.
@@ -98,6 +102,7 @@ class Files(Dataset):
             num_workers=self.workers,
             collate_fn=_collate,
             multiprocessing_context="spawn" if self.workers else None,  # the same on every system
+            timeout=PATIENCE if self.workers else 0,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # else it would draw from the caller's global one
         )
@@ -137,15 +142,37 @@ class Files(Dataset):
 
 
 def worker_died(error):
-    """What to raise when `error` says that a process that reads images has died."""
-    return ChildProcessError(
-        f"a process that reads images died ({error}); if memory ran out, lower train.workers; what was "
-        "learned is saved, and --resume goes on from there"
-    )
+    """What to raise when `error`, of PyTorch, says that a process that reads images has failed."""
+    said = " ".join(str(error).split())
+    if any(word in said for word in ("shared memory", "/torch_", "Bus error")):
+        why = (
+            "the processes that read images have too little shared memory (/dev/shm); give a container more "
+            "(docker run --shm-size=2g), lower train.workers or train.batch_size, or use train.workers=0"
+        )
+    elif "exited unexpectedly" in said:
+        why = f"a process that reads images ended by itself; {UNGUARDED}"
+    elif "timed out" in said:
+        why = f"no image came for {PATIENCE} seconds from the processes that read them; use train.workers=0"
+    else:
+        why = f"a process that reads images died ({said[:500]}); if memory ran out, lower train.workers"
+    return ChildProcessError(f"{why}; what was learned is saved, and --resume goes on from there")
+
+
+UNGUARDED = (
+    "each such process imports your script again, so what the script starts must stand below "
+    'if __name__ == "__main__": (or use train.workers=0)'
+)
+
+
+def only_in_main():
+    """End a process that is only to read images, and trains instead: its script has no main guard."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # it is importing the script
+        sys.exit(UNGUARDED)
 
 
 def _collate(items):
     """(images (b, 3, H, W), or None where one is missing, all failures) of what `Files` gave."""
     images = [image for image, _ in items]
     failures = [failure for _, failed in items for failure in failed]
-    return (None if any(image is None for image in images) else torch.stack(images)), failures
+    # PyTorch's own collate writes to shared memory at once; what fails in a worker later would never be told.
+    return (None if any(image is None for image in images) else default_collate(images)), failures

@@ -10,8 +10,11 @@
 6. Reading leaves torch's global random state alone.
 7. What is larger than memory is refused by `load`, which names the way out, and taken by `stream`.
 8. Real photographs arrive as torchvision reads them, and a model trains on them.
+9. Workers collate into shared memory themselves, so that too little of it is told and never a hang; what a
+   failed worker means is one true sentence; a script without a main guard trains in no worker.
 """
 
+import multiprocessing
 import os
 import re
 import shutil
@@ -27,7 +30,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as TF
 
-from jepa_lite import data, picture
+from jepa_lite import data, picture, stream
 from jepa_lite.augment import RATIO, draw_boxes
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.interrupt import Stopped
@@ -427,3 +430,60 @@ def test_a_model_trains_on_real_photographs(photographs):  # 8
     changed = [not torch.equal(a, b) for a, b in zip(before, run.model.encoder.parameters(), strict=True)]
     assert sum(changed) > 0.8 * len(changed), f"{sum(changed)} of {len(changed)} weights moved"
     assert not source.skipped
+
+
+# --- 9: loading processes that fail ---------------------------------------------------------------------
+
+
+def test_a_worker_puts_its_batch_into_shared_memory_itself(pictures, monkeypatch, quiet):  # 9
+    items = [files(pictures)[0, i] for i in (3, 7, 9)]
+    images, failures = stream._collate(items)
+    assert not images.is_shared() and torch.equal(images, torch.stack([image for image, _ in items]))
+    assert failures == [("07.png", "not an image")]
+    monkeypatch.setattr(torch.utils.data._utils.worker, "_worker_info", object())  # as if in a worker
+    shared, _ = stream._collate(items)
+    assert shared.is_shared(), "the batch is copied when the worker can no longer tell what went wrong"
+    assert torch.equal(shared, images)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback:\nRuntimeError: unable to "
+         "allocate shared memory(shm) for file </torch_7_1_2>: No space left on device (28)", "--shm-size"),
+        ("unable to write to file </torch_7_1_2>: No space left on device (28)", "train.workers=0"),
+        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that "
+         "dataloader's workers are out of shared memory.", "--shm-size"),
+        ("DataLoader worker (pid(s) 7) exited unexpectedly", 'if __name__ == "__main__"'),
+        ("DataLoader timed out after 3600 seconds", "no image came for 3600 seconds"),
+        ("DataLoader worker (pid 7) is killed by signal: Killed.", "if memory ran out, lower train.workers"),
+    ],
+)  # fmt: skip
+def test_what_a_failed_worker_means_is_one_true_sentence(said, words):  # 9
+    message = str(stream.worker_died(RuntimeError(said)))
+    assert words in message and "\n" not in message and "--resume goes on" in message, message
+    assert ("memory" in message) == ("memory" in said or "torch_" in said or "Killed" in said), message
+
+
+def test_a_script_without_a_main_guard_trains_in_no_worker(tmp_path, monkeypatch):  # 9
+    monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+    for start in (
+        lambda: Files(tmp_path, [], SIZE),
+        lambda: pretrain(config(), "folder", out=tmp_path / "run"),
+    ):
+        with pytest.raises(SystemExit, match='below if __name__ == "__main__":'):
+            start()
+    assert not list(tmp_path.iterdir()), "a worker wrote to the run's folder"
+
+
+def test_no_wait_for_a_worker_is_endless(pictures, monkeypatch):  # 9
+    options = []
+
+    def loader(source, **given):
+        options.append(given)
+        return iter(())
+
+    monkeypatch.setattr(stream, "DataLoader", loader)
+    for workers in (0, 2):
+        list(files(pictures, workers=workers).batches([]))
+    assert [o["timeout"] for o in options] == [0, stream.PATIENCE] and stream.PATIENCE > 0
