@@ -261,7 +261,7 @@ def _config_beside(weights):
 def _read_json(path):
     try:
         return json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(_damaged(path, error)) from error
 
 
