@@ -7,6 +7,7 @@ The sizes are those of the tensors. Files are read by weight_files.py, and nothi
 import dataclasses
 import math
 import re
+import textwrap
 
 import torch
 
@@ -102,7 +103,7 @@ def _one_encoder(content, path, beside):
         if not name.startswith(("pooler.", "classifier.", "embeddings.mask_token")):
             tensors[name] = tensor
     if FIRST["encoder"] not in tensors:
-        holds = list(content)[:6] if isinstance(content, dict) else [type(content).__name__]
+        holds = list(content)[:6] or ["nothing"] if isinstance(content, dict) else [type(content).__name__]
         raise ValueError(
             f"{path} holds no I-JEPA encoder, it holds: {', '.join(map(str, holds))}; choose another file, "
             "or, if jepa-lite saved it, put its config.json beside it"
@@ -192,7 +193,8 @@ def _config(path, **fields):
     try:
         return ModelConfig(**fields)
     except ValueError as error:
-        raise ValueError(f"{path} does not fit: {error}; choose another file") from error
+        reason = textwrap.shorten(str(error), 200)
+        raise ValueError(f"{path} does not fit: {reason}; choose another file") from error
 
 
 def _depth(tensors):

@@ -670,6 +670,8 @@ def test_an_official_file_that_is_cut_short_is_refused(tmp_path, share):
     ({"image_size": 10**9}, "config.json says image_size 1000000000"),
     ({"image_size": [8]}, "image_size"),
     ({"image_size": "x"}, "image_size"),
+    ({"num_attention_heads": 10**400}, "heads"),
+    ({"layer_norm_eps": None}, "norm_eps must be a number"),
 ])  # fmt: skip
 def test_hugging_face_configs_that_will_not_do(tmp_path, change, error):
     save_file(official(), tmp_path / "model.safetensors")  # official names mean the same there

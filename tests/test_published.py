@@ -11,7 +11,8 @@
 5. An attention without biases is one with zero biases.
 6. Positions that half precision has rounded are still sin-cos; learned ones are not.
 7. A flipped bit in weights of ours is noticed wherever the file went, under any name.
-8. Complex, whole and NaN weights, and half a set of shards, are refused in a sentence that names the file.
+8. Complex, whole and NaN weights, half a set of shards, and a damaged list of them are refused in a
+   sentence that names the file.
 9. `--heads` reaches `probe` and `explain`.
 """
 
@@ -104,6 +105,21 @@ def test_a_caches_top_folder(tmp_path, reference):
     shutil.rmtree(top / "snapshots")
     with pytest.raises(FileNotFoundError, match="models--facebook--ijepa holds no model"):
         load_encoder(top)
+
+
+DEEP, INDEX = "[" * 100_000, "model.safetensors.index.json"
+DAMAGE = [(INDEX, text) for text in ("{}", "null", '{"weight_map": {"a": 3}}', DEEP)] + [
+    ("config.json", DEEP)
+]
+
+
+@pytest.mark.parametrize("name, content", DAMAGE, ids=lambda text: text[:30])
+def test_a_damaged_list_of_shards_or_config_is_named(tmp_path, reference, name, content):
+    write(reference, tmp_path, "shards")
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=re.escape(name)) as refusal:
+        load_encoder(tmp_path)
+    assert len(str(refusal.value)) < 600
 
 
 def test_half_a_set_of_shards_is_refused(tmp_path, reference):
