@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 
 from .config import Config
 from .ijepa import IJEPA
+from .limits import shown
 from .packing import pack, unpack
 from .pixels import PixelTwin
 from .published import hugging_face, official
@@ -29,6 +30,7 @@ from .vit import Encoder
 FORMAT = 1
 WEIGHTS, CONFIG, STATE, STATE_TENSORS = "model.safetensors", "config.json", "state.json", "state.safetensors"
 CHECKSUMS = "checksums.json"  # {file: [bytes, crc32]}
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 NETWORKS = {"target": "target_encoder", "context": "encoder"}  # the official files use the same names
 
 
@@ -39,7 +41,7 @@ def save(folder, model, config, state=None):
     dicts (keys str or int), lists and tuples of tensors, numbers, strings and None. Anything else is a
     ValueError. The checkpoint before is kept, older ones are deleted.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     saving = folder / ".saving"
     shutil.rmtree(saving, ignore_errors=True)  # what a crash may have left
     try:
@@ -79,7 +81,7 @@ def newest(folder):
 
     Raises FileNotFoundError when the run has none, ValueError when all of them are damaged.
     """
-    folder, damaged = Path(folder), []
+    folder, damaged = Path(folder).expanduser(), []
     for checkpoint in reversed(_checkpoints(folder)):
         if not (damage := find_damage(checkpoint)):
             for problem in damaged:
@@ -93,7 +95,7 @@ def newest(folder):
 
 def set_aside(folder, after):
     """Rename the damaged checkpoints after the checkpoint `after`, for `save` counts on all being whole."""
-    for checkpoint in _checkpoints(Path(folder)):
+    for checkpoint in _checkpoints(Path(folder).expanduser()):
         if checkpoint.name > after.name:
             aside = checkpoint.with_name(f"damaged-{checkpoint.name}")
             shutil.rmtree(aside, ignore_errors=True)
@@ -105,7 +107,7 @@ def find_damage(checkpoint, names=None):
 
     Checkpoints without checksums, copied by hand perhaps, are only seen to be damaged when they are read.
     """
-    file = Path(checkpoint) / CHECKSUMS
+    file = Path(checkpoint).expanduser() / CHECKSUMS
     try:
         sums = json.loads(file.read_text("utf-8")) if file.exists() else {}
         for name, (size, crc) in sums.items():
@@ -169,7 +171,7 @@ def load_encoder(path, which="target", heads=None):
     Raises as `load` does.
     """
     if which not in NETWORKS:
-        raise ValueError(f'which must be "target" or "context", not {which!r}')
+        raise ValueError(f'which must be "target" or "context", not {shown(which)}')
     weights = _find(path)
     if weights.suffix != ".safetensors":
         config, tensors = official(weights, NETWORKS[which], heads)
@@ -185,6 +187,8 @@ def load_encoder(path, which="target", heads=None):
 
 def _filled(network, config, tensors, path):
     """`network(config)` with exactly these tensors; no weights are drawn only to be replaced."""
+    for name, tensor in tensors.items():
+        _check_numbers(name, tensor, path)
     with torch.device("meta"):
         model = network(config)
     try:
@@ -195,12 +199,27 @@ def _filled(network, config, tensors, path):
     return model
 
 
+def _check_numbers(name, tensor, path):
+    """Raise ValueError for weights that are no real, finite numbers."""
+    if not isinstance(tensor, torch.Tensor) or tensor.dtype not in FLOATS:
+        kind = getattr(tensor, "dtype", type(tensor).__name__)
+        raise ValueError(
+            f"{path} holds {shown(name)} as {kind}; weights are real numbers of 16 to 64 bits; choose "
+            "another checkpoint"
+        )
+    if not torch.isfinite(tensor).all():
+        raise ValueError(f"{path} holds a NaN or an infinity in {shown(name)}; choose another checkpoint")
+
+
 def _own_config(weights, values):
     if values.get("format") == FORMAT:
-        return Config.from_dict({name: value for name, value in values.items() if name != "format"})
+        try:
+            return Config.from_dict({name: value for name, value in values.items() if name != "format"})
+        except ValueError as error:
+            raise ValueError(_damaged(weights.parent / CONFIG, error)) from error
     if "format" in values:
         raise ValueError(
-            f"{weights} has format {values['format']}, not {FORMAT}; update jepa-lite to read it"
+            f"{weights} has format {shown(values['format'])}, not {FORMAT}; update jepa-lite to read it"
         )
     raise ValueError(
         f"no config.json of jepa-lite lies beside {weights}; put it there, or use load_encoder: of other "
@@ -216,7 +235,7 @@ def _find(path, needed=None):
 
     Raises ValueError if it and its config, or else the files `needed` beside it, are damaged.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         checkpoints = _checkpoints(path)
         if not checkpoints and not (path / WEIGHTS).is_file():

@@ -9,7 +9,8 @@ import itertools
 import json
 
 from .config import MASK_RULES, MaskConfig
-from .widgets.masks import MOST_TARGETS, SETTINGS, MaskExplorer, described, mask_table
+from .limits import MOST_PIXELS, check_count
+from .widgets.masks import DRAWS, MOST_TARGETS, SETTINGS, MaskExplorer, described, mask_table
 from .widgets.shell import script
 
 CHOICES, COUNTS = (
@@ -28,10 +29,11 @@ POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; sc
 def explorer_page(image="cat", grid=(14, 14), patch_size=16, draws=64):
     """The page as text. Every rule is on it, the multi-block ones with 1 to 5 targets, `draws` seeds each.
 
-    Raises ValueError or FileNotFoundError as `MaskExplorer` does, and ValueError for fewer than one draw.
+    Raises ValueError or FileNotFoundError as `MaskExplorer` does, and ValueError for sizes beyond a page.
     """
-    if draws < 1:
-        raise ValueError(f"draws must be at least 1, not {draws}")
+    for name, value, most in (("draws", draws, DRAWS), ("grid", grid[0], 64), ("grid", grid[1], 64)):
+        check_count(name, value, most=most)
+    check_count("patch_size", patch_size, most=MOST_PIXELS // max(grid))
     widget = MaskExplorer(image, grid, patch_size)
     state = {name: getattr(widget, name) for name in (*SETTINGS, "seed", "reads", "trouble")}
     state |= {"photo": _text(widget.photo), "can": list(CHOICES), "most": draws}

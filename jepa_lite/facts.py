@@ -27,13 +27,13 @@ def trained_on(checkpoint):
 
 def read_facts(out):
     """What `describe` wrote to the folder `out`; {} where it did not."""
-    about = Path(out) / "run.json"
+    about = Path(out).expanduser() / "run.json"
     return json.loads(about.read_text()) if about.exists() else {}
 
 
 def write_json(path, facts):
     """Write facts as readable JSON, making the folder if need be."""
-    path = Path(path)
+    path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(facts, indent=2) + "\n")

@@ -85,10 +85,11 @@ def fit_crop(image, size, scale, generator):
 
 def read_image(path, image_size):
     """One picture file as uint8 (3, H, W). Raises FileNotFoundError or ValueError, naming the file."""
-    if not Path(path).is_file():
+    path = Path(path).expanduser()
+    if not path.is_file():
         raise FileNotFoundError(f"there is no picture at {path}")
     try:
-        return torch.tensor(read(Path(path), image_size))
+        return torch.tensor(read(path, image_size))
     except Exception as error:  # a decoder may raise anything on a broken file
         raise ValueError(f"{path} cannot be read as a picture: {error}") from error
 

@@ -23,7 +23,7 @@ class Log:
     """The files of a run. Opening it cuts what `run` will do again, and saves a run that begins."""
 
     def __init__(self, out, run):
-        self.out, self.run = Path(out), run
+        self.out, self.run = Path(out).expanduser(), run
         self.checkpoint, self.saved_step, self.saved_at, self.cost = None, run.step, time.monotonic(), 0.0
         self.logged = run.step
         with self._writing():
@@ -95,7 +95,7 @@ class Log:
 
 def read_log(out):
     """The records of a run's log.jsonl, a list of dicts."""
-    return [json.loads(line) for line in (Path(out) / "log.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (Path(out).expanduser() / "log.jsonl").read_text().splitlines()]
 
 
 def _cut(path, step):

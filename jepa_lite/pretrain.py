@@ -1,6 +1,7 @@
 """A training run on disk: data, progress bar, log, checkpoints, resume. The loop itself is train.py."""
 
 import contextlib
+import math
 import signal
 import sys
 from pathlib import Path
@@ -9,12 +10,16 @@ import torch
 from tqdm import tqdm
 
 from .checkpoint import load, load_state, newest, set_aside
+from .cost import static_memory
 from .data import load as load_data
 from .data import stream
 from .diagnostics import Diverged
 from .facts import describe, read_facts, write_json
+from .failures import is_ours, is_out_of_memory, out_of_memory
 from .interrupt import Stopped, StopSignals, uninterrupted
+from .limits import shown
 from .log import Log
+from .plan import memory_of
 from .probe import features, knn
 from .processes import gathered, in_turn, join_processes, launch, restarted
 from .stream import worker_died
@@ -32,7 +37,8 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
     run (unless `resume`), for data that is missing, for a device that is not there; `Stopped` when Ctrl-C or
     SIGTERM has ended the run early, with all saved. `watch(record)` is called at every step.
     """
-    out = Path(out)
+    out, root = Path(out).expanduser(), Path(root).expanduser() if root else root
+    _check_memory(config.model, device)
     with StopSignals() as signals:
         rank, world = join_processes()
         checkpoint, notes = in_turn(lambda: _start_from(out, config, data, resume))
@@ -40,17 +46,16 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
         model = load(checkpoint)[0] if checkpoint else None
         run = Run(config, images, device, model, curve(labelled, device) if labelled else None)
         if checkpoint:
-            state = load_state(checkpoint)
-            run.load_state(state)
+            state = _continue(run, checkpoint)
             notes += _other_processes(state["world"], world)
         if rank == 0:
             describe(out, run, data=data, launch=launch())
             for note in notes:
                 print(note, file=sys.stderr)
-        signals.run = run
         try:
             with contextlib.closing(recorded(run, out)) as records:
                 for record in records:
+                    signals.run = run  # before the first step is made a signal need not wait for its end
                     if watch:
                         watch(record)
         except RuntimeError as error:  # PyTorch raises it wherever the program is when a worker dies
@@ -66,6 +71,16 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
             "the same command with --resume goes on",
         )
     return run
+
+
+def _check_memory(model, device):
+    """Refuse a network that cannot fit: the system would kill the process without a word."""
+    need, have = sum(static_memory(model).values()), memory_of(device)
+    if need > have:
+        raise ValueError(
+            f"weights, gradients, AdamW's moments and moving average would take {need / 1e9:.3g} GB, and "
+            f"there are {have / 1e9:.3g} GB of memory; lower model.width or model.depth"
+        )
 
 
 def _start_from(out, config, data, resume):
@@ -89,6 +104,32 @@ def _start_from(out, config, data, resume):
     set_aside(out, after=checkpoint)
     notes = [f"{name} was {was} and is now {now}" for name, was, now in changed]
     return checkpoint, [f"going on from {checkpoint}", *notes]
+
+
+def _continue(run, checkpoint):
+    """Set `run` to where a checkpoint was saved; returns its state. ValueError for what is no run's state."""
+    state, made = load_state(checkpoint), _fixed(run.optimizer)
+    try:
+        run.load_state(state)
+        shapes = [
+            {p.shape, s["exp_avg"].shape, s["exp_avg_sq"].shape} for p, s in run.optimizer.state.items()
+        ]
+        sound = isinstance(state["world"], int) and isinstance(run.step, int) and 0 <= run.elapsed < math.inf
+        if not sound or _fixed(run.optimizer) != made or any(len(s) > 1 for s in shapes):
+            raise TypeError("numbers or moments of another kind")
+    except Exception as error:  # PyTorch may raise anything on what is no optimizer's state
+        if is_ours(error) and isinstance(error, ValueError):
+            raise
+        raise ValueError(
+            f"{checkpoint} holds no state of this run ({type(error).__name__}: {shown(str(error))}); delete "
+            "it to go on from the checkpoint before, or start a new run"
+        ) from error
+    return state
+
+
+def _fixed(optimizer):
+    """What no schedule changes."""
+    return [(group["betas"], group["eps"]) for group in optimizer.param_groups]
 
 
 def _other_processes(before, now):
@@ -161,6 +202,13 @@ def recorded(run, out, title="training"):
         if log:
             _tell_trouble(log, error)
         raise
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        with uninterrupted():
+            if log and log.run.step > log.saved_step and log.is_sound():
+                log.save()
+        raise out_of_memory(error, log.last() if log else "") from error
     finally:  # also when stopped by hand or by an error: nothing that was learned is lost
         bar.close()
         with uninterrupted():

@@ -90,16 +90,19 @@ def _published(tensors, path, heads, image_size=None, norm_eps=1e-6):
     heads = heads or HEADS.get(width)
     if heads is None:
         raise ValueError(f"{path} does not say how many heads its width of {width} has; pass heads=")
-    config = ModelConfig(
-        image_size=image_size or math.isqrt(places) * patch,
-        patch_size=patch,
-        channels=channels,
-        width=width,
-        depth=len({name.split(".")[1] for name in tensors if name.startswith("blocks.")}),
-        heads=heads,
-        mlp_ratio=hidden / width,
-        norm_eps=norm_eps,
-    )
+    try:
+        config = ModelConfig(
+            image_size=image_size or math.isqrt(places) * patch,
+            patch_size=patch,
+            channels=channels,
+            width=width,
+            depth=len({name.split(".")[1] for name in tensors if name.startswith("blocks.")}),
+            heads=heads,
+            mlp_ratio=hidden / width,
+            norm_eps=norm_eps,
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}, or the config.json beside it, has an impossible shape: {error}") from error
     ours = {name.replace("patch_embed.proj.", "embed."): tensor for name, tensor in tensors.items()}
     ours["embed.weight"] = ours["embed.weight"].flatten(1)  # a convolution with stride P is a linear layer
     ours["positions"] = ours.pop("pos_embed")[0]
@@ -108,9 +111,9 @@ def _published(tensors, path, heads, image_size=None, norm_eps=1e-6):
 
 def _shape(tensors, name, ndim, path):
     shape = getattr(tensors.get(name), "shape", ())
-    if len(shape) != ndim:
+    if len(shape) != ndim or 0 in shape:
         raise ValueError(
-            f"{path} holds no I-JEPA encoder, as it has no {ndim}-dimensional {name}; if jepa-lite saved it, "
-            "put its config.json beside it"
+            f"{path} holds no I-JEPA encoder, as it has no {ndim}-dimensional {name} or an empty one; if "
+            "jepa-lite saved it, put its config.json beside it"
         )
     return shape

@@ -41,7 +41,7 @@ def write_report(folder, model, images, *, results, log, generator, control=None
     random weights, shown beside the trained one. Raises FileNotFoundError without a checkpoint, ValueError
     for one image.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if len(images) < 2:
         raise ValueError(f"a report compares images, so it needs at least two, not {len(images)}")
     config = load(folder)[1]

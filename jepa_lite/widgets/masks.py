@@ -64,7 +64,7 @@ def find_image(image, size):
         return torch.tensor(fit(Image.fromarray(pixels.expand(3, -1, -1).permute(1, 2, 0).numpy()), size))
     if image in PHOTOS:
         return torch.tensor(fit(photo(image), size))
-    if not Path(image).is_file():
+    if not Path(image).expanduser().is_file():
         raise FileNotFoundError(
             f"there is no picture at {image}, and no bundled photograph of that name; there are: "
             f"{', '.join(PHOTOS)}"
