@@ -6,6 +6,9 @@ worker processes; its crops are drawn per step and image, so the number of worke
 copies are made from pinned memory and asynchronous; channels-last would gain nothing, as no layer convolves.
 """
 
+import multiprocessing
+import os
+import threading
 import warnings
 
 import numpy as np
@@ -13,6 +16,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from .folder import read
+from .interrupt import unheard, uninterrupted
 from .seeds import generator_for
 
 ON_GPU = 0.25  # share of a GPU's free memory that a data set may take
@@ -96,18 +100,25 @@ class Files(Dataset):
             multiprocessing_context="spawn" if self.workers else None,  # the same on every system
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # else it would draw from the caller's global one
+            worker_init_fn=_end_with_parent,
         )
-        iterator = iter(loader)
-        while True:
-            try:
-                batch = next(iterator)
-            except StopIteration:
-                return
-            except (RuntimeError, OSError, EOFError) as error:  # a dead worker shows in many ways
-                if not self.workers:
-                    raise
-                raise worker_died(error) from error
-            yield self._taken(batch)
+        iterator = None
+        try:
+            with unheard():
+                iterator = iter(loader)
+            while (batch := self._next(iterator)) is not None:
+                yield self._taken(batch)
+        finally:
+            if iterator is not None and self.workers:
+                _end_workers(iterator)
+
+    def _next(self, iterator):
+        try:
+            return next(iterator, None)
+        except (RuntimeError, OSError, EOFError) as error:  # a dead worker shows in many ways
+            if not self.workers:
+                raise
+            raise worker_died(error) from error
 
     def sample(self, count):
         """The first `count` files that can be read, uncropped."""
@@ -138,6 +149,22 @@ def worker_died(error):
         f"a process that reads images died ({error}); if memory ran out, lower train.workers; what was "
         "learned is saved, and --resume goes on from there"
     )
+
+
+def _end_workers(iterator):
+    """End the processes of a DataLoader's iterator at once: by itself it waits until all have started."""
+    with uninterrupted():  # PyTorch's handler of SIGCHLD would take them for workers that died
+        if threading.current_thread() is threading.main_thread():  # elsewhere that handler cannot be kept out
+            for worker in iterator._workers:
+                worker.terminate()
+        iterator._shutdown_workers()
+
+
+def _end_with_parent(_):
+    """Have this worker end when its parent does, though it be killed: PyTorch's own watch misses one that
+    died before the worker was ready, and waits for ever where the pipe between them is full."""
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _collate(items):
