@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 
 from .config import Config
 from .ijepa import IJEPA
-from .limits import shown
+from .limits import brief
 from .packing import pack, unpack
 from .pixels import PixelTwin
 from .published import hugging_face, official
@@ -171,7 +171,7 @@ def load_encoder(path, which="target", heads=None):
     Raises as `load` does.
     """
     if which not in NETWORKS:
-        raise ValueError(f'which must be "target" or "context", not {shown(which)}')
+        raise ValueError(f'which must be "target" or "context", not {brief(which)}')
     weights = _find(path)
     if weights.suffix != ".safetensors":
         config, tensors = official(weights, NETWORKS[which], heads)
@@ -204,11 +204,11 @@ def _check_numbers(name, tensor, path):
     if not isinstance(tensor, torch.Tensor) or tensor.dtype not in FLOATS:
         kind = getattr(tensor, "dtype", type(tensor).__name__)
         raise ValueError(
-            f"{path} holds {shown(name)} as {kind}; weights are real numbers of 16 to 64 bits; choose "
+            f"{path} holds {brief(name)} as {kind}; weights are real numbers of 16 to 64 bits; choose "
             "another checkpoint"
         )
     if not torch.isfinite(tensor).all():
-        raise ValueError(f"{path} holds a NaN or an infinity in {shown(name)}; choose another checkpoint")
+        raise ValueError(f"{path} holds a NaN or an infinity in {brief(name)}; choose another checkpoint")
 
 
 def _own_config(weights, values):
@@ -219,7 +219,7 @@ def _own_config(weights, values):
             raise ValueError(_damaged(weights.parent / CONFIG, error)) from error
     if "format" in values:
         raise ValueError(
-            f"{weights} has format {shown(values['format'])}, not {FORMAT}; update jepa-lite to read it"
+            f"{weights} has format {brief(values['format'])}, not {FORMAT}; update jepa-lite to read it"
         )
     raise ValueError(
         f"no config.json of jepa-lite lies beside {weights}; put it there, or use load_encoder: of other "

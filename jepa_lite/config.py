@@ -8,7 +8,7 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 
-from .limits import MOST_PATCHES, MOST_PIXELS, MOST_SEED, MOST_WEIGHTS, check_count, did_you_mean, shown
+from .limits import MOST_PATCHES, MOST_PIXELS, MOST_SEED, MOST_WEIGHTS, brief, check_count, did_you_mean
 from .limits import one_of as _one_of
 from .limits import require as _require
 from .patches import grid_size
@@ -44,13 +44,13 @@ def _numbers(config, *names, low=0.0, high=1e100, without_low=False):
         value = getattr(config, name)
         inside = _is_number(value) and low <= value <= high and not (without_low and value == low)
         span = f"{'above' if without_low else 'from'} {low:g} to {high:g}"
-        _require(inside, f"{name} must be a number {span}, not {shown(value)}")
+        _require(inside, f"{name} must be a number {span}, not {brief(value)}")
 
 
 def _flags(config, *names):
     for name in names:
         value = getattr(config, name)
-        _require(isinstance(value, bool), f"{name} must be True or False, not {shown(value)}")
+        _require(isinstance(value, bool), f"{name} must be True or False, not {brief(value)}")
 
 
 def _sizes(config, name):
@@ -59,9 +59,9 @@ def _sizes(config, name):
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     _require(
         len(pair) == 2 and all(_is_number(v, int) and v > 0 for v in pair),
-        f"{name} must be a positive whole number or two of them (height, width), not {shown(value)}",
+        f"{name} must be a positive whole number or two of them (height, width), not {brief(value)}",
     )
-    _require(max(pair) <= MOST_PIXELS, f"{name} must be at most {MOST_PIXELS:,} a side, not {shown(value)}")
+    _require(max(pair) <= MOST_PIXELS, f"{name} must be at most {MOST_PIXELS:,} a side, not {brief(value)}")
     object.__setattr__(config, name, pair)
 
 
@@ -75,7 +75,7 @@ def _intervals(config, *names, top=1000, ordered=True):
             holds = pair and 0 < value[0] <= value[1] <= top
         else:
             rule, holds = f"both from 0 to {top:g}", pair and min(value) >= 0 and max(value) <= top
-        _require(holds, f"{name} must be two numbers, {rule}, not {shown(value)}")
+        _require(holds, f"{name} must be two numbers, {rule}, not {brief(value)}")
         object.__setattr__(config, name, (float(value[0]), float(value[1])))
 
 
@@ -276,7 +276,7 @@ class Config:
             if part not in values or name not in values[part]:
                 known = [f"{p}.{n}" for p in values for n in values[p]]
                 hint = did_you_mean(dotted, known)
-                raise ValueError(f"there is no setting {shown(dotted)}; there are: {', '.join(known)}{hint}")
+                raise ValueError(f"there is no setting {brief(dotted)}; there are: {', '.join(known)}{hint}")
             values[part][name] = value
         config = Config.from_dict(values)
         _read_by_rule(changes, config.masks.rule)
@@ -291,7 +291,7 @@ def _read_by_rule(names, rule):
 
 
 def _known(values, names, where):
-    _require(isinstance(values, dict), f"{where} must be fields and their values, not {shown(values)}")
+    _require(isinstance(values, dict), f"{where} must be fields and their values, not {brief(values)}")
     unknown = sorted(str(name) for name in values if name not in names)
     _require(
         not unknown,

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from .facts import main_memory
 from .fetch import obtain
 from .folder import fit, list_images, read_tree
-from .limits import did_you_mean, shown
+from .limits import brief, did_you_mean
 from .shapes import CLASSES, shapes
 from .stream import Files
 
@@ -123,7 +123,7 @@ def _check(name, split, image_size, limit):
     """The image size as (H, W), once every argument has been found possible."""
     if name not in DATASETS:
         hint = did_you_mean(name, DATASETS)
-        raise ValueError(f"there is no data set {shown(name)}; there are: {', '.join(DATASETS)}{hint}")
+        raise ValueError(f"there is no data set {brief(name)}; there are: {', '.join(DATASETS)}{hint}")
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
     if limit is not None and limit < 1:

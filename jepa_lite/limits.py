@@ -12,9 +12,9 @@ MOST_PATCHES = 128 * 128  # in the grid
 MOST_WEIGHTS = 22e9  # in an encoder: those of the largest vision transformer so far
 MOST_SEED = 2**32 - 1  # what every generator takes
 
-_shown = reprlib.Repr()
-_shown.maxstring = _shown.maxother = _shown.maxlong = 80
-shown = _shown.repr  # a value in a message, cut where it is endless
+_brief = reprlib.Repr()
+_brief.maxstring = _brief.maxother = _brief.maxlong = 80
+brief = _brief.repr  # a value in a message, cut where it is endless
 
 
 def require(holds, message):
@@ -26,8 +26,8 @@ def require(holds, message):
 def check_count(name, value, least=1, most=10**6):
     """Raise ValueError unless `value`, which the sentence calls `name`, is a whole number in these limits."""
     whole = isinstance(value, int) and not isinstance(value, bool)
-    require(whole and value >= least, f"{name} must be at least {least} and whole, not {shown(value)}")
-    require(value <= most, f"{name} must be at most {most:,}, not {shown(value)}")
+    require(whole and value >= least, f"{name} must be at least {least} and whole, not {brief(value)}")
+    require(value <= most, f"{name} must be at most {most:,}, not {brief(value)}")
 
 
 def did_you_mean(value, names):
@@ -39,4 +39,4 @@ def did_you_mean(value, names):
 def one_of(value, choices, name):
     """Raise ValueError, with the nearest choice, unless `value`, which the sentence calls `name`, is one."""
     listed, hint = ", ".join(choices), did_you_mean(value, choices)
-    require(value in choices, f"{name} must be one of {listed}, not {shown(value)}{hint}")
+    require(value in choices, f"{name} must be one of {listed}, not {brief(value)}{hint}")

@@ -17,7 +17,7 @@ from .diagnostics import Diverged
 from .facts import describe, read_facts, write_json
 from .failures import is_ours, is_out_of_memory, out_of_memory
 from .interrupt import Stopped, StopSignals, uninterrupted
-from .limits import shown
+from .limits import brief
 from .log import Log
 from .plan import memory_of
 from .probe import features, knn
@@ -121,7 +121,7 @@ def _continue(run, checkpoint):
         if is_ours(error) and isinstance(error, ValueError):
             raise
         raise ValueError(
-            f"{checkpoint} holds no state of this run ({type(error).__name__}: {shown(str(error))}); delete "
+            f"{checkpoint} holds no state of this run ({type(error).__name__}: {brief(str(error))}); delete "
             "it to go on from the checkpoint before, or start a new run"
         ) from error
     return state

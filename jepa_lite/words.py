@@ -8,7 +8,7 @@ import shlex
 
 import torch
 
-from .limits import shown
+from .limits import brief
 from .presets import preset as named
 from .processes import local_rank
 
@@ -41,7 +41,7 @@ def configure(name, minutes, steps, epochs, seed, changes):
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals:
-            raise ValueError(f"--set takes NAME=VALUE, such as train.lr=1e-3, not {shown(change)}")
+            raise ValueError(f"--set takes NAME=VALUE, such as train.lr=1e-3, not {brief(change)}")
         values[key] = _literal(value)
     return named(name).with_values(values)
 
@@ -70,11 +70,11 @@ def find_device(name):
         found = torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
-            f"there is no device {shown(name)} on this machine; use --device cpu or auto"
+            f"there is no device {brief(name)} on this machine; use --device cpu or auto"
         ) from error
     if found.type not in DEVICES:
         raise ValueError(
-            f"nothing can be trained on the device {shown(name)}; use --device cpu, cuda, mps or auto"
+            f"nothing can be trained on the device {brief(name)}; use --device cpu, cuda, mps or auto"
         )
     return torch.device("cpu") if found.type == "cpu" else found  # of which there is one, whatever its number
 
