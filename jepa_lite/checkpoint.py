@@ -22,12 +22,14 @@ from .config import Config
 from .damage import CHECKSUMS, CONFIG, STATE, STATE_TENSORS, WEIGHTS, checksum, find_damage
 from .facts import read_json
 from .ijepa import IJEPA
+from .limits import brief
 from .packing import pack, unpack
 from .pixels import PixelTwin
 from .vit import Encoder
 from .weight_files import UNREADABLE, NotWeights, all_shards, checksums, read, weights_in
 
 FORMAT = 1
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 NETWORKS = {"target": "target_encoder", "context": "encoder"}  # the official files use the same names
 
 
@@ -38,7 +40,7 @@ def save(folder, model, config, state=None):
     dicts (keys str or int), lists and tuples of tensors, numbers, strings and None. Anything else is a
     ValueError. The checkpoint before is kept, older ones are deleted.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     saving = folder / ".saving"
     shutil.rmtree(saving, ignore_errors=True)  # what a crash may have left
     try:
@@ -78,7 +80,7 @@ def newest(folder):
 
     Raises FileNotFoundError when the run has none, ValueError when all of them are damaged.
     """
-    folder, damaged = Path(folder), []
+    folder, damaged = Path(folder).expanduser(), []
     for checkpoint in reversed(_checkpoints(folder)):
         if not (damage := find_damage(checkpoint)):
             for problem in damaged:
@@ -92,7 +94,7 @@ def newest(folder):
 
 def set_aside(folder, after):
     """Rename the damaged checkpoints after the checkpoint `after`, for `save` counts on all being whole."""
-    for checkpoint in _checkpoints(Path(folder)):
+    for checkpoint in _checkpoints(Path(folder).expanduser()):
         if checkpoint.name > after.name:
             aside = checkpoint.with_name(f"damaged-{checkpoint.name}")
             shutil.rmtree(aside, ignore_errors=True)
@@ -143,7 +145,7 @@ def load_encoder(path, which="target", heads=None):
     Raises as `load` does.
     """
     if which not in NETWORKS:
-        raise ValueError(f'which must be "target" or "context", not {which!r}')
+        raise ValueError(f'which must be "target" or "context", not {brief(which)}')
     weights = _find(path)
     if _is_ours(weights):
         config, tensors = _own_config(weights).model, _read_tensors(weights, NETWORKS[which] + ".")
@@ -158,11 +160,10 @@ def load_encoder(path, which="target", heads=None):
 
 def _filled(network, config, tensors, path):
     """`network(config)` with exactly these tensors; no weights are drawn only to be replaced."""
+    for name, tensor in tensors.items():
+        _check_numbers(name, tensor, path)
     with torch.device("meta"):
         model = network(config)
-    for name, tensor in tensors.items():
-        if isinstance(tensor, torch.Tensor) and not tensor.is_floating_point():  # would be cast in silence
-            raise ValueError(f"{path} holds {name} as {tensor.dtype}; choose weights that are floats")
     try:
         model.to_empty(device="cpu").load_state_dict(tensors)
     except RuntimeError as error:
@@ -181,8 +182,23 @@ def _is_ours(weights):
 def _own_config(weights):
     values = _config_beside(weights)
     if (found := values.pop("format")) != FORMAT:
-        raise ValueError(f"{weights} has format {found}, not {FORMAT}; update jepa-lite to read it")
-    return Config.from_dict(values)
+        raise ValueError(f"{weights} has format {brief(found)}, not {FORMAT}; update jepa-lite to read it")
+    try:
+        return Config.from_dict(values)
+    except ValueError as error:
+        raise ValueError(_damaged(weights.parent / CONFIG, error)) from error
+
+
+def _check_numbers(name, tensor, path):
+    """Raise ValueError for weights that are no real, finite numbers."""
+    if not isinstance(tensor, torch.Tensor) or tensor.dtype not in FLOATS:
+        kind = getattr(tensor, "dtype", type(tensor).__name__)
+        raise ValueError(
+            f"{path} holds {brief(name)} as {kind}; weights are real numbers of 16 to 64 bits; choose "
+            "another checkpoint"
+        )
+    if not torch.isfinite(tensor).all():
+        raise ValueError(f"{path} holds a NaN or an infinity in {brief(name)}; choose another checkpoint")
 
 
 # --- files ------------------------------------------------------------------------------------------

@@ -1,24 +1,37 @@
-"""The command line: `jepa-lite demo`, `plan`, `pretrain` and more. It only parses, calls and prints."""
+"""The command line: `jepa-lite demo`, `plan`, `pretrain` and more. It only parses, calls and prints.
+
+What its words mean, and which of them are refused, is words.py; how a command ends that fails, failures.py.
+"""
 
 import json
-import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import tyro
-from safetensors import SafetensorError
 
-from .interrupt import Stopped
+from . import __version__
+from .failures import run as _run
+from .limits import MOST_SEED, check_count
 from .names import shown
 from .presets import DATA_OF, IMAGES_OF
 from .presets import preset as named
-from .processes import leave_processes, local_rank
+from .words import configure, flags, merged, output
+from .words import find_device as _device
 
+HELP = """Train an I-JEPA on a laptop or on GPUs, measure it, and see what it has learned.
+
+    jepa-lite demo                                          all of it in minutes, without a network
+    jepa-lite pretrain --data folder --root photos/ --minutes 10 --out runs/mine
+    jepa-lite probe runs/mine                               how good are its features?
+    jepa-lite explain runs/mine a.jpg                       what does it make of this image?
+
+`jepa-lite COMMAND --help` lists a command's options; --debug shows the whole traceback of an error."""
 Checkpoint = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")]
 Picture = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")]
+PICTURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".webp")
+Settings = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]
 
 
 def demo(out: Path = Path("runs/demo"), minutes: float = 3.0, seed: int = 0, device: str = "auto"):
@@ -32,6 +45,7 @@ def demo(out: Path = Path("runs/demo"), minutes: float = 3.0, seed: int = 0, dev
     """
     from .demo import run_demo
 
+    _check_seed(seed)
     results = run_demo(out, minutes=minutes, seed=seed, device=_device(device))
     print(_table(results["ladder"]))
     print(
@@ -45,7 +59,7 @@ def plan(
     minutes: float | None = None,
     steps: int | None = None,
     epochs: float | None = None,
-    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")] = (),
+    set: Settings = (),
     device: str = "auto",
     seconds: float = 10.0,
 ):
@@ -57,7 +71,7 @@ def plan(
         minutes: as for pretrain, like steps, epochs and set.
         steps: stop after so many steps.
         epochs: stop after so many passes over the data.
-        set: any other setting: --set model.depth=6 train.batch_size=256
+        set: any other setting, such as model.depth=6; `jepa-lite settings` lists them.
         device: cpu, cuda, mps, or auto.
         seconds: how long to measure; more is steadier.
     """
@@ -65,10 +79,11 @@ def plan(
     from .plan import plan as estimate
 
     config = configure(preset, minutes, steps, epochs, 0, set)
-    found = estimate(config, IMAGES_OF[preset] if images is None else images, _device(device), seconds)
+    images = IMAGES_OF[preset] if images is None else images
+    found = estimate(config, images, _device(device), seconds)
     print(table(found))
     if not torch.cuda.is_available():
-        print("\n" + gpu_advice(found, _flags(preset, minutes, steps, epochs, set)))
+        print("\n" + gpu_advice(found, flags(preset, minutes, steps, epochs, set)))
 
 
 def pretrain(
@@ -82,7 +97,7 @@ def pretrain(
     resume: bool = False,
     seed: int = 0,
     device: str = "auto",
-    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")] = (),
+    set: Settings = (),
 ):
     """Train an I-JEPA. `jepa-lite probe OUT` then measures it.
 
@@ -98,7 +113,7 @@ def pretrain(
         resume: go on from the last whole checkpoint in OUT, exactly.
         seed: of weights, order, crops and masks (not of the data).
         device: cpu, cuda, mps, or auto.
-        set: any other setting: --set model.depth=6 train.lr=1e-3 masks.rule=block
+        set: any other settings, such as model.depth=6 train.lr=1e-3; `jepa-lite settings` lists them.
     """
     from .pretrain import pretrain as start
 
@@ -141,9 +156,13 @@ def probe(
     from .data import load as load_data
     from .facts import machine, trained_on, write_json
     from .ladder import ladder
+    from .probe import check_last
 
-    device = _device(device)
+    _check_seed(seed)
+    check_count("limit", limit, most=10**9)
+    device, out = _device(device), output(out)
     encoder, model = load_encoder(checkpoint, which, heads)
+    check_last(model.depth, last)
     name, place = (data, None) if data else trained_on(checkpoint)
     splits = [
         load_data(name, split, image_size=model.image_size, root=root or place, limit=limit, labelled=True)
@@ -153,7 +172,7 @@ def probe(
         model, {"ijepa": encoder}, *splits, seed=seed, last=last, attentive=attentive, device=device
     )
     print(_table(rows))
-    if out:
+    if out is not None:
         facts = {"ladder": rows, "data": name, "encoder": which, "last": last, "seed": seed} | machine(device)
         write_json(out, facts)
 
@@ -170,7 +189,7 @@ def explain(
     Args:
         checkpoint: a run folder of jepa-lite, or an official .pth.tar, whose predictor is read as well.
         image: any picture file.
-        out: the PNG to write.
+        out: the picture to write: .png (also without a suffix), .jpg, .pdf, .svg or .webp.
         seed: of the masks.
         heads: as for probe.
     """
@@ -178,10 +197,11 @@ def explain(
     from .picture import read_image
     from .report import explain as draw
 
+    _check_seed(seed)
+    out = output(out, PICTURES)
     model, config = load(checkpoint, heads)
     generator = torch.Generator().manual_seed(seed)
     figure = draw(model, read_image(image, config.model.image_size), generator, config.masks)
-    out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=144)
     print(f"{figure.alt_text}\nWritten to {shown(out)}")
 
@@ -205,49 +225,25 @@ def explorer(
     """
     from .explorer import explorer_page
 
+    out = output(out)
     page = explorer_page(image, grid, patch_size, draws)
-    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
     print(f"Written to {shown(out)} ({out.stat().st_size / 1e3:.0f} KB). Open it in a browser.")
 
 
-def configure(name, minutes, steps, epochs, seed, changes):
-    """The Config of a preset with the command line's changes. ValueError for what it does not know."""
-    values = {"train.seed": seed}
-    if any(end is not None for end in (minutes, steps, epochs)):
-        seconds = None if minutes is None else 60 * minutes
-        values |= {"train.seconds": seconds, "train.steps": steps, "train.epochs": epochs}
-    for change in changes:
-        key, equals, value = change.partition("=")
-        if not equals:
-            raise ValueError(f"--set takes NAME=VALUE, such as train.lr=1e-3, not {change!r}")
-        values[key] = _literal(value)
-    return named(name).with_values(values)
+def _check_seed(seed):
+    check_count("seed", seed, least=0, most=MOST_SEED)
 
 
-def _flags(preset, minutes, steps, epochs, changes):
-    """The same choices as words for a command line."""
-    ends = {"minutes": minutes, "steps": steps, "epochs": epochs}
-    words = [f"--preset {preset}", *(f"--{name} {end}" for name, end in ends.items() if end is not None)]
-    return " ".join(words + ([f"--set {shlex.join(changes)}"] if changes else []))
+def settings(preset: str = "laptop"):
+    """List every setting that `--set` takes, with its value in a preset.
 
-
-def _literal(text):
-    try:
-        return json.loads(text.replace("(", "[").replace(")", "]"))
-    except ValueError:
-        return {"True": True, "False": False, "None": None}.get(text, text)
-
-
-def _device(name):
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"  # mps, which no test covers, only by name
-    if name == "cuda":
-        name = f"cuda:{local_rank()}"  # under torchrun each process has a GPU of its own
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"there is no device {name!r} on this machine; use --device cpu or auto") from error
+    Args:
+        preset: as for pretrain.
+    """
+    for part, values in named(preset).to_dict().items():
+        for name, value in values.items():
+            print(f"{part}.{name:24} {json.dumps(value)}")
 
 
 def _table(rows):
@@ -261,44 +257,21 @@ def _table(rows):
     return "\n".join(lines)
 
 
-def main():
-    """Run the command line. A problem with the input is one sentence on stderr and exit status 2."""
-    commands = {command.__name__: command for command in (demo, plan, pretrain, probe, explain, explorer)}
-    told = {"prog": "jepa-lite", "description": __doc__}
-    _run(lambda: tyro.extras.subcommand_cli_from_dict(commands, args=_words(), **told))
-
-
-def main_pretrain():
-    """`python -m jepa_lite.train`: what torchrun starts. The options are those of `jepa-lite pretrain`."""
-    _run(lambda: tyro.cli(pretrain, prog="python -m jepa_lite.train", args=_words()))
-
-
-def _words():
-    """The words of the command line. An empty one, as a variable that is not set gives, is refused."""
-    words = sys.argv[1:]
-    for before, word in zip(["", *words], words, strict=False):
-        if not word or (word.startswith("--") and word.endswith("=")):
-            raise ValueError(f"{word or before or 'a word'} is given nothing; name a value, or leave it out")
-    return words
-
-
-def _run(command):
-    try:
-        command()
-    except (ValueError, OSError, FloatingPointError, SafetensorError) as error:  # OSError: a full disk, too
-        sys.exit(_fail(error, 2))
-    except Stopped as stopped:
-        sys.exit(_fail(stopped, 128 + stopped.signal))  # as a shell counts an end by a signal
-    except KeyboardInterrupt:
-        sys.exit(_fail("stopped", 130))
-    finally:
-        leave_processes()
-
-
-def _fail(message, status):
-    if int(os.environ.get("RANK", 0)) == 0:  # else every process would say it
-        print(f"jepa-lite: {shown(message)}", file=sys.stderr)
-    return status
+def main(words=None):
+    """Run the command line, or these words of one. A problem is one sentence on stderr and exit status 2."""
+    words = list(sys.argv[1:] if words is None else words)
+    if words[:1] == ["--version"]:
+        print(f"jepa-lite {__version__}")
+        return
+    commands = {
+        command.__name__: command for command in (demo, plan, pretrain, probe, explain, explorer, settings)
+    }
+    _run(
+        lambda: tyro.extras.subcommand_cli_from_dict(
+            commands, prog="jepa-lite", description=HELP, args=merged(words) or ["--help"]
+        ),
+        debug="--debug" in words,
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from .limits import MOST_PATCHES, MOST_PIXELS, MOST_SEED, MOST_WEIGHTS, brief, check_count, did_you_mean
+from .limits import one_of as _one_of
+from .limits import require as _require
 from .patches import grid_size
 
 # Encoder sizes: (width, depth, heads, mlp_ratio). tiny ... giant as in the ViT papers and I-JEPA's
@@ -26,13 +29,8 @@ ENCODERS = {
 }
 
 
-def _require(holds, message):
-    if not holds:
-        raise ValueError(message)
-
-
 def _is_number(value, kind=(int, float)):
-    return isinstance(value, kind) and not isinstance(value, bool) and -math.inf < value < math.inf
+    return isinstance(value, kind) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def plain(value):
@@ -47,21 +45,19 @@ def _make_plain(config):
         object.__setattr__(config, f.name, plain(getattr(config, f.name)))
 
 
-def _counts(config, *names, least=1):
-    """The fields `names` must be whole numbers, at least `least`."""
+def _counts(config, *names, least=1, most=10**6):
+    """The fields `names` must be whole numbers from `least` to `most`."""
     for name in names:
-        value = getattr(config, name)
-        whole = _is_number(value, int) and value >= least
-        _require(whole, f"{name} must be at least {least} and whole, not {value!r}")
+        check_count(name, getattr(config, name), least, most)
 
 
-def _numbers(config, *names, low=0.0, high=math.inf, without_low=False):
+def _numbers(config, *names, low=0.0, high=1e100, without_low=False):
     """The fields `names` must be numbers from `low` (or above it, `without_low`) to `high`."""
     for name in names:
         value = getattr(config, name)
         inside = _is_number(value) and low <= value <= high and not (without_low and value == low)
-        span = f"{'above' if without_low else 'from'} {low:g}" + (f" to {high:g}" if high < math.inf else "")
-        _require(inside, f"{name} must be a number {span}, not {value!r}")
+        span = f"{'above' if without_low else 'from'} {low:g} to {high:g}"
+        _require(inside, f"{name} must be a number {span}, not {brief(value)}")
 
 
 def _set(config, *names):
@@ -72,11 +68,7 @@ def _set(config, *names):
 def _flags(config, *names):
     for name in names:
         value = getattr(config, name)
-        _require(isinstance(value, bool), f"{name} must be True or False, not {value!r}")
-
-
-def _one_of(value, choices, name):
-    _require(value in choices, f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        _require(isinstance(value, bool), f"{name} must be True or False, not {brief(value)}")
 
 
 def _sizes(config, name):
@@ -85,22 +77,23 @@ def _sizes(config, name):
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     _require(
         len(pair) == 2 and all(_is_number(v, int) and v > 0 for v in pair),
-        f"{name} must be a positive whole number or two of them (height, width), not {value!r}",
+        f"{name} must be a positive whole number or two of them (height, width), not {brief(value)}",
     )
+    _require(max(pair) <= MOST_PIXELS, f"{name} must be at most {MOST_PIXELS:,} a side, not {brief(value)}")
     object.__setattr__(config, name, pair)
 
 
-def _intervals(config, *names, top=math.inf, ordered=True):
-    """The fields `names` must be two numbers: 0 < low <= high <= top, or merely >= 0 if not `ordered`."""
+def _intervals(config, *names, top=1000, ordered=True):
+    """The fields `names` must be two numbers: 0 < low <= high <= top, or from 0 to top if not `ordered`."""
     for name in names:
         value = getattr(config, name)
         pair = isinstance(value, tuple | list) and len(value) == 2 and all(map(_is_number, value))
         if ordered:
-            rule = "0 < low <= high" + (f" <= {top:g}" if top < math.inf else "")
+            rule = f"0 < low <= high <= {top:g}"
             holds = pair and 0 < value[0] <= value[1] <= top
         else:
-            rule, holds = "both >= 0", pair and min(value) >= 0
-        _require(holds, f"{name} must be two numbers, {rule}, not {value!r}")
+            rule, holds = f"both from 0 to {top:g}", pair and min(value) >= 0 and max(value) <= top
+        _require(holds, f"{name} must be two numbers, {rule}, not {brief(value)}")
         object.__setattr__(config, name, (float(value[0]), float(value[1])))
 
 
@@ -136,19 +129,39 @@ class ModelConfig:
     def __post_init__(self):
         _make_plain(self)
         _sizes(self, "image_size")
-        _counts(self, "patch_size", "width", "depth", "heads")
-        _counts(self, "predictor_width", "predictor_depth", "predictor_heads")
-        _numbers(self, "mlp_ratio", "norm_eps", without_low=True)
-        _numbers(self, *_set(self, "predictor_mlp_ratio"), without_low=True)
-        grid_size(self.image_size, self.patch_size)
+        _counts(self, "patch_size", most=MOST_PIXELS)
+        _counts(self, "width", "heads", "predictor_width", "predictor_heads", most=2**15)
+        _counts(self, "depth", "predictor_depth", most=256)
+        _numbers(self, "mlp_ratio", "norm_eps", high=64, without_low=True)
+        _numbers(self, *_set(self, "predictor_mlp_ratio"), high=64, without_low=True)
+        patches = math.prod(grid_size(self.image_size, self.patch_size))
+        _require(
+            patches <= MOST_PATCHES,
+            f"image_size {self.image_size} and patch_size {self.patch_size} make {patches:,} patches, and "
+            f"{MOST_PATCHES:,} are the most; use a smaller image_size or a larger patch_size",
+        )
         for width, heads in (("width", "heads"), ("predictor_width", "predictor_heads")):
             w, h = getattr(self, width), getattr(self, heads)
             _require(w % h == 0, f"{width} {w} does not divide into {heads} {h} equal heads")
             _require(w % 4 == 0, f"{width} must divide by 4 for sin-cos positions, not {w}")
+        self._check_weights()
         _one_of(self.predictor_positions, ("learned", "sincos"), "predictor_positions")
         _one_of(self.predicts, ("latents", "pixels"), "predicts")
         _one_of(self.target_norm, ("layer", "place", "none"), "target_norm")
         _one_of(self.loss, ("smooth_l1", "l2"), "loss")
+
+    def _check_weights(self):
+        _require(
+            round(self.width * self.mlp_ratio) > 0, f"mlp_ratio {self.mlp_ratio:g} leaves no hidden unit"
+        )
+        for part in ("", "predictor_"):
+            width, depth = getattr(self, f"{part}width"), getattr(self, f"{part}depth")
+            weights = depth * width**2 * (4 + 2 * self.mlp_ratio)
+            _require(
+                weights <= MOST_WEIGHTS,
+                f"{part}width {width} and {part}depth {depth} make {weights:.2g} weights, and "
+                f"{MOST_WEIGHTS:.2g} are the most; use a smaller {part}width or {part}depth",
+            )
 
     @property
     def grid(self):
@@ -197,7 +210,8 @@ class MaskConfig:
     def __post_init__(self):
         _make_plain(self)
         _one_of(self.rule, tuple(MASK_RULES), "rule")
-        _counts(self, "num_targets", "min_keep")
+        _counts(self, "num_targets", most=100)
+        _counts(self, "min_keep", most=MOST_PATCHES)
         _intervals(self, "target_scale", "context_scale", top=1)
         _intervals(self, "target_aspect")
         _numbers(self, "target_share", high=1, without_low=True)
@@ -236,14 +250,16 @@ class TrainConfig:
 
     def __post_init__(self):
         _make_plain(self)
-        _counts(self, "batch_size", "groups", "log_every")
-        _counts(self, "seed", "probes", "workers", least=0)
-        _require(
-            self.seed < 2**32, f"seed must be below 2**32, as PyTorch keeps no more of it, not {self.seed}"
-        )
-        _counts(self, *_set(self, "steps"))
-        _numbers(self, *_set(self, "epochs", "seconds"), without_low=True)
-        _numbers(self, "lr", "clip_grad", "save_every", without_low=True)
+        _counts(self, "batch_size", "groups", most=2**16)
+        _counts(self, "log_every", most=10**12)
+        _counts(self, "seed", least=0, most=MOST_SEED)
+        _counts(self, "probes", least=0)
+        _counts(self, "workers", least=0, most=256)
+        _counts(self, *_set(self, "steps"), most=10**12)
+        for name, high in (("epochs", 1e6), ("seconds", 1e9)):
+            _numbers(self, *_set(self, name), high=high, without_low=True)
+        _numbers(self, "lr", "clip_grad", without_low=True)
+        _numbers(self, "save_every", high=1e9, without_low=True)
         _numbers(self, "warmup", "start_lr", "final_lr", high=1)
         _flags(self, "flip", "amp", "compile", "stream", "tensorboard")
         _intervals(self, "weight_decay", ordered=False)
@@ -286,7 +302,8 @@ class Config:
             part, _, name = dotted.partition(".")
             if part not in values or name not in values[part]:
                 known = [f"{p}.{n}" for p in values for n in values[p]]
-                raise ValueError(f"there is no setting {dotted!r}; there are: {', '.join(known)}")
+                hint = did_you_mean(dotted, known)
+                raise ValueError(f"there is no setting {brief(dotted)}; there are: {', '.join(known)}{hint}")
             values[part][name] = value
         config = Config.from_dict(values)
         _read_by_rule(changes, config.masks.rule)
@@ -310,8 +327,9 @@ def _of_rgb(model):
 
 
 def _known(values, names, where):
-    _require(isinstance(values, dict), f"{where} must be names with values, not {values!r}")
-    unknown = sorted(set(values) - set(names))
+    _require(isinstance(values, dict), f"{where} must be fields and their values, not {brief(values)}")
+    unknown = sorted(str(name) for name in values if name not in names)
     _require(
-        not unknown, f"unknown field {', '.join(unknown)} in {where}; it knows: {', '.join(sorted(names))}"
+        not unknown,
+        f"unknown field {', '.join(unknown[:5])[:200]} in {where}; it knows: {', '.join(sorted(names))}",
     )

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from .config import plain
 from .fetch import obtain
 from .folder import read_tree
+from .limits import brief, did_you_mean
 from .memory import free_memory
 from .names import shown
 from .picture import fit, opened, read_image
@@ -150,7 +151,8 @@ def check_finite(images, name):
 def _check(name, split, image_size, limit):
     """The image size as (H, W), once every argument has been found possible."""
     if name not in DATASETS:
-        raise ValueError(f"there is no data set {name!r}; there are: {', '.join(DATASETS)}")
+        hint = did_you_mean(name, DATASETS)
+        raise ValueError(f"there is no data set {brief(name)}; there are: {', '.join(DATASETS)}{hint}")
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
     if limit is not None and limit < 1:
@@ -257,7 +259,7 @@ def find_image(image, size):
         return torch.tensor(fit(Image.fromarray(pixels.expand(3, -1, -1).permute(1, 2, 0).numpy()), size))
     if image in PHOTOS:
         return torch.tensor(fit(photo(image), size))
-    if not Path(image).exists():
+    if not Path(image).expanduser().exists():
         raise FileNotFoundError(
             f"there is no picture at {image}, and no bundled photograph of that name; there are: "
             f"{', '.join(PHOTOS)}"

@@ -24,7 +24,7 @@ def run_demo(out, *, minutes=3.0, seed=0, device="cpu", report=True):
 
     Returns what `results.json` holds: ladder, steps, seconds, seed, config, versions, machine.
     """
-    out = Path(out)
+    out = Path(out).expanduser()
     out.mkdir(parents=True, exist_ok=True)
     (out / "log.jsonl").unlink(missing_ok=True)  # a demo replaces the one before
     config = preset("demo").with_values(

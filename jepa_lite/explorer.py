@@ -9,8 +9,9 @@ import itertools
 import json
 
 from .config import MASK_RULES, MaskConfig, plain
+from .limits import MOST_PIXELS, check_count
 from .masking import check_masks
-from .widgets.masks import MOST_TARGETS, SETTINGS, MaskExplorer, described, mask_table
+from .widgets.masks import DRAWS, MOST_TARGETS, SETTINGS, MaskExplorer, described, mask_table
 from .widgets.shell import script
 
 CHOICES, COUNTS = (
@@ -29,11 +30,12 @@ POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; sc
 def explorer_page(image="cat", grid=(14, 14), patch_size=16, draws=64):
     """The page as text. Every rule is on it, the multi-block ones with 1 to 5 targets, `draws` seeds each.
 
-    Raises ValueError or FileNotFoundError as `MaskExplorer` does, and ValueError for fewer than one draw.
+    Raises ValueError or FileNotFoundError as `MaskExplorer` does, and ValueError for sizes beyond a page.
     """
-    grid, draws = plain(grid), plain(draws)
-    if draws < 1:
-        raise ValueError(f"draws must be at least 1, not {draws}")
+    grid, draws, patch_size = plain(grid), plain(draws), plain(patch_size)
+    for name, value, most in (("draws", draws, DRAWS), ("grid", grid[0], 64), ("grid", grid[1], 64)):
+        check_count(name, value, most=most)
+    check_count("patch_size", patch_size, most=MOST_PIXELS // max(grid))
     _check_grid(grid)
     widget = MaskExplorer(image, grid, patch_size)
     state = {name: getattr(widget, name) for name in (*SETTINGS, "seed", "reads", "trouble")}

@@ -34,7 +34,7 @@ def trained_on(checkpoint):
 
 def read_facts(out):
     """What `describe` wrote to the folder `out`; {} where it did not. ValueError where it is damaged."""
-    about = Path(out) / "run.json"
+    about = Path(out).expanduser() / "run.json"
     facts = read_json(about) if about.exists() else {}
     if not isinstance(facts, dict):
         raise ValueError(f"{about} is damaged (it holds no JSON object)")
@@ -51,7 +51,7 @@ def read_json(path):
 
 def write_json(path, facts, indent=2):
     """Write facts as JSON, readable unless `indent` is None, making the folder if need be."""
-    path = Path(path)
+    path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(facts, indent=indent) + "\n")

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import threading
+from multiprocessing import resource_tracker
 
 # SIGCHLD: when a loading worker dies, PyTorch raises an error from its handler, wherever the program is.
 DEFERRED = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGCHLD") if hasattr(signal, name)]
@@ -45,6 +46,28 @@ def _restore(handlers):
             _restore(handlers)
 
 
+@contextlib.contextmanager
+def unheard():
+    """Processes that are started inside never hear a terminal's Ctrl-C: whoever started them ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # it lets signals through again when it starts, so it has to be first
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # what is started inherits it
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM that takes effect at once. `signal`: which."""
+
+    def __init__(self, number):
+        self.signal = signal.Signals(number)
+        super().__init__(self.signal.name)
+
+
 class Stopped(Exception):
     """A run that a signal ended early, saved. `signal`: its number."""
 
@@ -56,8 +79,8 @@ class Stopped(Exception):
 class StopSignals:
     """While inside, the first Ctrl-C or SIGTERM is a wish to stop, and a second Ctrl-C interrupts at once.
 
-    `run`: whose `stop()` is called; as long as it is None, any signal raises KeyboardInterrupt. `signal`:
-    the signal that came, or None.
+    `run`: whose `stop()` is called; as long as it is None, any signal raises `Interrupted`. `signal`: the
+    signal that came, or None.
     """
 
     def __init__(self):
@@ -75,14 +98,14 @@ class StopSignals:
         _restore(self._before)
         if self._interrupted and isinstance(error, Exception):
             # An interrupt that was raised below compiled code can come out as an error of that code.
-            raise KeyboardInterrupt(self.signal.name) from error
+            raise Interrupted(self.signal) from error
 
     def _came(self, number, frame):
         again = self.signal == signal.SIGINT == number
         self.signal = signal.Signals(number)
         if self.run is None or again:
             self._interrupted = True
-            raise KeyboardInterrupt(self.signal.name)
+            raise Interrupted(self.signal)
         self.run.stop()
         if self.run.rank == 0:
             hint = "; once more to stop at once" if number == signal.SIGINT else ""

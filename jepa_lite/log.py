@@ -27,7 +27,7 @@ class Log:
     """The files of a run. Opening it cuts what `run` will do again, and saves a run that begins."""
 
     def __init__(self, out, run):
-        self.out, self.run = Path(out), run
+        self.out, self.run = Path(out).expanduser(), run
         self.checkpoint, self.saved_step, self.saved_at, self.cost = None, run.step, time.monotonic(), 0.0
         self.logged = run.step
         with self._writing():
@@ -100,7 +100,7 @@ class Log:
 
 def read_log(out):
     """The records of a run's log.jsonl, a list of dicts. ValueError for a damaged line, which it names."""
-    path, records = Path(out) / "log.jsonl", []
+    path, records = Path(out).expanduser() / "log.jsonl", []
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             if not _step_of(line):

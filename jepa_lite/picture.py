@@ -37,7 +37,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 def read_image(path, image_size):
     """One picture file as uint8 (3, H, W). Raises FileNotFoundError or ValueError, naming the file."""
     try:
-        return torch.tensor(read(Path(path), image_size))
+        return torch.tensor(read(Path(path).expanduser(), image_size))
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no picture at {shown(path)}") from None
     except Exception as error:  # a decoder may raise anything on a broken file

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from . import cost
+from .limits import check_count
 from .memory import main_memory
 from .seeds import generator_for
 from .train import Run
@@ -107,8 +108,9 @@ def _whole_steps(limit, step_seconds):
 def _check(config, images, seconds):
     if images < 2:
         raise ValueError(f"{images} images are too few to train on; give --images 2 or more")
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"seconds must be above 0 and finite, to measure a step, not {seconds!r}")
+    check_count("images", images, most=10**12)
+    if not 0 < seconds <= 3600:
+        raise ValueError(f"seconds must be above 0 and at most 3600, to measure a step, not {seconds!r}")
     if all(v is None for v in (config.train.steps, config.train.epochs, config.train.seconds)):
         raise ValueError("nothing ends this run: set train.steps, train.epochs or train.seconds")
 

@@ -6,12 +6,14 @@ tested": a guess of ours. `demo` and `laptop` were run, on two cores; no preset 
 """
 
 from .config import Config, MaskConfig, ModelConfig, TrainConfig
+from .limits import brief, did_you_mean
 
 
 def preset(name):
     """A named `Config`. Raises ValueError, listing the names, for one that is not there."""
     if name not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, not {name!r}")
+        hint = did_you_mean(name, PRESETS)
+        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, not {brief(name)}{hint}")
     return PRESETS[name]
 
 

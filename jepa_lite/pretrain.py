@@ -1,6 +1,7 @@
 """A training run on disk: data, progress bar, log, checkpoints, resume. The loop itself is train.py."""
 
 import contextlib
+import math
 import signal
 import sys
 from pathlib import Path
@@ -9,15 +10,19 @@ import torch
 from tqdm import tqdm
 
 from .checkpoint import load, load_state, newest, set_aside
+from .cost import static_memory
 from .data import load as load_data
 from .data import stream, where
 from .diagnostics import Diverged
 from .facts import describe, free_name, read_facts, write_json
+from .failures import is_ours, is_out_of_memory, out_of_memory
 from .fingerprint import Fingerprint, read_fingerprint
 from .interrupt import Stopped, StopSignals, uninterrupted
+from .limits import brief
 from .lock import held
 from .log import Log
 from .names import shown
+from .plan import memory_of
 from .probe import features, knn
 from .processes import gathered, in_turn, join_processes, launch, restarted
 from .stream import only_in_main, worker_died
@@ -50,10 +55,12 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
     only_in_main()
     if "" in (str(out), str(root)):
         raise ValueError("the path given for out or root is empty; name a folder")
+    out, root = Path(out).expanduser(), Path(root).expanduser() if root else root
+    _check_memory(config.model, device)
     rank, world = join_processes()
     with contextlib.ExitStack() as stack:
-        in_turn(lambda: stack.enter_context(held(Path(out).expanduser())) if rank == 0 else None)
-        return _pretrain(config, data, root, Path(out).expanduser(), resume, device, watch, rank, world)
+        in_turn(lambda: stack.enter_context(held(out)) if rank == 0 else None)
+        return _pretrain(config, data, root, out, resume, device, watch, rank, world)
 
 
 def _pretrain(config, data, root, out, resume, device, watch, rank, world):
@@ -74,10 +81,10 @@ def _pretrain(config, data, root, out, resume, device, watch, rank, world):
             seen.keep(out)
             for note in notes:
                 print(shown(note), file=sys.stderr)
-        signals.run = run
         try:
             with contextlib.closing(recorded(run, out)) as records:
                 for record in records:
+                    signals.run = run  # before the first step is made a signal need not wait for its end
                     if watch:
                         watch(record)
         except RuntimeError as error:  # PyTorch raises it wherever the program is when a worker dies
@@ -93,6 +100,16 @@ def _pretrain(config, data, root, out, resume, device, watch, rank, world):
             "the same command with --resume goes on",
         )
     return run
+
+
+def _check_memory(model, device):
+    """Refuse a network that cannot fit: the system would kill the process without a word."""
+    need, have = sum(static_memory(model).values()), memory_of(device)
+    if need > have:
+        raise ValueError(
+            f"weights, gradients, AdamW's moments and moving average would take {need / 1e9:.3g} GB, and "
+            f"there are {have / 1e9:.3g} GB of memory; lower model.width or model.depth"
+        )
 
 
 def _start_from(out, config, data, resume):
@@ -134,15 +151,23 @@ def _facts(out, resume):
 
 
 def _go_on(run, checkpoint, world):
-    """Set `run` to where `checkpoint` left it; returns notes for the user."""
-    state = load_state(checkpoint)
+    """Set `run` to where `checkpoint` left it; returns notes. ValueError for what is no state of a run."""
+    state, made = load_state(checkpoint), _fixed(run.optimizer)
     try:
         run.load_state(state)
         before = state["world"]
-    except (TypeError, KeyError, AttributeError, IndexError) as error:
+        moments = [
+            {p.shape, s["exp_avg"].shape, s["exp_avg_sq"].shape} for p, s in run.optimizer.state.items()
+        ]
+        sound = isinstance(before, int) and isinstance(run.step, int) and 0 <= run.elapsed < math.inf
+        if not sound or _fixed(run.optimizer) != made or any(len(shapes) > 1 for shapes in moments):
+            raise TypeError("numbers or moments of another kind")
+    except Exception as error:  # PyTorch may raise anything on what is no optimizer's state
+        if is_ours(error) and isinstance(error, ValueError):
+            raise
         raise ValueError(
-            f"{checkpoint} holds no state of a run to go on from ({error!r}); delete it to go on from the "
-            "one before, or start a new run"
+            f"{checkpoint} holds no state of a run to go on from ({type(error).__name__}: "
+            f"{brief(str(error))}); delete it to go on from the one before, or start a new run"
         ) from error
     notes = [OTHER_DRAWS] if "draws" not in state else []
     if before == world:
@@ -152,6 +177,11 @@ def _go_on(run, checkpoint, world):
         f"the run was on {before} processes and is now on {world}: the same images, crops and masks in every "
         "step, but sums are rounded otherwise, so the weights differ in their last digits",
     ]
+
+
+def _fixed(optimizer):
+    """What no schedule changes."""
+    return [(group["betas"], group["eps"]) for group in optimizer.param_groups]
 
 
 def _images(config, data, root, seen, progress):
@@ -220,6 +250,13 @@ def recorded(run, out, title="training"):
         if log:
             _tell_trouble(log, error)
         raise
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        with uninterrupted():
+            if log and log.run.step > log.saved_step and log.is_sound():
+                log.save()
+        raise out_of_memory(error, log.last() if log else "") from error
     finally:  # also when stopped by hand or by an error: nothing that was learned is lost
         bar.close()
         with uninterrupted():

@@ -10,6 +10,7 @@ import os
 
 import torch
 import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
 
 PATIENCE = datetime.timedelta(
     days=7
@@ -18,7 +19,7 @@ PATIENCE = datetime.timedelta(
 
 def join_processes():
     """(rank, world size); joins the process group when started by torchrun."""
-    if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    if not os.environ.get("RANK") or _number("WORLD_SIZE", 1) == 1:
         return 0, 1
     if not dist.is_initialized():
         if torch.cuda.is_available():
@@ -45,6 +46,25 @@ def _fresh_store():
     return {"store": shelf, "rank": int(env["RANK"]), "world_size": world}
 
 
+def averaging(model):
+    """The model, whose gradients become the mean over all processes. Its buffers are constants and stay as
+    they are: said afterwards, for the newest PyTorch warns of the argument by which older ones are told."""
+    shared = DistributedDataParallel(model)
+    shared.broadcast_buffers = False
+    return shared
+
+
+def _number(name, default):
+    """A whole number that torchrun has put into the environment. ValueError for anything else."""
+    value = os.environ.get(name) or default  # an empty one is one that was unset
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError(
+            f"the environment's {name} must be a whole number, not {value!r}; unset it"
+        ) from None
+
+
 def leave_processes():
     """Leave the process group, if this process is in one, so that it can end without a complaint."""
     if dist.is_initialized():
@@ -53,7 +73,7 @@ def leave_processes():
 
 def local_rank():
     """Which of this machine's processes this is: the number of its GPU."""
-    return int(os.environ.get("LOCAL_RANK", 0))
+    return _number("LOCAL_RANK", 0)
 
 
 def local_world():
@@ -68,7 +88,7 @@ def launch():
 
 def restarted():
     """Whether torchrun has started this process again because one of its processes died."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
+    return _number("TORCHELASTIC_RESTART_COUNT", 0) > 0
 
 
 def total(numbers, device="cpu"):

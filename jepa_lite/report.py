@@ -42,7 +42,7 @@ def write_report(folder, model, images, *, results, log, generator, control=None
     random weights, shown beside the trained one. Raises FileNotFoundError without a checkpoint, ValueError
     for one image.
     """
-    folder, images = Path(folder), many_images(images)
+    folder, images = Path(folder).expanduser(), many_images(images)
     if len(images) < 2:
         raise ValueError(f"a report compares images, so it needs at least two, not {len(images)}")
     config = load(folder)[1]

@@ -9,12 +9,14 @@ copies are made from pinned memory and asynchronous; channels-last would gain no
 import multiprocessing
 import os
 import sys
+import threading
 import warnings
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from .interrupt import unheard, uninterrupted
 from .names import shown
 from .picture import read
 from .pictures import many_images
@@ -105,18 +107,25 @@ class Files(Dataset):
             timeout=PATIENCE if self.workers else 0,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # else it would draw from the caller's global one
+            worker_init_fn=_end_with_parent,
         )
-        iterator = iter(loader)
-        while True:
-            try:
-                batch = next(iterator)
-            except StopIteration:
-                return
-            except (RuntimeError, OSError, EOFError) as error:  # a dead worker shows in many ways
-                if not self.workers:
-                    raise
-                raise worker_died(error) from error
-            yield self._taken(batch)
+        iterator = None
+        try:
+            with unheard():
+                iterator = iter(loader)
+            while (batch := self._next(iterator)) is not None:
+                yield self._taken(batch)
+        finally:
+            if iterator is not None and self.workers:
+                _end_workers(iterator)
+
+    def _next(self, iterator):
+        try:
+            return next(iterator, None)
+        except (RuntimeError, OSError, EOFError) as error:  # a dead worker shows in many ways
+            if not self.workers:
+                raise
+            raise worker_died(error) from error
 
     def sample(self, count):
         """The first `count` files that can be read, uncropped."""
@@ -168,6 +177,22 @@ def only_in_main():
     """End a process that is only to read images, and trains instead: its script has no main guard."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):  # it is importing the script
         sys.exit(UNGUARDED)
+
+
+def _end_workers(iterator):
+    """End the processes of a DataLoader's iterator at once: by itself it waits until all have started."""
+    with uninterrupted():  # PyTorch's handler of SIGCHLD would take them for workers that died
+        if threading.current_thread() is threading.main_thread():  # elsewhere that handler cannot be kept out
+            for worker in iterator._workers:
+                worker.terminate()
+        iterator._shutdown_workers()
+
+
+def _end_with_parent(_):
+    """Have this worker end when its parent does, though it be killed: PyTorch's own watch misses one that
+    died before the worker was ready, and waits for ever where the pipe between them is full."""
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _collate(items):

@@ -6,6 +6,11 @@ Every random choice of step s is a function of (seed, s) alone (seeds.py), so th
 the options of `jepa-lite pretrain`. Saving, logging and signals are pretrain.py's.
 """
 
+if __name__ == "__main__":  # before PyTorch is imported, so that Ctrl-C is answered from the start
+    from .__main__ import main
+
+    raise SystemExit(main("pretrain"))
+
 import contextlib
 import dataclasses
 import functools
@@ -14,7 +19,6 @@ import math
 import time
 
 import torch
-from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 
 from .alarms import Watch
@@ -27,7 +31,7 @@ from .interrupt import uninterrupted
 from .masking import sample_masks
 from .optimizer import make_optimizer, set_rates
 from .pixels import make_model
-from .processes import join_processes, total
+from .processes import averaging, join_processes, total
 from .seeds import DRAWS, generator_for
 from .stream import Files, InMemory
 
@@ -54,7 +58,7 @@ class Run:
         self.whole = True  # False in the middle of an update, or after one that failed: not to be saved
         self.watch, self._sample = Watch(), None
         self._reader, self._read_until = None, None  # images on their way, for the step after the last read
-        loss = DistributedDataParallel(self.model, broadcast_buffers=False) if self.world > 1 else self.model
+        loss = averaging(self.model) if self.world > 1 else self.model
         # Sizes of contexts and blocks change from step to step: dynamic, or each would be compiled anew.
         self.loss = torch.compile(loss, dynamic=True) if config.train.compile else loss
 
@@ -115,14 +119,17 @@ class Run:
         self.stopped = False
         if self.step == 0:
             self.watch.see(self.measures(), 0)
-        while not (self.done or self.stopped):
-            started, before, progress = time.perf_counter(), self.elapsed, self.progress
-            record = self.train_step()
-            self._agree(before + time.perf_counter() - started)
-            record |= self._looks(progress)
-            self._agree(before + time.perf_counter() - started)
-            yield record | {"seconds": self.elapsed - before}
-        self._stop = False
+        try:
+            while not (self.done or self.stopped):
+                started, before, progress = time.perf_counter(), self.elapsed, self.progress
+                record = self.train_step()
+                self._agree(before + time.perf_counter() - started)
+                record |= self._looks(progress)
+                self._agree(before + time.perf_counter() - started)
+                yield record | {"seconds": self.elapsed - before}
+            self._stop = False
+        finally:  # nobody iterates any more: the processes that read ahead end here
+            self._reader = self._read_until = None
 
     def train_step(self):
         """One step of the method: batch, masks, loss, gradient, optimiser, moving average."""
@@ -248,8 +255,7 @@ class Run:
 
     def measures(self):
         """Rank, std, position share and gap on the run's first images, touching no random state."""
-        if self._sample is None:
-            self._sample = self.source.sample(SAMPLE)
+        self._sample = self.source.sample(SAMPLE) if self._sample is None else self._sample
         images = normalize(self._sample.to(self.device))
         masks = sample_masks(self.config.model.grid, len(images), self.config.masks, generator_for(0))
         return measure(self.model, images, masks.to(self.device))
@@ -292,9 +298,3 @@ def _check(config, images, source, world):
         )
     if all(v is None for v in (config.train.steps, config.train.epochs, config.train.seconds)):
         raise ValueError("nothing ends this run: set train.steps, train.epochs or train.seconds")
-
-
-if __name__ == "__main__":
-    from .cli import main_pretrain
-
-    main_pretrain()

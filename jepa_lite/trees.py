@@ -53,7 +53,7 @@ def _pixels(path):
 
 def write_tree(images, folder):
     """Write an `Images` to `folder` as `<class>/<number>.jpg`; returns the folder."""
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     for number, (pixels, label) in enumerate(zip(images.images, images.labels.tolist(), strict=True)):
         path = folder / images.classes[label] / f"{number:05d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,13 +4,18 @@
 2. What demo wrote can be probed, explained, and told apart from another seed's.
 3. `pretrain` on a folder of pictures: what was interrupted goes on exactly; an old run is not overwritten.
    `--set masks.rule` trains with that rule, and `plan` and `explain` follow it.
-4. Each --help fits a screen. Bad input is one sentence on stderr, exit status 2, and nothing is lost.
-5. Two processes under torchrun train together: one log, and both ranks' batches in it.
+4. Each --help fits a screen, and opens with what a user wants. Bad input is one sentence on stderr, exit
+   status 2, and nothing is lost; a misspelt name comes with the name that was meant.
+5. Two processes under torchrun train together: one log, both ranks' batches in it, and no warning.
+6. All that follows any `--set` counts; `settings` lists what there is to set.
+7. A file to write is seen to be possible before any work, and has the name that is said; `~` is the home
+   folder in every path, of commands and of functions. A seed that one command refuses every command refuses.
 """
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -18,12 +23,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import jepa_lite
 from jepa_lite import cli, data, demo
-from jepa_lite.checkpoint import load
+from jepa_lite.checkpoint import load, newest
+from jepa_lite.facts import trained_on, write_json
+from jepa_lite.folder import read_image
+from jepa_lite.log import read_log
 from jepa_lite.presets import preset
 from jepa_lite.pretrain import pretrain
+from jepa_lite.words import merged
 
 SMALL = ("model.width=32", "model.depth=1", "model.heads=2", "train.batch_size=16", "train.log_every=2")
+UNREAD = ["masks.target_share"]  # of rule "paper"
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +150,64 @@ def test_a_rule_of_masking_is_set_by_name(pictures, tmp_path, capsys, rule, targ
     assert status == 0 and re.search(r"0\.0% +of what both read is padding", out), err or out
 
 
+def test_help_opens_with_what_a_user_wants(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    status, out, _ = command(capsys, "--help")
+    assert status == 0 and "usage: jepa-lite" in out and "Train an I-JEPA on a laptop" in out
+    assert "jepa-lite pretrain --data folder --root photos/" in out and "--debug" in out
+    assert command(capsys)[:2] == (0, out), "no command at all asks for help"
+    assert "`jepa-lite settings` lists" in " ".join(command(capsys, "pretrain", "--help")[1].split())
+    assert command(capsys, "--version") == (0, f"jepa-lite {jepa_lite.__version__}\n", "")
+
+
+def test_all_that_follows_any_set_counts(capsys):  # 6
+    words = [
+        "pretrain",
+        "--set",
+        "a=1",
+        "b=2",
+        "--seed",
+        "3",
+        "--set=c=4",
+        "--debug",
+        "--set",
+        "d=5",
+        "--resume",
+    ]
+    assert merged(words) == ["pretrain", "--seed", "3", "--resume", "--set", "a=1", "b=2", "c=4", "d=5"]
+    assert merged(["plan"]) == ["plan"]
+    for first, second in (("model.depth=0", "model.depth=3"), ("model.depth=3", "model.width=0")):
+        status, _, err = command(
+            capsys, "plan", "--steps", 1, "--set", first, "--set", second, "--device", "none"
+        )
+        refused = "no device" if second == "model.depth=3" else "width must be at least 1"
+        assert status == 2 and refused in err, "the later of two wins, and both are read"
+
+
+def test_settings_lists_what_there_is_to_set(capsys):  # 6
+    status, out, _ = command(capsys, "settings", "--preset", "demo")
+    found = {name: json.loads(value) for name, value in (line.split(None, 1) for line in out.splitlines())}
+    assert status == 0 and found["train.steps"] == 600 and found["model.image_size"] == [64, 64]
+    assert preset("demo") == cli.configure(
+        "demo", None, None, None, 0, [f"{n}={json.dumps(v)}" for n, v in found.items() if n not in UNREAD]
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["plan", "--preset", "cifra10"], "cifar10"),
+        (["pretrain", "--data", "fashion-mnist"], "fashion_mnist"),
+        (["pretrain", "--set", "model.dept=3"], "model.depth"),
+        (["pretrain", "--set", "masks.rule=randm"], "random"),
+        (["pretrain", "--set", "model.target_norm=layers"], "layer"),
+    ],
+)
+def test_a_misspelt_name_comes_with_the_one_that_was_meant(words, meant, capsys):  # 4
+    status, _, err = command(capsys, *words)
+    assert status == 2 and err.endswith(f"; did you mean '{meant}'?\n"), err
+
+
 @pytest.mark.parametrize("name", ["demo", "pretrain", "probe", "explain"])
 def test_help_fits_a_screen(name, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
@@ -182,6 +251,62 @@ def test_a_broken_picture_is_named(run_folder, tmp_path, capsys):
     assert status == 2 and "broken.jpg" in err and len(err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+@pytest.mark.parametrize("words", [["demo"], ["pretrain"], ["probe", "run"], ["explain", "run", "a.png"]])
+def test_a_seed_that_one_command_refuses_every_command_refuses(
+    words, seed, capsys, tmp_path, monkeypatch
+):  # 7
+    monkeypatch.chdir(tmp_path)
+    status, _, err = command(capsys, *words, "--seed", seed)
+    assert status == 2 and err.startswith("jepa-lite: seed must be at "), err
+
+
+def test_a_file_has_the_name_that_is_said(run_folder, tmp_path, capsys, monkeypatch):  # 7
+    Image.new("RGB", (70, 90), "teal").save(tmp_path / "a.png")
+    for given, written in (("new/noext", "new/noext.png"), ("b.svg", "b.svg")):
+        status, out, err = command(
+            capsys, "explain", run_folder, tmp_path / "a.png", "--out", tmp_path / given
+        )
+        assert status == 0 and out.endswith(f"Written to {tmp_path / written}\n"), err
+        assert (tmp_path / written).stat().st_size > 1000
+    monkeypatch.setattr("jepa_lite.checkpoint.load", lambda *_: pytest.fail("the work was begun"))
+    monkeypatch.setattr("jepa_lite.checkpoint.load_encoder", lambda *_: pytest.fail("the work was begun"))
+    (tmp_path / "folder.png").mkdir()
+    for out, sentence in (
+        ("c.xyz", "ends in .png, .jpg"),
+        ("folder.png", "Is a directory"),
+        ("a.png/c", "a.png"),
+    ):
+        status, _, err = command(capsys, "explain", run_folder, tmp_path / "a.png", "--out", tmp_path / out)
+        assert status == 2 and sentence in err, err
+    status, _, err = command(capsys, "probe", run_folder, "--out", tmp_path / "a.png" / "rows.json")
+    assert status == 2 and "a.png" in err, err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.svg", "folder.png", "new"], (
+        "nothing is left"
+    )
+
+
+def test_the_home_folder_has_its_short_name_everywhere(pictures, tmp_path, capsys, monkeypatch):  # 7
+    home = tmp_path / "home"
+    shutil.copytree(pictures, home / "pictures")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.chdir(tmp_path)
+    config = cli.configure("laptop", None, 1, None, 0, SMALL)
+    pretrain(config, "folder", root="~/pictures", out="~/run")
+    assert load("~/run")[1] == config and newest("~/run").parent == home / "run"
+    assert len(read_log("~/run")) == 1 and trained_on("~/run") == "folder"
+    assert read_image("~/pictures/dark/0.png", (16, 16)).shape == (3, 16, 16)
+    picture, out = "~/pictures/dark/0.png", "~/seen/it.png"
+    status, _, err = command(capsys, "explain", "~/run", picture, "--out", out)
+    assert status == 0 and (home / "seen" / "it.png").exists(), err
+    words = ("--image", picture, "--grid", 8, 8, "--patch-size", 4, "--draws", 1)
+    status, _, err = command(capsys, "explorer", *words, "--out", "~/page.html")
+    assert status == 0 and (home / "page.html").exists(), err
+    write_json("~/facts.json", {})
+    assert (home / "facts.json").exists() and not list(tmp_path.rglob("~"))
+
+
 def test_two_processes_train_together(pictures, tmp_path):
     words = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
@@ -194,3 +319,4 @@ def test_two_processes_train_together(pictures, tmp_path):
     log = log_of(tmp_path / "two")
     assert [record["step"] for record in log] == [1, 2, 3]
     assert done.stdout.count("3 steps") == 1, "rank 0 alone speaks"
+    assert "Warning" not in done.stderr, done.stderr[-2000:]

@@ -73,7 +73,7 @@ def test_the_command_writes_it(tmp_path, monkeypatch, capsys, page):
     [
         (["--image", "dog"], "no picture at dog"),
         (["--grid", "2", "2"], "do not fit a 2 x 2 grid"),
-        (["--draws", "0"], "draws must be at least 1, not 0"),
+        (["--draws", "0"], "draws must be at least 1 and whole, not 0"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_sentence(words, said, tmp_path, monkeypatch, capsys):

@@ -9,21 +9,30 @@ process; whole processes that are killed: test_resume.py.
 4. `StopSignals`: the first signal is a wish, the second Ctrl-C an interrupt, as is any signal before there
    is a run, whatever error the code below makes of it.
 5. A run that is left and taken up again, or stopped, ends as one that went through, bit for bit.
+6. Processes that read images end with the run, whether it is done, left or killed, also while they start;
+   they hear no Ctrl-C; and a signal before the first step is made waits for none of them.
 """
 
 import contextlib
 import itertools
+import multiprocessing
 import signal
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from jepa_lite import pretrain as pretrain_module
+from jepa_lite import stream
 from jepa_lite.checkpoint import load_state, newest
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
-from jepa_lite.interrupt import DEFERRED, StopSignals, uninterrupted
+from jepa_lite.interrupt import DEFERRED, Interrupted, StopSignals, unheard, uninterrupted
 from jepa_lite.pretrain import recorded
 from jepa_lite.stream import Files
 from jepa_lite.train import Run
@@ -371,3 +380,93 @@ def test_a_run_that_is_stopped_can_go_on(undisturbed):  # 5
     found += [record["loss"] for record in run.steps()]
     assert run.done and not run.stopped and found == losses
     assert_same_bits(run, after[-1])
+
+
+# --- 6: processes that read images --------------------------------------------------------------------
+
+
+def readers():
+    return [process for process in multiprocessing.active_children() if process.daemon]
+
+
+def test_readers_end_with_the_run(pictures):  # 6
+    run = begin(source(1, pictures))
+    for record in run.steps():
+        assert len(readers()) == 1
+        if record["step"] == 2:
+            break
+    assert not readers(), "left"
+    for _ in run.steps():
+        pass
+    assert run.done and not readers(), "done"
+
+
+def test_a_signal_before_the_first_step_waits_for_no_reader(pictures, tmp_path, monkeypatch):  # 6
+    """The readers here would take a minute to start."""
+    monkeypatch.setattr(stream, "_collate", Slow())
+    config = begin().config.with_values({"train.stream": True, "train.workers": 2})
+    files = source(2, pictures)
+    monkeypatch.setattr(pretrain_module, "_images", lambda *_, **__: (files, None, ()))
+    started = stream.Files._next
+
+    def interrupted(self, iterator):
+        assert len(readers()) == 2
+        signal.raise_signal(signal.SIGTERM)
+        return started(self, iterator)
+
+    monkeypatch.setattr(stream.Files, "_next", interrupted)
+    began = time.monotonic()
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        pretrain_module.pretrain(config, "folder", root=pictures, out=tmp_path / "run")
+    assert not readers() and time.monotonic() - began < 50, "it waited for the readers"
+    assert load_state(newest(tmp_path / "run"))["step"] == 0
+
+
+class Slow:
+    """Collates as ever, but takes a minute to arrive in another process."""
+
+    collate = staticmethod(stream._collate)
+
+    def __call__(self, items):
+        return self.collate(items)
+
+    def __reduce__(self):
+        return time.sleep, (60,)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows has no signal masks")
+def test_what_is_started_unheard_hears_no_ctrl_c():  # 6
+    tell = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    with unheard():
+        inside = subprocess.check_output([sys.executable, "-S", "-c", tell], text=True)
+    outside = subprocess.check_output([sys.executable, "-S", "-c", tell], text=True)
+    assert (inside.strip(), outside.strip()) == ("True", "False")
+    with pytest.raises(KeyboardInterrupt), unheard():
+        signal.raise_signal(signal.SIGINT)
+        outside = None  # only the start of processes is covered, and then the signal counts
+    assert outside is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_readers_end_when_the_run_is_killed(pictures):  # 6
+    """Killed where PyTorch's own watch is blind: before its readers have begun to watch."""
+    program = f"""
+import multiprocessing, os, signal, sys, torch
+from jepa_lite.stream import Files
+files = Files({str(pictures)!r}, ["00.png"] * 50, (24, 40), workers=1)
+steps = files.batches((step, torch.arange(4)) for step in range(100))
+real = torch.utils.data.DataLoader.__iter__
+def started(loader):
+    iterator = real(loader)
+    print(*(worker.pid for worker in iterator._workers), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+torch.utils.data.DataLoader.__iter__ = started
+if __name__ == "__main__":
+    next(steps)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pids, until = done.stdout.split(), time.monotonic() + 100
+    while alive := [pid for pid in pids if Path("/proc", pid).exists()]:
+        assert time.monotonic() < until, f"{alive} outlived the run"
+        time.sleep(0.05)
