@@ -11,31 +11,40 @@ import torch
 import tyro
 from safetensors import SafetensorError
 
+from . import pipes
 from .interrupt import Stopped
 from .presets import DATA_OF, IMAGES_OF
 from .presets import preset as named
 from .processes import leave_processes, local_rank
+from .progress import counted
 
 Checkpoint = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")]
+PROBES = {"linear": "linear", "knn": "20-NN", "attentive": "attentive"}  # as the columns of a table
 Picture = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")]
 
 
-def demo(out: Path = Path("runs/demo"), minutes: float = 3.0, seed: int = 0, device: str = "auto"):
+def demo(
+    out: Path = Path("runs/demo"),
+    minutes: float | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    resume: bool = False,
+):
     """Pre-train on made images, measure beside controls, write a report. No network, no GPU.
 
     Args:
         out: folder for weights, log, results.json and report.html.
-        minutes: the most that pre-training may take; the twin's training comes on top.
-        seed: of the weights, the images and the masks.
+        minutes: the most that I-JEPA may train, and then its pixel twin: 3, unless you say otherwise.
+        seed: of the weights, the images and the masks, 0 unless you say otherwise.
         device: cpu, cuda, mps, or auto.
+        resume: go on with a demo that was interrupted, with the minutes and the seed that it had.
     """
     from .demo import run_demo
 
-    results = run_demo(out, minutes=minutes, seed=seed, device=_device(device))
+    results = run_demo(out, minutes=minutes, seed=seed, device=_device(device), resume=resume)
     print(_table(results["ladder"]))
-    print(
-        f"\n{results['steps']} steps in {results['seconds']:.0f} s. Open {out / 'report.html'} in a browser."
-    )
+    said = f"{counted(results['steps'], 'step')} in {results['seconds']:.0f} s"
+    print(f"\n{said}. Open {out / 'report.html'} in a browser.")
 
 
 def plan(
@@ -104,7 +113,7 @@ def pretrain(
     config = configure(preset, minutes, steps, epochs, seed, set)
     run = start(config, data or DATA_OF[preset], root=root, out=out, resume=resume, device=_device(device))
     if run.rank == 0:
-        print(f"{run.step} steps in {run.elapsed / 60:.1f} min. Next: jepa-lite probe {out}")
+        print(f"{counted(run.step, 'step')} in {run.elapsed / 60:.1f} min. Next: jepa-lite probe {out}")
 
 
 def probe(
@@ -154,12 +163,7 @@ def probe(
         write_json(out, facts)
 
 
-def explain(
-    checkpoint: Checkpoint,
-    image: Picture,
-    out: Path = Path("explain.png"),
-    seed: int = 0,
-):
+def explain(checkpoint: Checkpoint, image: Picture, out: Path = Path("explain.png"), seed: int = 0):
     """Draw what a model makes of one image: masks, attention, PCA features, predictions.
 
     Args:
@@ -245,13 +249,14 @@ def _device(name):
 
 
 def _table(rows):
-    """The ladder as text, one probe a column."""
-    probes = [p for p in ("linear", "knn", "attentive") if p in rows[-1]]
-    lines = [f"{'':14}" + "".join(f"{p:>11}" for p in probes)]
+    """The ladder as text, one probe a column, named as in the README."""
+    from .canvas import NAMES
+
+    probes = {p: f"{heading:>11}" for p, heading in PROBES.items() if p in rows[-1]}
+    lines = [f"{'features':14}" + "".join(probes.values())]
     for row in rows:
-        lines.append(
-            f"{row['name']:14}" + "".join(f"{row[p]:11.1%}" if p in row else " " * 11 for p in probes)
-        )
+        numbers = (f"{row[p]:11.1%}" if p in row else " " * 11 for p in probes)
+        lines.append(f"{NAMES.get(row['name'], row['name']):14}" + "".join(numbers))
     return "\n".join(lines)
 
 
@@ -269,6 +274,9 @@ def main_pretrain():
 def _run(command):
     try:
         command()
+        print(end="", flush=True)  # here, where a full disk is told like any other error
+    except BrokenPipeError as error:
+        sys.exit(141 if pipes.reader_left() else _fail(error, 2))  # 141: as other tools end, by SIGPIPE
     except (ValueError, OSError, FloatingPointError, SafetensorError) as error:  # OSError: a full disk, too
         sys.exit(_fail(error, 2))
     except Stopped as stopped:
@@ -276,6 +284,7 @@ def _run(command):
     except KeyboardInterrupt:
         sys.exit(_fail("stopped", 130))
     finally:
+        pipes.let_go()
         leave_processes()
 
 

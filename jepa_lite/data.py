@@ -18,6 +18,7 @@ from tqdm import tqdm
 from .facts import main_memory
 from .fetch import obtain
 from .folder import fit, list_images, read_tree
+from .progress import hidden
 from .shapes import CLASSES, shapes
 from .stream import Files
 
@@ -210,7 +211,7 @@ def _torchvision(name, split, size, root, seed, limit, progress):
     rows = _subset(len(pixels), limit, seed)
     _check_memory(name, len(rows), size)
     images = np.empty((len(rows), 3, *size), np.uint8)
-    for i, row in enumerate(tqdm(rows.tolist(), name, unit="image", disable=not progress)):
+    for i, row in enumerate(tqdm(rows.tolist(), name, unit="image", disable=hidden(progress))):
         pixel = pixels[row].transpose(1, 2, 0) if name == "stl10" else pixels[row]
         images[i] = fit(Image.fromarray(pixel), size)
     return Images(torch.from_numpy(images), torch.as_tensor(labels)[rows].long(), tuple(data.classes), name)

@@ -16,6 +16,8 @@ import urllib.request
 from torchvision.datasets.utils import check_integrity
 from tqdm import tqdm
 
+from .progress import hidden
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -112,7 +114,7 @@ def _complete(part, md5, address, progress):
 def _add_rest(part, address, progress):
     """Append what `part` lacks, as it comes in; returns the byte that `address` began with."""
     response, begin, total = _ask(address, part.stat().st_size if part.exists() else 0)
-    bar = tqdm(desc=address, total=total, initial=begin, unit="B", unit_scale=True, disable=not progress)
+    bar = tqdm(desc=address, total=total, initial=begin, unit="B", unit_scale=True, disable=hidden(progress))
     with response, bar, open(part, "ab" if begin else "wb") as file:
         while chunk := response.read1(2**18):  # what is there, so that a cut or a kill loses none of it
             file.write(chunk)

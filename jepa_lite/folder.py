@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from .augment import RATIO, draw_boxes
+from .progress import hidden
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 HELD_OUT = 0.1  # share of each class that is the test split, where the tree has none
@@ -189,7 +190,7 @@ def _read_all(name, root, paths, size, progress):
             failures[i] = f"{paths[i]}: {error}"
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        list(tqdm(pool.map(one, range(len(paths))), name, len(paths), unit="image", disable=not progress))
+        list(tqdm(pool.map(one, range(len(paths))), name, len(paths), unit="image", disable=hidden(progress)))
     if len(failures) == len(paths):
         raise ValueError(f"none of the {len(paths)} images in {root} could be read; the first: {failures[0]}")
     rows, images = torch.tensor([i for i in range(len(paths)) if i not in failures]), torch.from_numpy(images)

@@ -1,22 +1,21 @@
 """A training run on disk: data, progress bar, log, checkpoints, resume. The loop itself is train.py."""
 
 import contextlib
-import signal
 import sys
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from .checkpoint import load, load_state, newest, set_aside
 from .data import load as load_data
 from .data import stream
 from .diagnostics import Diverged
 from .facts import describe, read_facts, write_json
-from .interrupt import Stopped, StopSignals, uninterrupted
+from .interrupt import StopSignals, uninterrupted
 from .log import Log
 from .probe import features, knn
 from .processes import gathered, in_turn, join_processes, launch, restarted
+from .progress import Progress, counted
 from .stream import worker_died
 from .train import Run
 
@@ -59,12 +58,7 @@ def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=
             raise worker_died(error) from error
     _say_skipped(out, run, skipped)
     if run.stopped and not run.done:
-        number = signals.signal or signal.SIGTERM  # by another process's signal, if not by one of ours
-        raise Stopped(
-            number,
-            f"stopped by {number.name} after step {run.step}, and saved; "
-            "the same command with --resume goes on",
-        )
+        raise signals.stopped(run)
     return run
 
 
@@ -95,8 +89,8 @@ def _other_processes(before, now):
     if before == now:
         return []
     return [
-        f"the run was on {before} processes and is now on {now}: the same images, crops and masks in every "
-        "step, but sums are rounded otherwise, so the weights differ in their last digits"
+        f"the run was on {counted(before, 'process')} and is now on {now}: the same images, crops and masks "
+        "in every step, but sums are rounded otherwise, so the weights differ in their last digits"
     ]
 
 
@@ -137,7 +131,8 @@ def _say_skipped(out, run, skipped):
     if names and run.rank == 0:
         file.write_text("\n".join(sorted(names)) + "\n", "utf-8")
         print(
-            f"{len(names)} files could not be read and were left out: {', '.join(sorted(names)[:5])}"
+            f"{counted(len(names), 'file')} could not be read and {'was' if len(names) == 1 else 'were'} "
+            f"left out: {', '.join(sorted(names)[:5])}"
             f"{' ...' if len(names) > 5 else ''} (all in {file})",
             file=sys.stderr,
         )
@@ -147,7 +142,7 @@ def recorded(run, out, title="training"):
     """Yield the records of `run.steps()` while showing them and, unless `out` is None, keeping them:
     a line each in out/log.jsonl, and checkpoints. Whoever iterates may add to a record."""
     log = Log(out, run) if out and run.rank == 0 else None
-    bar, rank = _bar(run, title), None
+    progress = Progress(run, title, shown=run.rank == 0)
     try:
         for record in run.steps():
             try:
@@ -155,14 +150,13 @@ def recorded(run, out, title="training"):
             finally:  # a step that was made is logged, even if whoever iterates stops here
                 if log:
                     log.write(record)
-            rank = record.get("rank", rank)
-            _show(bar, run, record["loss"], rank)
+            progress.show(record)
     except Diverged as error:
         if log:
             _tell_trouble(log, error)
         raise
     finally:  # also when stopped by hand or by an error: nothing that was learned is lost
-        bar.close()
+        progress.close()
         with uninterrupted():
             if log:
                 log.close()
@@ -175,19 +169,3 @@ def _tell_trouble(log, error):
     facts = {"problem": str(error), "step": error.step, "images": error.images}
     write_json(log.out / "trouble.json", facts | {"checkpoint": str(log.checkpoint or log.out)})
     error.args = (f"{error}; all of the batch is in {log.out / 'trouble.json'}; {log.last()}",)
-
-
-def _bar(run, title):
-    return tqdm(
-        total=1000, desc=title, bar_format="{desc} {bar} {percentage:3.0f}% {postfix}", disable=run.rank > 0
-    )
-
-
-def _show(bar, run, loss, rank):
-    done = max(run.progress, 1e-6)
-    left = run.elapsed * (1 - done) / done
-    bar.set_postfix_str(
-        f"loss {loss:.3f}, rank {rank or 0:.0f}, {left // 60:.0f}:{left % 60:02.0f} left",
-        refresh=False,
-    )
-    bar.update(round(1000 * done) - bar.n)

@@ -282,7 +282,7 @@ def _check(config, images, source, world):
             f"{model.image_size[0]} x {model.image_size[1]}; load them with image_size={model.image_size}"
         )
     if n < 2:
-        raise ValueError(f"{n} images are too few to train on")
+        raise ValueError(f"at least 2 images are needed to train on, not {n}")
     if min(n, config.train.batch_size) < world:
         raise ValueError(f"{world} processes cannot share {min(n, config.train.batch_size)} images a step")
     if config.train.compile and not has_compiler():
