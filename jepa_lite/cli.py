@@ -17,6 +17,7 @@ from .limits import MOST_SEED, check_count
 from .names import shown
 from .presets import DATA_OF, IMAGES_OF
 from .presets import preset as named
+from .progress import counted
 from .words import configure, flags, merged, output
 from .words import find_device as _device
 
@@ -29,28 +30,35 @@ HELP = """Train an I-JEPA on a laptop or on GPUs, measure it, and see what it ha
 
 `jepa-lite COMMAND --help` lists a command's options; --debug shows the whole traceback of an error."""
 Checkpoint = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")]
+PROBES = {"linear": "linear", "knn": "20-NN", "attentive": "attentive"}  # as the columns of a table
 Picture = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")]
 PICTURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".webp")
 Settings = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]
 
 
-def demo(out: Path = Path("runs/demo"), minutes: float = 3.0, seed: int = 0, device: str = "auto"):
+def demo(
+    out: Path = Path("runs/demo"),
+    minutes: float | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    resume: bool = False,
+):
     """Pre-train on made images, measure beside controls, write a report. No network, no GPU.
 
     Args:
         out: folder for weights, log, results.json and report.html.
-        minutes: the most that pre-training may take; the twin's training comes on top.
-        seed: of the weights, the images and the masks.
+        minutes: the most that I-JEPA may train, and then its pixel twin: 3, unless you say otherwise.
+        seed: of the weights, the images and the masks, 0 unless you say otherwise.
         device: cpu, cuda, mps, or auto.
+        resume: go on with a demo that was interrupted, with the minutes and the seed that it had.
     """
     from .demo import run_demo
 
-    _check_seed(seed)
-    results = run_demo(out, minutes=minutes, seed=seed, device=_device(device))
+    _check_seed(0 if seed is None else seed)
+    results = run_demo(out, minutes=minutes, seed=seed, device=_device(device), resume=resume)
     print(_table(results["ladder"]))
-    print(
-        f"\n{results['steps']} steps in {results['seconds']:.0f} s. Open {out / 'report.html'} in a browser."
-    )
+    said = f"{counted(results['steps'], 'step')} in {results['seconds']:.0f} s"
+    print(f"\n{said}. Open {out / 'report.html'} in a browser.")
 
 
 def plan(
@@ -120,7 +128,9 @@ def pretrain(
     config = configure(preset, minutes, steps, epochs, seed, set)
     run = start(config, data or DATA_OF[preset], root=root, out=out, resume=resume, device=_device(device))
     if run.rank == 0:
-        print(f"{run.step} steps in {run.elapsed / 60:.1f} min. Next: jepa-lite probe {shown(out)}")
+        print(
+            f"{counted(run.step, 'step')} in {run.elapsed / 60:.1f} min. Next: jepa-lite probe {shown(out)}"
+        )
 
 
 def probe(
@@ -247,13 +257,14 @@ def settings(preset: str = "laptop"):
 
 
 def _table(rows):
-    """The ladder as text, one probe a column."""
-    probes = [p for p in ("linear", "knn", "attentive") if p in rows[-1]]
-    lines = [f"{'':14}" + "".join(f"{p:>11}" for p in probes)]
+    """The ladder as text, one probe a column, named as in the README."""
+    from .canvas import NAMES
+
+    probes = {p: f"{heading:>11}" for p, heading in PROBES.items() if p in rows[-1]}
+    lines = [f"{'features':14}" + "".join(probes.values())]
     for row in rows:
-        lines.append(
-            f"{row['name']:14}" + "".join(f"{row[p]:11.1%}" if p in row else " " * 11 for p in probes)
-        )
+        numbers = (f"{row[p]:11.1%}" if p in row else " " * 11 for p in probes)
+        lines.append(f"{NAMES.get(row['name'], row['name']):14}" + "".join(numbers))
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 
 from .canvas import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, figure, styled
 from .plots import series, untrained
+from .progress import counted
 
 CURVES = ("loss", "rank", "std", "position_share", "gap")
 NAMES = {
@@ -80,7 +81,7 @@ def _told(run):
         f"{words} from {said(next((r[key] for r in log if key in r), None))} to {said(last(log, key))}"
         for key, words in NAMES.items()
     ]
-    return f"Run {run['number']}, {run['switches']}, {log[-1]['step']} steps: {', '.join(ends)}."
+    return f"Run {run['number']}, {run['switches']}, {counted(log[-1]['step'], 'step')}: {', '.join(ends)}."
 
 
 @styled

@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import torch
@@ -183,7 +184,7 @@ def results(name):
 
     Raises FileNotFoundError, which names those that there are, for any other name.
     """
-    package = Path(__file__).resolve().parent  # an installed one holds a copy, see pyproject.toml
+    package = Path(str(resources.files("jepa_lite")))  # an installed one holds a copy, see pyproject.toml
     folder = package / "results" if (package / "results").is_dir() else package.parent / "benchmarks/results"
     known = sorted(path.stem for path in folder.glob("*.json"))
     if name not in known:

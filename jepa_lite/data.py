@@ -25,6 +25,7 @@ from .names import shown
 from .picture import fit, opened, read_image
 from .pictures import bytes_of, many_images
 from .processes import local_rank, local_world
+from .progress import hidden
 from .shapes import CLASSES, shapes
 from .splits import find
 from .stream import Files
@@ -277,7 +278,7 @@ def _torchvision(name, split, size, root, seed, limit, progress):
     rows = _subset(len(pixels), limit, seed)
     _check_memory(name, len(rows), size)
     images = np.empty((len(rows), 3, *size), np.uint8)
-    for i, row in enumerate(tqdm(rows.tolist(), name, unit="image", disable=not progress)):
+    for i, row in enumerate(tqdm(rows.tolist(), name, unit="image", disable=hidden(progress))):
         pixel = pixels[row].transpose(1, 2, 0) if name == "stl10" else pixels[row]
         images[i] = fit(Image.fromarray(pixel), size)
     return Images(torch.from_numpy(images), torch.as_tensor(labels)[rows].long(), tuple(data.classes), name)

@@ -1,61 +1,177 @@
-"""The main job in one go: train on `shapes`, measure beside every control, write a report."""
+"""The main job in one go: train on `shapes`, measure beside every control, write a report.
+
+I-JEPA comes first, and its report is there before the pixel twin, which is only to compare with, is begun.
+Until I-JEPA is trained and probed a demo lies in the folder `unfinished` of its own, and the last demo, its
+log and its report stay as they are.
+"""
 
 import dataclasses
+import json
+import os
+import shutil
 from pathlib import Path
 
 import torch
 
-from .data import load
-from .facts import describe, machine, write_json
+from .checkpoint import load, load_state, newest, set_aside
+from .data import load as load_data
+from .facts import describe, machine, read_facts, write_json
+from .interrupt import StopSignals, uninterrupted
 from .ladder import ladder
+from .lock import held
+from .log import read_log
 from .presets import preset
 from .pretrain import recorded
 from .probe import features, knn, random_encoder
 from .report import write_report
 from .train import Run
 
+MINUTES, SEED = 3.0, 0
 PROBE = 2000  # labelled images of train that the probes learn from, and as many of test
 CURVE = 8  # times that kNN is measured during the run, for the curve
 CURVE_IMAGES = 500
+UNFINISHED, TWIN = "unfinished", "pixel_twin"  # folders; TWIN is the name of a row as well
+REPLACED = ("checkpoint-*", "damaged-*", "tensorboard", "log.jsonl", "trouble.json", TWIN)
+NOTE = "The pixel twin is still to come: when it is trained, this page is written anew."
 
 
-def run_demo(out, *, minutes=3.0, seed=0, device="cpu", report=True):
+def run_demo(out, *, minutes=None, seed=None, device="cpu", report=True, resume=False):
     """Train I-JEPA and its pixel twin, probe both and the controls, write everything to `out`.
 
-    Returns what `results.json` holds: ladder, steps, seconds, seed, config, versions, machine.
+    minutes, the most that each of the two trainings takes, and seed are 3 and 0, or with `resume` what the
+    demo was begun with. Returns what `results.json` holds: ladder, steps, seconds, seed, config, versions,
+    machine. Raises ValueError or FileNotFoundError, before any work, for a folder that holds another kind of
+    run, or no demo to resume; `Stopped` when a signal has ended the demo early, saved.
     """
     out = Path(out).expanduser()
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "log.jsonl").unlink(missing_ok=True)  # a demo replaces the one before
-    config = preset("demo").with_values(
-        {"train.seconds": 60.0 * minutes, "train.seed": seed, "train.probes": CURVE}
-    )
-    print("making 10,000 images ...", flush=True)
-    size = config.model.image_size
-    train, test = (load("shapes", split, image_size=size, seed=seed) for split in ("train", "test"))
-    labelled = dataclasses.replace(train, images=train.images[:PROBE], labels=train.labels[:PROBE])
+    config = _begun(out, minutes, seed) if resume else _new(out, minutes, seed)
+    results = _measured(out) if resume else None
+    if results and _is_complete(results):
+        return results
+    with held(out), StopSignals() as signals:
+        demo = Demo(out, config, device, signals, report)
+        if not resume:
+            shutil.rmtree(out / UNFINISHED, ignore_errors=True)
+        results = results or demo.train_jepa()
+        return demo.train_twin(results)
 
-    run = Run(config, train.images, device, probe=curve(labelled, test, device))
-    describe(out, run, data="shapes")
-    log = list(recorded(run, out, title="I-JEPA"))
-    twin = train_twin(run, train.images, device)
-    encoders = {"pixel_twin": twin.model.target_encoder, "ijepa": run.model.target_encoder}
-    print("probing ...", flush=True)
-    rows = ladder(config.model, encoders, labelled, test, seed=seed, device=device)
-    results = {
-        "ladder": rows, "data": "shapes", "steps": run.step, "seconds": round(run.elapsed, 1),
-        "twin_seconds": round(twin.elapsed, 1), "seed": seed, "encoder": "target",
-        "config": config.to_dict(),
-    } | machine(device)  # fmt: skip
-    control = random_encoder(config.model, seed)
-    results["curve_random"] = run.probe(control)
-    write_json(out / "results.json", results)
-    if report:
-        generator = torch.Generator().manual_seed(seed)
-        write_report(
-            out, run.model, test.images[:512], results=results, log=log, generator=generator, control=control
-        )
-    return results
+
+def _new(out, minutes, seed):
+    """The config of a new demo."""
+    facts = read_facts(out)
+    if facts and not facts.get("demo") and not (out / "results.json").exists():
+        raise ValueError(f"{out} holds a run that is no demo, and would be replaced; choose another --out")
+    changes = {"train.seconds": 60.0 * (MINUTES if minutes is None else minutes)}
+    changes |= {"train.seed": SEED if seed is None else seed, "train.probes": CURVE, "train.save_every": 30.0}
+    return preset("demo").with_values(changes)
+
+
+def _begun(out, minutes, seed):
+    """The config of the demo that is to go on. It may be given other minutes."""
+    if not (_is_unfinished(out) or (out / "results.json").exists()):
+        raise FileNotFoundError(f"{out} holds no demo to resume; leave out --resume to start one")
+    config = load(out / UNFINISHED if _is_unfinished(out) else out)[1]
+    if seed not in (None, config.train.seed):
+        raise ValueError(f"the demo in {out} was begun with seed {config.train.seed} and keeps it")
+    return config if minutes is None else config.with_values({"train.seconds": 60.0 * minutes})
+
+
+def _is_unfinished(out):
+    return any((out / UNFINISHED).glob("checkpoint-*"))
+
+
+def _measured(out):
+    """The results of the demo that is to go on, or None where I-JEPA is not done."""
+    return None if _is_unfinished(out) else json.loads((out / "results.json").read_text("utf-8"))
+
+
+def _is_complete(results):
+    return TWIN in [row["name"] for row in results["ladder"]]
+
+
+class Demo:
+    """The images of a demo, and the two trainings on them."""
+
+    def __init__(self, out, config, device, signals, report):
+        self.out, self.config, self.device, self.signals, self.report = out, config, device, signals, report
+        print("making 10,000 images ...", flush=True)
+        how = {"image_size": config.model.image_size, "seed": config.train.seed}
+        self.train, self.test = (load_data("shapes", split, **how) for split in ("train", "test"))
+        few = {"images": self.train.images[:PROBE], "labels": self.train.labels[:PROBE]}
+        self.labelled = dataclasses.replace(self.train, **few)
+
+    def train_jepa(self):
+        """The results of I-JEPA, which takes the place of the last demo."""
+        folder = self.out / UNFINISHED
+        run = self._trained(folder, self.config, "I-JEPA", curve(self.labelled, self.test, self.device))
+        results = {
+            "ladder": self._ladder({"ijepa": run.model.target_encoder}), "data": "shapes", "steps": run.step,
+            "seconds": round(run.elapsed, 1), "seed": self.config.train.seed, "encoder": "target",
+            "config": self.config.to_dict(), "curve_random": run.probe(self._control()), "note": NOTE,
+        } | machine(self.device)  # fmt: skip
+        write_json(folder / "results.json", results)
+        _replace_last(self.out)
+        self._write_report(results)
+        return results
+
+    def train_twin(self, results):
+        """The results with the pixel twin: same encoder, seed, masks, batches and steps, if time allows."""
+        changes = {"model.predicts": "pixels", "train.steps": results["steps"], "train.probes": 0}
+        twin = self._trained(self.out / TWIN, self.config.with_values(changes), "pixel twin")
+        (row,) = self._ladder({TWIN: twin.model.target_encoder}, controls=False)
+        *controls, jepa = results["ladder"]
+        results = {name: value for name, value in results.items() if name != "note"}
+        results |= {"ladder": [*controls, row, jepa]}
+        results |= {"twin_steps": twin.step, "twin_seconds": round(twin.elapsed, 1)}
+        if twin.step < results["steps"]:
+            print(f"the pixel twin had time for {twin.step} of {results['steps']} steps")
+        write_json(self.out / "results.json", results)
+        self._write_report(results)
+        return results
+
+    def _trained(self, folder, config, title, probe=None):
+        """A `Run` that is done, from the newest checkpoint in its folder if there is one."""
+        checkpoint = newest(folder) if any(folder.glob("checkpoint-*")) else None
+        run = Run(config, self.train.images, self.device, load(checkpoint)[0] if checkpoint else None, probe)
+        if checkpoint:
+            run.load_state(load_state(checkpoint))
+            set_aside(folder, after=checkpoint)
+        describe(folder, run, data="shapes", demo=True)
+        self.signals.run = run
+        for _ in recorded(run, folder, title):
+            pass
+        self.signals.run = None
+        if run.stopped or self.signals.signal:  # also in the last step: more is to come
+            raise self.signals.stopped(run)
+        return run
+
+    def _ladder(self, encoders, controls=True):
+        print("probing ...", flush=True)
+        how = {"seed": self.config.train.seed, "device": self.device, "controls": controls}
+        return ladder(self.config.model, encoders, self.labelled, self.test, **how)
+
+    def _control(self):
+        return random_encoder(self.config.model, self.config.train.seed)
+
+    def _write_report(self, results):
+        if not self.report:
+            return
+        generator = torch.Generator().manual_seed(self.config.train.seed)
+        made = {"results": results, "log": read_log(self.out), "control": self._control()}
+        model = load(self.out)[0].to(self.device)
+        page = write_report(self.out, model, self.test.images[:512], generator=generator, **made)
+        if not _is_complete(results):
+            print(f"{page} is there, and is written anew after the pixel twin, which comes next", flush=True)
+
+
+def _replace_last(out):
+    """Put the unfinished demo in the place of the last one. Other files in the folder stay."""
+    with uninterrupted():
+        for path in [path for pattern in REPLACED for path in out.glob(pattern)]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in (out / UNFINISHED).iterdir():
+            os.replace(path, out / path.name)
+        (out / UNFINISHED).rmdir()
 
 
 def curve(train, test, device):
@@ -69,12 +185,3 @@ def curve(train, test, device):
         return {"knn": knn(x, y, test_x, test_y)}
 
     return probe
-
-
-def train_twin(run, images, device):
-    """The pixel twin of a finished run: same encoder, seed, masks, batches and number of steps."""
-    changes = {"model.predicts": "pixels", "train.steps": run.step, "train.seconds": None, "train.probes": 0}
-    twin = Run(run.config.with_values(changes), images, device)
-    for _ in recorded(twin, None, title="pixel twin"):
-        pass
-    return twin

@@ -16,6 +16,8 @@ import urllib.request
 from torchvision.datasets.utils import check_integrity
 from tqdm import tqdm
 
+from .progress import hidden
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -117,7 +119,7 @@ def _add_rest(part, address, progress):
     if most > LARGEST:
         response.close()
         raise ConnectionError(f"{total / 1e9:.3g} GB were announced, more than any data set here has")
-    bar = tqdm(desc=address, total=total, initial=begin, unit="B", unit_scale=True, disable=not progress)
+    bar = tqdm(desc=address, total=total, initial=begin, unit="B", unit_scale=True, disable=hidden(progress))
     with response, bar, open(part, "ab" if begin else "wb") as file:
         while chunk := response.read1(2**18):  # what is there, so that a cut or a kill loses none of it
             file.write(chunk)

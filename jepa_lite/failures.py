@@ -14,6 +14,7 @@ import traceback
 import torch
 from safetensors import SafetensorError
 
+from . import pipes
 from .interrupt import Interrupted, Stopped, StopSignals
 from .processes import leave_processes
 
@@ -40,6 +41,9 @@ def run(command, debug=False):
     try:
         with StopSignals():
             command()
+            print(end="", flush=True)  # here, where a full disk is told like any other error
+    except BrokenPipeError as error:
+        sys.exit(141 if pipes.reader_left() else _fail(error, 2))  # 141: as other tools end, by SIGPIPE
     except Interrupted as interrupted:
         sys.exit(_fail("stopped", 128 + interrupted.signal))  # as a shell counts an end by a signal
     except KeyboardInterrupt:
@@ -51,6 +55,7 @@ def run(command, debug=False):
             traceback.print_exc()
         sys.exit(_fail(*_told(error)))
     finally:
+        pipes.let_go()
         leave_processes()
 
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from .caches import cache_folder
 from .names import shown
 from .picture import read
+from .progress import hidden
 
 RESIZING = 1  # of what `read` makes of a file: raise it with any change, so that nothing older is taken
 
@@ -47,7 +48,7 @@ def _read_all(name, root, paths, size, progress):
             failures[i] = shown(f"{paths[i]}: {error}")
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        list(tqdm(pool.map(one, range(len(paths))), name, len(paths), unit="image", disable=not progress))
+        list(tqdm(pool.map(one, range(len(paths))), name, len(paths), unit="image", disable=hidden(progress)))
     if len(failures) == len(paths):
         raise ValueError(
             f"none of the {len(paths)} images in {shown(root)} could be read; the first: {failures[0]}"

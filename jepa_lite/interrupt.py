@@ -111,3 +111,9 @@ class StopSignals:
             hint = "; once more to stop at once" if number == signal.SIGINT else ""
             # Not print: a handler may come in the middle of another print.
             os.write(2, f"\n{self.signal.name}: finishing this step, then saving{hint}\n".encode())
+
+    def stopped(self, run):
+        """The `Stopped` to raise when `run` has ended early, saved."""
+        number = self.signal or signal.SIGTERM  # by another process's signal, if not by one of ours
+        said = f"stopped by {number.name} after step {run.step}, and saved"
+        return Stopped(number, f"{said}; the same command with --resume goes on")

@@ -16,12 +16,13 @@ from .memory import free_memory
 from .patches import grid_size, patchify
 
 
-def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20, device=None):
+def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20, device=None, controls=True):
     """Every encoder on every probe, beside chance, raw pixels and random weights: a list of rows.
 
     config: the `ModelConfig` that random weights are drawn for, from `seed`; encoders: {name: Encoder};
     train, test: `Images`. A row is {"name", "linear", "knn", "n_train", "n_test"}, accuracies from 0 to 1,
-    with "attentive" where asked for. "chance" always says the most frequent training class.
+    with "attentive" where asked for. "chance" always says the most frequent training class. Without
+    `controls` there are only the encoders' rows.
     Raises ValueError, before any fit, for data on which a probe would mean nothing.
     """
     _check_ladder(config, encoders, train, test, last, k)
@@ -30,8 +31,8 @@ def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20
     probes = ("linear", "knn", "attentive") if attentive else ("linear", "knn")
     counts = {"n_train": len(train.labels), "n_test": len(test.labels)}
     chance = probe.accuracy(train.labels.mode().values, test.labels)
-    rows = [{"name": "chance"} | dict.fromkeys(probes, chance) | counts]
-    for name, (pool, cut) in _views(config, encoders, seed, last, device).items():
+    rows = [{"name": "chance"} | dict.fromkeys(probes, chance) | counts] if controls else []
+    for name, (pool, cut) in _views(config, encoders, seed, last, device, controls).items():
         x, z = pool(train.images), pool(test.images)
         row = {"name": name, "linear": probe.linear(x, train.labels, z, test.labels)}
         row["knn"] = probe.knn(x, train.labels, z, test.labels, k)
@@ -41,10 +42,13 @@ def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20
     return rows
 
 
-def _views(config, encoders, seed, last, device):
+def _views(config, encoders, seed, last, device, controls):
     """What each row looks at: {name: (images -> pooled features, images -> tokens)}."""
-    views = {"pixels": (probe.pixels, partial(_pixel_tokens, patch_size=config.patch_size))}
-    for name, encoder in ({"random": probe.random_encoder(config, seed)} | encoders).items():
+    views = {}
+    if controls:
+        views["pixels"] = probe.pixels, partial(_pixel_tokens, patch_size=config.patch_size)
+        encoders = {"random": probe.random_encoder(config, seed)} | encoders
+    for name, encoder in encoders.items():
         pool = partial(probe.features, encoder, last=last, device=device)
         views[name] = pool, partial(probe.tokens, encoder, device=device)
     return views

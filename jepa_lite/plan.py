@@ -6,7 +6,9 @@ one.
 """
 
 import math
+import shutil
 import statistics
+import textwrap
 import time
 from dataclasses import dataclass, replace
 
@@ -15,6 +17,7 @@ import torch
 from . import cost
 from .limits import check_count
 from .memory import main_memory
+from .progress import counted
 from .seeds import generator_for
 from .train import Run
 
@@ -107,7 +110,7 @@ def _whole_steps(limit, step_seconds):
 
 def _check(config, images, seconds):
     if images < 2:
-        raise ValueError(f"{images} images are too few to train on; give --images 2 or more")
+        raise ValueError(f"at least 2 images are needed to train on, not {images}; give --images 2 or more")
     check_count("images", images, most=10**12)
     if not 0 < seconds <= 3600:
         raise ValueError(f"seconds must be above 0 and at most 3600, to measure a step, not {seconds!r}")
@@ -231,6 +234,7 @@ def memory_of(device):
 def table(plan):
     """A plan as text: what it is called, how much, and what that counts."""
     p, t = plan, plan.timing
+    passes = f"{p.steps * p.batch / p.images:.3g}"
     rows = [
         ("parameters", _short(p.trained), "trained"),
         ("", _short(p.encoder), "encoder; as many again, a moving average, are its targets'"),
@@ -239,23 +243,28 @@ def table(plan):
         ("", f"{p.target_tokens:.0f}", "in a target block (mean)"),
         ("", f"{p.predictor_tokens:.0f}", "read by the predictor, all blocks together"),
         ("", f"{p.padding:.1%}", "of what both read is padding"),
-        ("FLOPs a step", _short(p.flops), f"for {p.batch:,} images, forward and backward"),
+        ("FLOPs a step", _short(p.flops), f"for {counted(p.batch, 'image')}, forward and backward"),
         ("memory", _short(p.memory, "B"), "to train, if one process takes the whole batch"),
         ("", _short(p.weights + p.gradients, "B"), "weights and gradients"),
         ("", _short(p.moments, "B"), "AdamW's two moments"),
         ("", _short(p.average, "B"), "moving average"),
         ("", _short(p.activations, "B"), "saved for the backward pass by the largest micro-batch"),
         ("", _short(p.inputs, "B"), "images and targets of the whole batch"),
-        ("steps", f"{p.steps:,}", f"{p.steps * p.batch / p.images:.3g} passes over {p.images:,} images"),
+        ("steps", f"{p.steps:,}", f"{passes} pass{'' if passes == '1' else 'es'} over {p.images:,} images"),
         ("time, estimated", _clock(p.seconds), f"on this machine{', its limit' if p.limited else ''}"),
         ("", _clock(p.step_seconds), f"a step: {_parts(p)}"),
     ]
     how = "a thin slice of the network, a few blocks deep" if t.thin else "the whole network"
     note = (
-        f"Time was measured on steps of {t.batch} images with {how}, and scaled by FLOPs.\n"
+        f"Time was measured on steps of {counted(t.batch, 'image')} with {how}, and scaled by FLOPs.\n"
         "Reading files, probes and checkpoints come on top."
     )
-    return "\n".join([f"{name:16}{value:>10}  {what}" for name, value, what in rows] + ["", note])
+    width = max(shutil.get_terminal_size((110, 24)).columns, 48)
+    lines = [
+        textwrap.fill(what, width, initial_indent=f"{name:16}{value:>10}  ", subsequent_indent=" " * 28)
+        for name, value, what in rows
+    ]
+    return "\n".join([*lines, "", note])
 
 
 def gpu_advice(plan, command):

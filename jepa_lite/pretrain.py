@@ -2,12 +2,10 @@
 
 import contextlib
 import math
-import signal
 import sys
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from .checkpoint import load, load_state, newest, set_aside
 from .cost import static_memory
@@ -17,7 +15,7 @@ from .diagnostics import Diverged
 from .facts import describe, free_name, read_facts, write_json
 from .failures import is_ours, is_out_of_memory, out_of_memory
 from .fingerprint import Fingerprint, read_fingerprint
-from .interrupt import Stopped, StopSignals, uninterrupted
+from .interrupt import StopSignals, uninterrupted
 from .limits import brief
 from .lock import held
 from .log import Log
@@ -25,6 +23,7 @@ from .names import shown
 from .plan import memory_of
 from .probe import features, knn
 from .processes import gathered, in_turn, join_processes, launch, restarted
+from .progress import Progress, counted
 from .stream import only_in_main, worker_died
 from .train import Run
 
@@ -93,12 +92,7 @@ def _pretrain(config, data, root, out, resume, device, watch, rank, world):
             raise worker_died(error) from error
     _say_skipped(out, run, skipped)
     if run.stopped and not run.done:
-        number = signals.signal or signal.SIGTERM  # by another process's signal, if not by one of ours
-        raise Stopped(
-            number,
-            f"stopped by {number.name} after step {run.step}, and saved; "
-            "the same command with --resume goes on",
-        )
+        raise signals.stopped(run)
     return run
 
 
@@ -174,8 +168,8 @@ def _go_on(run, checkpoint, world):
         return notes
     return [
         *notes,
-        f"the run was on {before} processes and is now on {world}: the same images, crops and masks in every "
-        "step, but sums are rounded otherwise, so the weights differ in their last digits",
+        f"the run was on {counted(before, 'process')} and is now on {world}: the same images, crops and "
+        "masks in every step, but sums are rounded otherwise, so the weights differ in their last digits",
     ]
 
 
@@ -226,7 +220,8 @@ def _say_skipped(out, run, skipped):
     if names and run.rank == 0:
         file.write_text("\n".join(sorted(names)) + "\n", "utf-8")
         print(
-            f"{len(names)} files could not be read and were left out: {', '.join(sorted(names)[:5])}"
+            f"{counted(len(names), 'file')} could not be read and {'was' if len(names) == 1 else 'were'} "
+            f"left out: {', '.join(sorted(names)[:5])}"
             f"{' ...' if len(names) > 5 else ''} (all in {shown(file)})",
             file=sys.stderr,
         )
@@ -236,7 +231,7 @@ def recorded(run, out, title="training"):
     """Yield the records of `run.steps()` while showing them and, unless `out` is None, keeping them:
     a line each in out/log.jsonl, and checkpoints. Whoever iterates may add to a record."""
     log = Log(out, run) if out and run.rank == 0 else None
-    bar, rank = _bar(run, title), None
+    progress = Progress(run, title, shown=run.rank == 0)
     try:
         for record in run.steps():
             try:
@@ -244,8 +239,7 @@ def recorded(run, out, title="training"):
             finally:  # a step that was made is logged, even if whoever iterates stops here
                 if log:
                     log.write(record)
-            rank = record.get("rank", rank)
-            _show(bar, run, record["loss"], rank)
+            progress.show(record)
     except Diverged as error:
         if log:
             _tell_trouble(log, error)
@@ -258,7 +252,7 @@ def recorded(run, out, title="training"):
                 log.save()
         raise out_of_memory(error, log.last() if log else "") from error
     finally:  # also when stopped by hand or by an error: nothing that was learned is lost
-        bar.close()
+        progress.close()
         with uninterrupted():
             if log:
                 log.close()
@@ -271,19 +265,3 @@ def _tell_trouble(log, error):
     facts = {"problem": str(error), "step": error.step, "images": error.images}
     write_json(log.out / "trouble.json", facts | {"checkpoint": str(log.checkpoint or log.out)})
     error.args = (f"{error}; all of the batch is in {log.out / 'trouble.json'}; {log.last()}",)
-
-
-def _bar(run, title):
-    return tqdm(
-        total=1000, desc=title, bar_format="{desc} {bar} {percentage:3.0f}% {postfix}", disable=run.rank > 0
-    )
-
-
-def _show(bar, run, loss, rank):
-    done = max(run.progress, 1e-6)
-    left = run.elapsed * (1 - done) / done
-    bar.set_postfix_str(
-        f"loss {loss:.3f}, rank {rank or 0:.0f}, {left // 60:.0f}:{left % 60:02.0f} left",
-        refresh=False,
-    )
-    bar.update(round(1000 * done) - bar.n)

@@ -6,6 +6,7 @@ added up over all processes, so that all decide alike. With one process nothing 
 """
 
 import datetime
+import gc
 import os
 
 import torch
@@ -68,6 +69,9 @@ def _number(name, default):
 def leave_processes():
     """Leave the process group, if this process is in one, so that it can end without a complaint."""
     if dist.is_initialized():
+        # DistributedDataParallel holds the group in a circle of references; gloo's threads would outlive it,
+        # and abort the process while Python ends (pytorch/pytorch #179291).
+        gc.collect()
         dist.destroy_process_group()
 
 

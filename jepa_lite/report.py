@@ -19,6 +19,7 @@ from .data import denormalize, find_image, normalize
 from .facts import machine
 from .masking import sample_masks
 from .pictures import many_images
+from .progress import counted
 
 SHOWN, BANK, QUERIES = 6, 64, 4  # images with features; images searched for neighbours; rows of retrieval
 COMPANY = 15  # shifted copies beside a single image
@@ -38,9 +39,9 @@ def write_report(folder, model, images, *, results, log, generator, control=None
 
     model: the trained `IJEPA` or `PixelTwin`; images: uint8 (n, 3, H, W), held out, at least two;
     results, log: what results.json and log.jsonl hold (`results["curve_random"]`, {"knn": ...}, is the level
-    of random weights in the log's own probe, where that is not the ladder's); control: an `Encoder` with
-    random weights, shown beside the trained one. Raises FileNotFoundError without a checkpoint, ValueError
-    for one image.
+    of random weights in the log's own probe, where that is not the ladder's; `results["note"]` is said at the
+    top); control: an `Encoder` with random weights, shown beside the trained one. Raises FileNotFoundError
+    without a checkpoint, ValueError for one image.
     """
     folder, images = Path(folder).expanduser(), many_images(images)
     if len(images) < 2:
@@ -251,5 +252,6 @@ def _headline(model, results):
     return (
         f"{kind} with an encoder {config.width} wide and {config.depth} deep, on {height} x {width} pixels "
         f"in patches of {config.patch_size}, trained without labels on {results.get('data', 'images')} for "
-        f"{results['steps']:,} steps in {results['seconds']:,.0f} seconds, seed {results['seed']}."
+        f"{counted(results['steps'], 'step')} in {counted(round(results['seconds']), 'second')}, "
+        f"seed {results['seed']}." + (f" {results['note']}" if "note" in results else "")
     )

@@ -288,7 +288,7 @@ def _check(config, images, source, world):
             f"with image_size={model.image_size}, grey ones as RGB: images.expand(-1, 3, -1, -1)"
         )
     if n < 2:
-        raise ValueError(f"{n} images are too few to train on")
+        raise ValueError(f"at least 2 images are needed to train on, not {n}")
     if min(n, config.train.batch_size) < world:
         raise ValueError(f"{world} processes cannot share {min(n, config.train.batch_size)} images a step")
     if config.train.compile and not has_compiler():

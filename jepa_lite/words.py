@@ -17,9 +17,11 @@ DEVICES = ("cpu", "cuda", "mps")  # where training is possible
 
 def merged(words):
     """The words without --debug, and with all that follows any `--set` in one place: of several, tyro would
-    keep the last alone."""
+    keep the last alone. An empty word, as a variable that is not set gives, is refused."""
     kept, changes, taking = [], [], False
-    for word in words:
+    for before, word in zip(["", *words], words, strict=False):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            raise ValueError(f"{word or before or 'a word'} is given nothing; name a value, or leave it out")
         if word.startswith("--set="):
             changes.append(word.removeprefix("--set="))
         elif word == "--set":

@@ -101,7 +101,7 @@ def test_what_demo_wrote_can_be_probed_and_explained(run_folder, tmp_path, capsy
     written = json.loads(rows.read_text())
     assert status == 0 and written["data"] == "shapes" and written["encoder"] == "context"
     assert re.search(
-        rf"ijepa +{written['ladder'][-1]['linear']:.1%} +{written['ladder'][-1]['knn']:.1%}", out
+        rf"I-JEPA +{written['ladder'][-1]['linear']:.1%} +{written['ladder'][-1]['knn']:.1%}", out
     ), out
     picture = tmp_path / "picture.jpg"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)).save(picture)

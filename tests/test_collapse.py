@@ -281,7 +281,7 @@ def test_a_moved_switch_begins_a_new_run_and_the_old_one_stays():
         ["2", "no predictor, place norm", "1"],
     ]
     assert lab.rows[0][3] == f"{first[-1]['loss']:.3g}" and lab.rows[0][4] == f"{first[-1]['rank']:.3g}"
-    assert "Run 2, no predictor, place norm, 1 steps" in lab.figure().alt_text
+    assert "Run 2, no predictor, place norm, 1 step:" in lab.figure().alt_text
     press(lab, do="set", name="ema", value=False)
     press(lab, do="set", name="steps", value=5)
     lab.train(1)

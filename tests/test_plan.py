@@ -181,7 +181,7 @@ def test_help_fits_a_screen(capsys, monkeypatch):
     ("words", "sentence"),
     [
         (["--preset", "vast"], "preset must be one of demo, laptop"),
-        (["--images", "1"], "1 images are too few to train on; give --images"),
+        (["--images", "1"], "at least 2 images are needed to train on, not 1; give --images"),
         (["--seconds", "0"], "seconds must be above 0"),
         (["--seconds", "nan"], "seconds must be above 0"),
         (["--seconds", "inf"], "seconds must be above 0"),
