@@ -22,6 +22,7 @@ NAMES = {
 HELD_OUT = 0.1  # share of each class that is the test split, where the folder has none
 UNLABELLED = "unlabelled"  # the one class of images that lie in no class folders
 MOST_NAMED = 5  # of one kind, in a sentence; the others are counted
+SLASH = "%2F"  # in the name of a folder
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Found:
                 "class needs two images for one to be held out; add images or that folder"
             )
         files, labels = zip(*chosen, strict=True)
-        return list(files), torch.tensor(labels), tuple(map(shown, classes))
+        return list(files), torch.tensor(labels), tuple(shown(_class_of(name)) for name in classes)
 
     def __str__(self):
         """One line: how many classes and images, which split is from where, what was left out."""
@@ -66,6 +67,15 @@ class Found:
 
     def _classes(self):
         return sorted({name for part in self.parts.values() for name in part})
+
+
+def folder_of(name):
+    """The folder's name for a class, which may hold a slash ("T-shirt/top"); `find` turns it back."""
+    return name.replace("/", SLASH)
+
+
+def _class_of(folder):
+    return folder.replace(SLASH, "/")
 
 
 def find(root, seed=0):

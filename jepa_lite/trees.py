@@ -12,7 +12,7 @@ from .data import PHOTOS, load, photo
 from .names import shown
 from .picture import opened
 from .scan import Scan
-from .splits import NAMES
+from .splits import NAMES, folder_of
 
 QUALITY = 95  # of the JPEGs
 
@@ -55,7 +55,7 @@ def write_tree(images, folder):
     """Write an `Images` to `folder` as `<class>/<number>.jpg`; returns the folder."""
     folder = Path(folder).expanduser()
     for number, (pixels, label) in enumerate(zip(images.images, images.labels.tolist(), strict=True)):
-        path = folder / images.classes[label] / f"{number:05d}.jpg"
+        path = folder / folder_of(images.classes[label]) / f"{number:05d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path, quality=QUALITY)
     return folder

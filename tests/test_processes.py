@@ -8,7 +8,9 @@
 4. `torchrun -m jepa_lite.train` trains, speaks and writes once.
 5. A process that is killed comes back under --max-restarts from the last checkpoint, to the same weights.
 6. A run goes on with another number of processes, says so, and ends with the same weights but for rounding.
-7. Each process of a machine has a GPU of its own; more processes than images are refused.
+7. A process that has left its group has no thread of gloo any more (each child asserts it), because one that
+   outlives Python aborts the process.
+8. Each process of a machine has a GPU of its own; more processes than images are refused.
 """
 
 import os
@@ -192,7 +194,7 @@ def test_a_run_goes_on_with_another_number_of_processes(root, tmp_path, capsys):
     assert losses[0] == pytest.approx(losses[1], rel=1e-3) and len(losses[0]) == 26
 
 
-# 7 ---------------------------------------------------------------------------------------------------------
+# 8 ---------------------------------------------------------------------------------------------------------
 
 
 def test_each_process_has_a_gpu_of_its_own(monkeypatch):

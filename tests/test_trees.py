@@ -4,7 +4,8 @@
    left out; small pictures come first.
 2. What is written is read again by `folder`: as many images, the same classes and splits, nearly the same
    pixels.
-3. A folder that is not there is an error that names it.
+3. A class whose name holds a slash, as Fashion-MNIST's "T-shirt/top", comes back under that name.
+4. A folder that is not there is an error that names it.
 """
 
 import pytest
@@ -57,6 +58,15 @@ def test_what_is_written_is_read_again(tmp_path):
     assert (again.images[0].float() - smooth[0].float()).abs().mean() < 4
 
 
+# 3 -------------------------------------------------------------------------------------------------------
+
+
+def test_a_class_with_a_slash_comes_back(tmp_path):
+    images = Images(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), [0, 0, 1, 1], ("T-shirt/top", "Trouser"), "x")
+    again = load("folder", "train", image_size=8, root=write_tree(images, tmp_path), progress=False)
+    assert again.classes == ("T-shirt/top", "Trouser")
+
+
 def test_photographs_become_files(tmp_path):
     crops = write_crops(tmp_path / "crops", image_size=20, train=24, test=16)
     for split, count in (("train", 24), ("test", 16)):
@@ -67,7 +77,7 @@ def test_photographs_become_files(tmp_path):
     assert [tree.name for tree in class_trees(tmp_path)] == ["crops", "whole"]
 
 
-# 3 -------------------------------------------------------------------------------------------------------
+# 4 -------------------------------------------------------------------------------------------------------
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
