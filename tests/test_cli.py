@@ -27,8 +27,8 @@ import jepa_lite
 from jepa_lite import cli, data, demo
 from jepa_lite.checkpoint import load, newest
 from jepa_lite.facts import trained_on, write_json
-from jepa_lite.folder import read_image
 from jepa_lite.log import read_log
+from jepa_lite.picture import read_image
 from jepa_lite.presets import preset
 from jepa_lite.pretrain import pretrain
 from jepa_lite.words import merged
