@@ -1,8 +1,9 @@
-# The course in four commands. Each first makes .venv if it is missing or older than pyproject.toml.
+# The course in five commands. Each first makes .venv if it is missing or older than pyproject.toml.
 # CONTRIBUTING.md says how to do the same without make.
 #   make lab                      open the notebooks; the whole folder is served, because they link to it
 #   make demo                     train, measure and explain an I-JEPA in minutes
-#   make test                     every test and every notebook (a part of them: make test ARGS=tests/test_vit.py)
+#   make test                     every test and every notebook (a part of them: make test ARGS=tests/method/test_vit.py)
+#   make test-quick               the tests that take no time: no notebooks, no browser, nothing slow
 #   make lint                     what must hold of the code's form
 # PYTHON=... chooses the interpreter, CONSTRAINTS=... a file of versions for pip.
 
@@ -11,8 +12,9 @@ ARGS :=
 CONSTRAINTS :=
 PYTHON :=
 BIN := $(VENV)/bin
+PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
 
-.PHONY: help lab demo test lint
+.PHONY: help lab demo test test-quick lint
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -22,8 +24,12 @@ lab: $(VENV)/.installed
 demo: $(VENV)/.installed
 	@$(BIN)/jepa-lite demo $(ARGS)
 
+# All of it on up to four processes, each of which needs about 2 GB; a part of it, named by ARGS, on one.
 test: $(VENV)/.installed
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),$(PARALLEL))
+
+test-quick: $(VENV)/.installed
+	@$(BIN)/python -m pytest tests --ignore tests/browser -m "not slow" $(PARALLEL)
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check .

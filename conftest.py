@@ -21,7 +21,7 @@ from nbclient import NotebookClient
 from nbmake.pytest_items import NotebookFailedException, NotebookFile, NotebookItem
 
 ROOT = Path(__file__).parent
-NOTEBOOKS, ANSWERS = ROOT / "notebooks", ROOT / "tests/checks"
+NOTEBOOKS, ANSWERS = ROOT / "notebooks", ROOT / "tests/course/answers"
 # The course promises 75 s a notebook on two idle laptop cores, which is 150 s of their time. Seconds of the
 # clock depend on what else runs, those of the processor do so far less; twice as many are allowed.
 CEILING = 300  # seconds of the processor, of the kernel and all that it starts
@@ -31,11 +31,45 @@ os.environ.setdefault("JEPA_LITE_CACHE", RESIZED.name)
 PATIENCE = 900  # seconds by the clock until a cell counts as hanging
 
 
-COURSE = tempfile.mkdtemp(prefix="jepa-lite-course-")  # models are trained anew, by whichever asks first
+COURSE = "JEPA_LITE_TEST_COURSE"  # names the folder of models, which all processes of a test run share
+LOOPS = ("notebooks", "tests/course", "tests/widgets")  # they start event loops of their own
 
 
-def pytest_unconfigure():
-    shutil.rmtree(COURSE, ignore_errors=True)
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):  # models are trained anew, once a run, by whichever asks first
+        os.environ[COURSE] = tempfile.mkdtemp(prefix="jepa-lite-course-")
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[COURSE], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Notebooks first, because they last longest. What starts an event loop comes before the browser's tests,
+    since Playwright keeps one running that no other can stand beside; with several processes, all of the
+    browser's tests are one's, and any other file is one process's."""
+    items.sort(key=_place)
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            file = (
+                item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else item.path.name
+            )
+            group = (
+                "browser"
+                if file.startswith("tests/browser")
+                else item.name
+                if file.endswith("ipynb")
+                else file
+            )
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _place(item):
+    path = item.path.as_posix()
+    if any(f"/{part}/" in path for part in LOOPS):
+        return 0 if "/notebooks/" in path else 1
+    return 2 if "/tests/browser/" in path else 3
 
 
 @pytest.hookimpl(wrapper=True)
@@ -95,7 +129,7 @@ class Unsolved(NotebookItem):
 
 
 class Solved(Unsolved):
-    """The same with each stub replaced by the first right answer of tests/checks/answers_NN.py."""
+    """The same with each stub replaced by the first right answer of tests/course/answers/answers_NN.py."""
 
     state, said = "solved", "Right."
 
@@ -133,7 +167,11 @@ def run_offline(notebook, attempts):
     """Execute in place, in the notebooks' folder, by a kernel that writes down each host it asks for."""
     guard = str(ROOT / "tests/offline")  # its sitecustomize.py is read by every Python that starts
     paths = os.pathsep.join([guard, *filter(None, [os.environ.get("PYTHONPATH")])])
-    changes = {"PYTHONPATH": paths, "JEPA_LITE_HOSTS_ASKED": str(attempts), "JEPA_LITE_COURSE": COURSE}
+    changes = {
+        "PYTHONPATH": paths,
+        "JEPA_LITE_HOSTS_ASKED": str(attempts),
+        "JEPA_LITE_COURSE": os.environ[COURSE],
+    }
     changes |= {"OMP_WAIT_POLICY": "PASSIVE"}  # a waiting thread gives way: other work may run beside
     client = NotebookClient(
         notebook, timeout=PATIENCE, kernel_name="python3", store_widget_state=True,

@@ -2,9 +2,9 @@
 
     python benchmarks/ablations.py
 
-Each row is the course's run (jepa_lite/course.py) with the one change that it names, on the same made images
-for the same seed, measured beside raw pixels and random weights. The test images are for nothing else. What
-stands in the file already is not run again: delete the file to start anew.
+Each row is the course's run (jepa_lite/course/__init__.py) with the one change that it names, on the same
+made images for the same seed, measured beside raw pixels and random weights. The test images are for
+nothing else. What stands in the file already is not run again: delete the file to start anew.
 """
 
 import json
@@ -15,12 +15,12 @@ from pathlib import Path
 import torch
 
 from jepa_lite import sample_masks
-from jepa_lite.alarms import CollapseWarning
 from jepa_lite.course import recipe
 from jepa_lite.data import load
-from jepa_lite.facts import machine, write_json
-from jepa_lite.probe import features, knn, linear, pixels, random_encoder
-from jepa_lite.train import Run
+from jepa_lite.evaluation.probes import features, knn, linear, pixels, random_encoder
+from jepa_lite.training.collapse_alarms import CollapseWarning
+from jepa_lite.training.provenance import machine, write_json
+from jepa_lite.training.run import Run
 
 RESULTS = Path(__file__).parent / "results" / "ablations.json"
 SEEDS = (30, 31, 32)

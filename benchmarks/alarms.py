@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 
-from jepa_lite.alarms import CEILING, FLOOR, HIGH, LOW, CollapseWarning
-from jepa_lite.facts import machine, write_json
+from jepa_lite.data.shapes import shapes
 from jepa_lite.presets import preset
-from jepa_lite.pretrain import recorded
-from jepa_lite.shapes import shapes
-from jepa_lite.train import Run
+from jepa_lite.training.collapse_alarms import CEILING, FLOOR, HIGH, LOW, CollapseWarning
+from jepa_lite.training.pretrain import recorded
+from jepa_lite.training.provenance import machine, write_json
+from jepa_lite.training.run import Run
 
 RESULTS = Path(__file__).parent / "results" / "alarms.json"
 IMAGES, EVERY = 8000, 20

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import torch
 
-from jepa_lite.checkpoint import save
+from jepa_lite.baselines.pixel_target import make_model
 from jepa_lite.config import Config, TrainConfig
-from jepa_lite.facts import machine, write_json
-from jepa_lite.log import COST
-from jepa_lite.optimizer import make_optimizer
-from jepa_lite.pixels import make_model
+from jepa_lite.method.optim import make_optimizer
 from jepa_lite.presets import preset
+from jepa_lite.training.checkpoints import save
+from jepa_lite.training.provenance import machine, write_json
+from jepa_lite.training.run_log import COST
 
 RESULTS = Path(__file__).parent / "results" / "checkpoints.json"
 ROUNDS = 5

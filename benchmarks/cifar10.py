@@ -11,12 +11,12 @@ import json
 import sys
 from pathlib import Path
 
-from jepa_lite.checkpoint import load_encoder
 from jepa_lite.cli import configure
 from jepa_lite.data import load
-from jepa_lite.facts import write_json
-from jepa_lite.ladder import ladder
-from jepa_lite.pretrain import pretrain
+from jepa_lite.evaluation.comparison import ladder
+from jepa_lite.training.checkpoints import load_encoder
+from jepa_lite.training.pretrain import pretrain
+from jepa_lite.training.provenance import write_json
 
 RESULTS = Path(__file__).parent / "results" / "cifar10.json"
 MINUTES, PROBE = 10, 5000

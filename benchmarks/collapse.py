@@ -2,8 +2,9 @@
 
     python benchmarks/collapse.py
 
-The lab's run (jepa_lite/collapse.py) over three seeds: nothing switched off, one thing, several, all. Written
-down are the measures of the last step, what the untrained network had, and the alarms.
+The lab's run (jepa_lite/baselines/switches.py) over three seeds: nothing switched off, one thing,
+several, all. Written down are the measures of the last step, what the untrained network had, and the
+alarms.
 """
 
 import dataclasses
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import torch
 
-from jepa_lite.alarms import CollapseWarning
-from jepa_lite.collapse import STEPS, Switches, lab_config, lab_run
-from jepa_lite.facts import machine, write_json
+from jepa_lite.baselines.switches import Switches
+from jepa_lite.training.collapse_alarms import CollapseWarning
+from jepa_lite.training.provenance import machine, write_json
+from jepa_lite.widgets.collapse_run import STEPS, lab_config, lab_run
 
 RESULTS = Path(__file__).parent / "results" / "collapse.json"
 SEEDS = (0, 1, 2)

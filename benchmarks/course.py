@@ -16,10 +16,10 @@ import nbformat
 from nbclient import NotebookClient
 
 from jepa_lite.course import SEED, recipe
-from jepa_lite.facts import machine, write_json
-from jepa_lite.shapes import shapes
-from jepa_lite.stopwatch import median_seconds, take_turns
-from jepa_lite.train import Run
+from jepa_lite.course.timing import median_seconds, take_turns
+from jepa_lite.data.shapes import shapes
+from jepa_lite.training.provenance import machine, write_json
+from jepa_lite.training.run import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results/course.json"

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from jepa_lite.demo import run_demo
-from jepa_lite.facts import machine, write_json
+from jepa_lite.training.provenance import machine, write_json
 
 RESULTS = Path(__file__).parent / "results" / "demo.json"
 SEEDS = (0, 1, 2)

@@ -10,12 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from jepa_lite.data import normalize
-from jepa_lite.facts import machine, write_json
+from jepa_lite.data.shapes import ShapeFactors, shapes
+from jepa_lite.evaluation.probes import features, knn, linear, random_encoder
 from jepa_lite.presets import preset
-from jepa_lite.pretrain import recorded
-from jepa_lite.probe import features, knn, linear, random_encoder
-from jepa_lite.shapes import ShapeFactors, shapes
-from jepa_lite.train import Run
+from jepa_lite.training.pretrain import recorded
+from jepa_lite.training.provenance import machine, write_json
+from jepa_lite.training.run import Run
 
 RESULTS = Path(__file__).parent / "results" / "dials.json"
 TRAIN, PROBE, STEPS = 8000, 2000, 400

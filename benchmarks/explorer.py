@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT / "tests" / "browser"))
 from front_ends import FLAGS, find_browser, jupyterlab, open_lab, write_notebook  # noqa: E402
 from latency import STOCK, draws, settings, summary  # noqa: E402
 
-from jepa_lite.explorer import explorer_page  # noqa: E402
-from jepa_lite.facts import machine, write_json  # noqa: E402
+from jepa_lite.training.provenance import machine, write_json  # noqa: E402
+from jepa_lite.widgets.standalone_page import explorer_page  # noqa: E402
 
 CELL = "import torch\ntorch.set_num_threads(1)\nfrom jepa_lite.widgets import MaskExplorer\nMaskExplorer()"
 DRAWS, CHANGES = 40, 12  # key presses of each kind

@@ -25,7 +25,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 from mask_reference import paper_masks  # noqa: E402
 
 from jepa_lite.config import MaskConfig  # noqa: E402
-from jepa_lite.masking import sample_masks  # noqa: E402
+from jepa_lite.method.masks import sample_masks  # noqa: E402
 
 SEED, BATCH, ROUNDS, CALLS = 0, 256, 21, 40
 GRIDS = ((8, 8), (14, 14))

@@ -14,12 +14,12 @@ from unittest import mock
 
 import torch
 
-from jepa_lite import plan as planning
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
-from jepa_lite.facts import machine, write_json
+from jepa_lite.data.shapes import shapes
 from jepa_lite.presets import preset
-from jepa_lite.shapes import shapes
-from jepa_lite.train import Run
+from jepa_lite.training import plan as planning
+from jepa_lite.training.provenance import machine, write_json
+from jepa_lite.training.run import Run
 
 RESULTS = Path(__file__).parent / "results" / "plan.json"
 ROUNDS, IMAGES = 5, 2000

@@ -21,11 +21,11 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity
 
-from jepa_lite import cost
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
-from jepa_lite.facts import machine, write_json
-from jepa_lite.processes import leave_processes
-from jepa_lite.train import Run
+from jepa_lite.system.distributed import leave_processes
+from jepa_lite.training import cost
+from jepa_lite.training.provenance import machine, write_json
+from jepa_lite.training.run import Run
 
 RESULTS = Path(__file__).parent / "results" / "scaling.json"
 ROUNDS, STEPS, WARM_UP, PROFILED = 3, 10, 2, 3

@@ -15,9 +15,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
-from jepa_lite.facts import machine, write_json
-from jepa_lite.shapes import shapes
-from jepa_lite.train import Run
+from jepa_lite.data.shapes import shapes
+from jepa_lite.training.provenance import machine, write_json
+from jepa_lite.training.run import Run
 
 RESULTS = Path(__file__).parent / "results" / "step.json"
 ROUNDS, WARM_UP = 12, 3

@@ -6,29 +6,31 @@ from pathlib import Path
 
 import torch
 
-from jepa_lite import encoder_plots, plots
-from jepa_lite.checkpoint import load
 from jepa_lite.data import denormalize, normalize
-from jepa_lite.masking import sample_masks
-from jepa_lite.probe import random_encoder
-from jepa_lite.shapes import shapes
+from jepa_lite.data.shapes import shapes
+from jepa_lite.evaluation.probes import random_encoder
+from jepa_lite.figures import curves as curve_figures
+from jepa_lite.figures import encoder as encoder_plots
+from jepa_lite.figures import masks as mask_figures
+from jepa_lite.method.masks import sample_masks
+from jepa_lite.training.checkpoints import load_model
 
 HERE = Path(__file__).parent
 SHOWN = 6
 
 
 def main(folder):
-    model, config = load(folder)
+    model, config = load_model(folder)
     images = normalize(shapes(SHOWN, config.model.image_size, seed=99)[0])
     seen, grid = denormalize(images), config.model.grid
     masks = sample_masks(grid, SHOWN, config.masks, torch.Generator().manual_seed(3))
     random = random_encoder(config.model, seed=0)
     with torch.no_grad():
         features = model.target_encoder(images), random(images)
-    save(plots.masks(seen[0], masks), "masks")
+    save(mask_figures.masks(seen[0], masks), "masks")
     save(encoder_plots.pca_features(seen, features[0], grid, control=features[1]), "features")
     rows = json.loads((HERE.parent / "benchmarks" / "results" / "demo.json").read_text())["ladder"]
-    save(plots.ladder(rows), "ladder")
+    save(curve_figures.ladder(rows), "ladder")
 
 
 def save(figure, name):

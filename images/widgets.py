@@ -20,11 +20,11 @@ from front_ends import FLAGS, find_browser, jupyterlab, open_lab, write_notebook
 DARK = ("mask_explorer", "collapse_lab")  # of which the dark picture is kept, too
 MODEL = """import torch
 from jepa_lite import sincos_positions, widgets
-from jepa_lite.checkpoint import load
-from jepa_lite.collapse import Switches
-from jepa_lite.shapes import shapes
+from jepa_lite.training.checkpoints import load_model
+from jepa_lite.baselines.switches import Switches
+from jepa_lite.data.shapes import shapes
 torch.set_num_threads(1)
-model, config = load({folder!r})
+model, config = load_model({folder!r})
 images = shapes(48, config.model.image_size, seed=99)[0]"""
 CELLS = {
     "mask_explorer": "widgets.MaskExplorer(grid=(8, 8), patch_size=28, seed=7)",
@@ -38,7 +38,7 @@ lab.stop_gradient = False
 lab.train()
 lab""",
     "live_training": """from jepa_lite import Run
-from jepa_lite.probe import features, knn
+from jepa_lite.evaluation.probes import features, knn
 labelled = shapes(400, config.model.image_size, seed=5)
 def probe(encoder):
     x = features(encoder, labelled[0])

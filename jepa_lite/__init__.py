@@ -1,33 +1,78 @@
 """JEPA Lite: I-JEPA (Assran et al. 2023, arXiv 2301.08243) in short, tested, readable code.
 
-One idea a file. Start with `ijepa.py`; the README names the order in which to read the rest. A public name is
-imported when it is first used, so that commands and loading workers import no more than they need.
+One folder a subject, one file an idea, to be read in this order:
+
+method/      I-JEPA itself, from patches to one training step; imports torch and nothing else of this package
+baselines/   what it is compared to: other masks, pixels as targets, I-JEPA with a part switched off
+data/        images, as one tensor in memory or read while training
+evaluation/  measures without labels, probes with them, and the table of controls
+training/    a run that can be stopped, resumed, split over processes and trusted
+figures/     pictures of all that, as pure functions with alt text
+widgets/     the same to touch, in a notebook
+course/      what the notebooks share: recipes, exercises with their checks, figures that one notebook draws
+
+At the door: config (every setting, with its reason), presets (good ones), randomness (one rule for chance),
+cli and demo (the commands). The names below are imported when they are first used.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
-_MODULES = {  # where each public name is written
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .baselines.pixel_target import PixelTwin
+    from .config import Config, MaskConfig, ModelConfig, TrainConfig
+    from .data import denormalize, load, normalize
+    from .method.ijepa import IJEPA
+    from .method.masks import Masks, sample_masks
+    from .method.patches import patchify, sincos_positions, take, unpatchify
+    from .method.predictor import Predictor
+    from .method.vit import Encoder
+    from .presets import preset
+    from .training.run import Run
+
+_HOMES = {
+    "baselines.pixel_target": ("PixelTwin",),
     "config": ("Config", "MaskConfig", "ModelConfig", "TrainConfig"),
     "data": ("denormalize", "load", "normalize"),
-    "ijepa": ("IJEPA",),
-    "masking": ("Masks", "sample_masks"),
-    "patches": ("patchify", "sincos_positions", "take", "unpatchify"),
-    "pixels": ("PixelTwin",),
-    "predictor": ("Predictor",),
+    "method.ijepa": ("IJEPA",),
+    "method.masks": ("Masks", "sample_masks"),
+    "method.patches": ("patchify", "sincos_positions", "take", "unpatchify"),
+    "method.predictor": ("Predictor",),
+    "method.vit": ("Encoder",),
     "presets": ("preset",),
-    "train": ("Run",),
-    "vit": ("Encoder",),
+    "training.run": ("Run",),
 }
-__version__ = "0.1.0"
-__all__ = sorted(name for names in _MODULES.values() for name in names)
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = [
+    "IJEPA",
+    "Config",
+    "Encoder",
+    "MaskConfig",
+    "Masks",
+    "ModelConfig",
+    "PixelTwin",
+    "Predictor",
+    "Run",
+    "TrainConfig",
+    "denormalize",
+    "load",
+    "normalize",
+    "patchify",
+    "preset",
+    "sample_masks",
+    "sincos_positions",
+    "take",
+    "unpatchify",
+]
 
 
-def __getattr__(name):
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(importlib.import_module(f".{module}", __name__), name)
-    raise AttributeError(f"jepa_lite has no {name!r}; see its parts: {', '.join(__all__)}")
+def __getattr__(name: str):
+    if name not in _HOME_OF:
+        raise AttributeError(f"jepa_lite has no {name!r}; it has: {', '.join(__all__)}")
+    return getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)
 
 
 def __dir__():
-    return sorted({*globals(), *__all__})
+    return [*globals(), *__all__]

@@ -1,6 +1,7 @@
 """The command line: `jepa-lite demo`, `plan`, `pretrain` and more. It only parses, calls and prints.
 
-What its words mean, and which of them are refused, is words.py; how a command ends that fails, failures.py.
+What its words mean, and which of them are refused, is arguments.py; how a command ends that fails,
+failures.py.
 """
 
 import json
@@ -12,14 +13,14 @@ import torch
 import tyro
 
 from . import __version__
-from .failures import run as _run
+from .arguments import configure, flags, merged, output
+from .arguments import find_device as _device
 from .limits import MOST_SEED, check_count
-from .names import shown
 from .presets import DATA_OF, IMAGES_OF
 from .presets import preset as named
-from .progress import counted
-from .words import configure, flags, merged, output
-from .words import find_device as _device
+from .system.failures import run as _run
+from .system.file_names import shown
+from .system.progress import counted
 
 HELP = """Train an I-JEPA on a laptop or on GPUs, measure it, and see what it has learned.
 
@@ -83,8 +84,8 @@ def plan(
         device: cpu, cuda, mps, or auto.
         seconds: how long to measure; more is steadier.
     """
-    from .plan import gpu_advice, table
-    from .plan import plan as estimate
+    from .training.plan import gpu_advice, table
+    from .training.plan import plan as estimate
 
     config = configure(preset, minutes, steps, epochs, 0, set)
     images = IMAGES_OF[preset] if images is None else images
@@ -123,7 +124,7 @@ def pretrain(
         device: cpu, cuda, mps, or auto.
         set: any other settings, such as model.depth=6 train.lr=1e-3; `jepa-lite settings` lists them.
     """
-    from .pretrain import pretrain as start
+    from .training.pretrain import pretrain as start
 
     config = configure(preset, minutes, steps, epochs, seed, set)
     run = start(config, data or DATA_OF[preset], root=root, out=out, resume=resume, device=_device(device))
@@ -162,11 +163,11 @@ def probe(
         device: cpu, cuda, mps, or auto.
         out: write the rows to this JSON file as well.
     """
-    from .checkpoint import load_encoder
     from .data import load as load_data
-    from .facts import machine, trained_on, write_json
-    from .ladder import ladder
-    from .probe import check_last
+    from .evaluation.comparison import ladder
+    from .evaluation.probes import check_last
+    from .training.checkpoints import load_encoder
+    from .training.provenance import machine, trained_on, write_json
 
     _check_seed(seed)
     check_count("limit", limit, most=10**9)
@@ -203,13 +204,13 @@ def explain(
         seed: of the masks.
         heads: as for probe.
     """
-    from .checkpoint import load
-    from .picture import read_image
-    from .report import explain as draw
+    from .data.image_files import read_image
+    from .figures.report import explain as draw
+    from .training.checkpoints import load_model
 
     _check_seed(seed)
     out = output(out, PICTURES)
-    model, config = load(checkpoint, heads)
+    model, config = load_model(checkpoint, heads)
     generator = torch.Generator().manual_seed(seed)
     figure = draw(model, read_image(image, config.model.image_size), generator, config.masks)
     figure.savefig(out, dpi=144)
@@ -233,7 +234,7 @@ def explorer(
         patch_size: pixels of a patch; the image is fitted to the grid's patches.
         draws: seeds on the page; more make a larger file.
     """
-    from .explorer import explorer_page
+    from .widgets.standalone_page import explorer_page
 
     out = output(out)
     page = explorer_page(image, grid, patch_size, draws)
@@ -258,7 +259,7 @@ def settings(preset: str = "laptop"):
 
 def _table(rows):
     """The ladder as text, one probe a column, named as in the README."""
-    from .canvas import NAMES
+    from .figures.style import NAMES
 
     probes = {p: f"{heading:>11}" for p, heading in PROBES.items() if p in rows[-1]}
     lines = [f"{'features':14}" + "".join(probes.values())]

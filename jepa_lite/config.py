@@ -9,10 +9,11 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from .limits import MOST_PATCHES, MOST_PIXELS, MOST_SEED, MOST_WEIGHTS, brief, check_count, did_you_mean
-from .limits import one_of as _one_of
-from .limits import require as _require
-from .patches import grid_size
+from .baselines import released_masks, table6_masks  # noqa: F401 (their rules join those of method/masks.py)
+from .field_checks import counts, flags, given, intervals, make_plain, numbers, sizes
+from .limits import MOST_PATCHES, MOST_PIXELS, MOST_SEED, MOST_WEIGHTS, brief, did_you_mean, one_of, require
+from .method.masks import check_masks
+from .method.patches import grid_size
 
 # Encoder sizes: (width, depth, heads, mlp_ratio). tiny ... giant as in the ViT papers and I-JEPA's
 # Table 1-4; pico, nano and micro are ours, for a laptop's processor.
@@ -27,74 +28,6 @@ ENCODERS = {
     "huge": (1280, 32, 16, 4.0),
     "giant": (1408, 40, 16, 48 / 11),
 }
-
-
-def _is_number(value, kind=(int, float)):
-    return isinstance(value, kind) and not isinstance(value, bool) and abs(value) < 1e300
-
-
-def plain(value):
-    """A number of numpy or PyTorch as Python's own, alone or in a list or tuple: JSON knows no others."""
-    if isinstance(value, list | tuple):
-        return type(value)(v.tolist() if hasattr(v, "tolist") else v for v in value)
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
-def _make_plain(config):
-    for f in dataclasses.fields(config):
-        object.__setattr__(config, f.name, plain(getattr(config, f.name)))
-
-
-def _counts(config, *names, least=1, most=10**6):
-    """The fields `names` must be whole numbers from `least` to `most`."""
-    for name in names:
-        check_count(name, getattr(config, name), least, most)
-
-
-def _numbers(config, *names, low=0.0, high=1e100, without_low=False):
-    """The fields `names` must be numbers from `low` (or above it, `without_low`) to `high`."""
-    for name in names:
-        value = getattr(config, name)
-        inside = _is_number(value) and low <= value <= high and not (without_low and value == low)
-        span = f"{'above' if without_low else 'from'} {low:g} to {high:g}"
-        _require(inside, f"{name} must be a number {span}, not {brief(value)}")
-
-
-def _set(config, *names):
-    """Those of the fields `names` that are not None."""
-    return [name for name in names if getattr(config, name) is not None]
-
-
-def _flags(config, *names):
-    for name in names:
-        value = getattr(config, name)
-        _require(isinstance(value, bool), f"{name} must be True or False, not {brief(value)}")
-
-
-def _sizes(config, name):
-    """A whole number or two of them becomes two (lists come from JSON)."""
-    value = getattr(config, name)
-    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    _require(
-        len(pair) == 2 and all(_is_number(v, int) and v > 0 for v in pair),
-        f"{name} must be a positive whole number or two of them (height, width), not {brief(value)}",
-    )
-    _require(max(pair) <= MOST_PIXELS, f"{name} must be at most {MOST_PIXELS:,} a side, not {brief(value)}")
-    object.__setattr__(config, name, pair)
-
-
-def _intervals(config, *names, top=1000, ordered=True):
-    """The fields `names` must be two numbers: 0 < low <= high <= top, or from 0 to top if not `ordered`."""
-    for name in names:
-        value = getattr(config, name)
-        pair = isinstance(value, tuple | list) and len(value) == 2 and all(map(_is_number, value))
-        if ordered:
-            rule = f"0 < low <= high <= {top:g}"
-            holds = pair and 0 < value[0] <= value[1] <= top
-        else:
-            rule, holds = f"both from 0 to {top:g}", pair and min(value) >= 0 and max(value) <= top
-        _require(holds, f"{name} must be two numbers, {rule}, not {brief(value)}")
-        object.__setattr__(config, name, (float(value[0]), float(value[1])))
 
 
 @dataclass(frozen=True)
@@ -115,7 +48,7 @@ class ModelConfig:
     predictor_mlp_ratio: float | None = None
     # "learned" is our reading of the paper; "sincos" is the released code's choice.
     predictor_positions: str = "learned"
-    # "latents" is I-JEPA; "pixels" is its twin (Table 7), in pixels.py.
+    # "latents" is I-JEPA; "pixels" is its twin (Table 7), in pixel_target.py.
     predicts: str = "latents"
     # Norm of the targets, without weights, so that no shrinking of them can save loss. "layer": each
     # token's own, as released. "place": over the batch, for short runs (ijepa.py says why). "none".
@@ -123,41 +56,39 @@ class ModelConfig:
     # The released code uses smooth-L1; the paper writes L2.
     loss: str = "smooth_l1"
     norm_eps: float = 1e-6
-    # No dial: images are RGB, and grey ones become so when they are read (data.py).
+    # No dial: images are RGB, and grey ones become so when they are read (data/image_files.py).
     channels: ClassVar[int] = 3
 
     def __post_init__(self):
-        _make_plain(self)
-        _sizes(self, "image_size")
-        _counts(self, "patch_size", most=MOST_PIXELS)
-        _counts(self, "width", "heads", "predictor_width", "predictor_heads", most=2**15)
-        _counts(self, "depth", "predictor_depth", most=256)
-        _numbers(self, "mlp_ratio", "norm_eps", high=64, without_low=True)
-        _numbers(self, *_set(self, "predictor_mlp_ratio"), high=64, without_low=True)
+        make_plain(self)
+        sizes(self, "image_size")
+        counts(self, "patch_size", most=MOST_PIXELS)
+        counts(self, "width", "heads", "predictor_width", "predictor_heads", most=2**15)
+        counts(self, "depth", "predictor_depth", most=256)
+        numbers(self, "mlp_ratio", "norm_eps", high=64, without_low=True)
+        numbers(self, *given(self, "predictor_mlp_ratio"), high=64, without_low=True)
         patches = math.prod(grid_size(self.image_size, self.patch_size))
-        _require(
+        require(
             patches <= MOST_PATCHES,
             f"image_size {self.image_size} and patch_size {self.patch_size} make {patches:,} patches, and "
             f"{MOST_PATCHES:,} are the most; use a smaller image_size or a larger patch_size",
         )
         for width, heads in (("width", "heads"), ("predictor_width", "predictor_heads")):
             w, h = getattr(self, width), getattr(self, heads)
-            _require(w % h == 0, f"{width} {w} does not divide into {heads} {h} equal heads")
-            _require(w % 4 == 0, f"{width} must divide by 4 for sin-cos positions, not {w}")
+            require(w % h == 0, f"{width} {w} does not divide into {heads} {h} equal heads")
+            require(w % 4 == 0, f"{width} must divide by 4 for sin-cos positions, not {w}")
         self._check_weights()
-        _one_of(self.predictor_positions, ("learned", "sincos"), "predictor_positions")
-        _one_of(self.predicts, ("latents", "pixels"), "predicts")
-        _one_of(self.target_norm, ("layer", "place", "none"), "target_norm")
-        _one_of(self.loss, ("smooth_l1", "l2"), "loss")
+        one_of(self.predictor_positions, ("learned", "sincos"), "predictor_positions")
+        one_of(self.predicts, ("latents", "pixels"), "predicts")
+        one_of(self.target_norm, ("layer", "place", "none"), "target_norm")
+        one_of(self.loss, ("smooth_l1", "l2"), "loss")
 
     def _check_weights(self):
-        _require(
-            round(self.width * self.mlp_ratio) > 0, f"mlp_ratio {self.mlp_ratio:g} leaves no hidden unit"
-        )
+        require(round(self.width * self.mlp_ratio) > 0, f"mlp_ratio {self.mlp_ratio:g} leaves no hidden unit")
         for part in ("", "predictor_"):
             width, depth = getattr(self, f"{part}width"), getattr(self, f"{part}depth")
             weights = depth * width**2 * (4 + 2 * self.mlp_ratio)
-            _require(
+            require(
                 weights <= MOST_WEIGHTS,
                 f"{part}width {width} and {part}depth {depth} make {weights:.2g} weights, and "
                 f"{MOST_WEIGHTS:.2g} are the most; use a smaller {part}width or {part}depth",
@@ -171,7 +102,7 @@ class ModelConfig:
     @classmethod
     def sized(cls, encoder, **fields):
         """A ModelConfig whose encoder has one of the named sizes of ENCODERS."""
-        _one_of(encoder, tuple(ENCODERS), "encoder")
+        one_of(encoder, tuple(ENCODERS), "encoder")
         width, depth, heads, mlp_ratio = ENCODERS[encoder]
         return cls(**{"width": width, "depth": depth, "heads": heads, "mlp_ratio": mlp_ratio} | fields)
 
@@ -208,13 +139,13 @@ class MaskConfig:
     target_share: float = 0.6
 
     def __post_init__(self):
-        _make_plain(self)
-        _one_of(self.rule, tuple(MASK_RULES), "rule")
-        _counts(self, "num_targets", most=100)
-        _counts(self, "min_keep", most=MOST_PATCHES)
-        _intervals(self, "target_scale", "context_scale", top=1)
-        _intervals(self, "target_aspect")
-        _numbers(self, "target_share", high=1, without_low=True)
+        make_plain(self)
+        one_of(self.rule, tuple(MASK_RULES), "rule")
+        counts(self, "num_targets", most=100)
+        counts(self, "min_keep", most=MOST_PATCHES)
+        intervals(self, "target_scale", "context_scale", top=1)
+        intervals(self, "target_aspect")
+        numbers(self, "target_share", high=1, without_low=True)
 
 
 @dataclass(frozen=True)
@@ -249,21 +180,21 @@ class TrainConfig:
     tensorboard: bool = False  # also write the log's measured steps for TensorBoard, into OUT/tensorboard
 
     def __post_init__(self):
-        _make_plain(self)
-        _counts(self, "batch_size", "groups", most=2**16)
-        _counts(self, "log_every", most=10**12)
-        _counts(self, "seed", least=0, most=MOST_SEED)
-        _counts(self, "probes", least=0)
-        _counts(self, "workers", least=0, most=256)
-        _counts(self, *_set(self, "steps"), most=10**12)
+        make_plain(self)
+        counts(self, "batch_size", "groups", most=2**16)
+        counts(self, "log_every", most=10**12)
+        counts(self, "seed", least=0, most=MOST_SEED)
+        counts(self, "probes", least=0)
+        counts(self, "workers", least=0, most=256)
+        counts(self, *given(self, "steps"), most=10**12)
         for name, high in (("epochs", 1e6), ("seconds", 1e9)):
-            _numbers(self, *_set(self, name), high=high, without_low=True)
-        _numbers(self, "lr", "clip_grad", without_low=True)
-        _numbers(self, "save_every", high=1e9, without_low=True)
-        _numbers(self, "warmup", "start_lr", "final_lr", high=1)
-        _flags(self, "flip", "amp", "compile", "stream", "tensorboard")
-        _intervals(self, "weight_decay", ordered=False)
-        _intervals(self, "momentum", "crop_scale", top=1)
+            numbers(self, *given(self, name), high=high, without_low=True)
+        numbers(self, "lr", "clip_grad", without_low=True)
+        numbers(self, "save_every", high=1e9, without_low=True)
+        numbers(self, "warmup", "start_lr", "final_lr", high=1)
+        flags(self, "flip", "amp", "compile", "stream", "tensorboard")
+        intervals(self, "weight_decay", ordered=False)
+        intervals(self, "momentum", "crop_scale", top=1)
 
 
 @dataclass(frozen=True)
@@ -275,9 +206,7 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self):
-        from .masking import check_masks  # masks that cannot fit the grid are refused here
-
-        check_masks(self.model.grid, self.masks)
+        check_masks(self.model.grid, self.masks)  # masks that cannot fit the grid are refused here
 
     def to_dict(self):
         return dataclasses.asdict(self)
@@ -314,7 +243,7 @@ def _read_by_rule(names, rule):
     """Naming a setting of masks that the rule does not read is a mistake: it would change nothing."""
     reads = [f"masks.{name}" for name in MASK_RULES[rule]]
     unread = [name for name in names if name.startswith("masks.") and name not in ("masks.rule", *reads)]
-    _require(not unread, f"rule {rule!r} does not read {', '.join(unread)}; it reads: {', '.join(reads)}")
+    require(not unread, f"rule {rule!r} does not read {', '.join(unread)}; it reads: {', '.join(reads)}")
 
 
 def _of_rgb(model):
@@ -322,14 +251,14 @@ def _of_rgb(model):
     if not isinstance(model, dict) or "channels" not in model:
         return model
     channels = model["channels"]
-    _require(channels == 3, f"a model takes RGB images, of 3 channels, not of {channels!r}")
+    require(channels == 3, f"a model takes RGB images, of 3 channels, not of {channels!r}")
     return {name: value for name, value in model.items() if name != "channels"}
 
 
 def _known(values, names, where):
-    _require(isinstance(values, dict), f"{where} must be fields and their values, not {brief(values)}")
+    require(isinstance(values, dict), f"{where} must be fields and their values, not {brief(values)}")
     unknown = sorted(str(name) for name in values if name not in names)
-    _require(
+    require(
         not unknown,
         f"unknown field {', '.join(unknown[:5])[:200]} in {where}; it knows: {', '.join(sorted(names))}",
     )

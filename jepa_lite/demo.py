@@ -13,18 +13,18 @@ from pathlib import Path
 
 import torch
 
-from .checkpoint import load, load_state, newest, set_aside
 from .data import load as load_data
-from .facts import describe, machine, read_facts, write_json
-from .interrupt import StopSignals, uninterrupted
-from .ladder import ladder
-from .lock import held
-from .log import read_log
+from .evaluation.comparison import ladder
+from .evaluation.probes import features, knn, random_encoder
+from .figures.report import write_report
 from .presets import preset
-from .pretrain import recorded
-from .probe import features, knn, random_encoder
-from .report import write_report
-from .train import Run
+from .system.locks import held
+from .system.signals import StopSignals, uninterrupted
+from .training.checkpoints import load_model, load_state, newest, set_aside
+from .training.pretrain import recorded
+from .training.provenance import describe, machine, read_facts, write_json
+from .training.run import Run
+from .training.run_log import read_log
 
 MINUTES, SEED = 3.0, 0
 PROBE = 2000  # labelled images of train that the probes learn from, and as many of test
@@ -70,7 +70,7 @@ def _begun(out, minutes, seed):
     """The config of the demo that is to go on. It may be given other minutes."""
     if not (_is_unfinished(out) or (out / "results.json").exists()):
         raise FileNotFoundError(f"{out} holds no demo to resume; leave out --resume to start one")
-    config = load(out / UNFINISHED if _is_unfinished(out) else out)[1]
+    config = load_model(out / UNFINISHED if _is_unfinished(out) else out)[1]
     if seed not in (None, config.train.seed):
         raise ValueError(f"the demo in {out} was begun with seed {config.train.seed} and keeps it")
     return config if minutes is None else config.with_values({"train.seconds": 60.0 * minutes})
@@ -103,7 +103,7 @@ class Demo:
     def train_jepa(self):
         """The results of I-JEPA, which takes the place of the last demo."""
         folder = self.out / UNFINISHED
-        run = self._trained(folder, self.config, "I-JEPA", curve(self.labelled, self.test, self.device))
+        run = self._trained(folder, self.config, "I-JEPA", _curve(self.labelled, self.test, self.device))
         results = {
             "ladder": self._ladder({"ijepa": run.model.target_encoder}), "data": "shapes", "steps": run.step,
             "seconds": round(run.elapsed, 1), "seed": self.config.train.seed, "encoder": "target",
@@ -132,7 +132,9 @@ class Demo:
     def _trained(self, folder, config, title, probe=None):
         """A `Run` that is done, from the newest checkpoint in its folder if there is one."""
         checkpoint = newest(folder) if any(folder.glob("checkpoint-*")) else None
-        run = Run(config, self.train.images, self.device, load(checkpoint)[0] if checkpoint else None, probe)
+        run = Run(
+            config, self.train.images, self.device, load_model(checkpoint)[0] if checkpoint else None, probe
+        )
         if checkpoint:
             run.load_state(load_state(checkpoint))
             set_aside(folder, after=checkpoint)
@@ -158,7 +160,7 @@ class Demo:
             return
         generator = torch.Generator().manual_seed(self.config.train.seed)
         made = {"results": results, "log": read_log(self.out), "control": self._control()}
-        model = load(self.out)[0].to(self.device)
+        model = load_model(self.out)[0].to(self.device)
         page = write_report(self.out, model, self.test.images[:512], generator=generator, **made)
         if not _is_complete(results):
             print(f"{page} is there, and is written anew after the pixel twin, which comes next", flush=True)
@@ -174,7 +176,7 @@ def _replace_last(out):
         (out / UNFINISHED).rmdir()
 
 
-def curve(train, test, device):
+def _curve(train, test, device):
     """A probe for `Run`: 20-NN accuracy from 500 labelled images to 500 others. The ladder is the measure."""
 
     def probe(encoder):

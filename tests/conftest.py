@@ -55,11 +55,6 @@ def pytest_configure():
     socket.getaddrinfo = _guarded_getaddrinfo
 
 
-def pytest_collection_modifyitems(items):
-    """The browser's tests last: beside the event loop that Playwright keeps running no other can."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
-
-
 def pytest_unconfigure():
     socket.socket.connect, socket.socket.connect_ex = _connect, _connect_ex
     socket.getaddrinfo = _getaddrinfo

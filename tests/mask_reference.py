@@ -2,7 +2,7 @@
 
 `paper_masks` follows the paper's text (section 3 and appendix A.1). `official_masks` follows the table
 of the released collator's behaviour, retries and cut included. The last three draw the rules of the paper's
-Table 6. Nothing here uses `jepa_lite.masking`.
+Table 6. Nothing here uses `jepa_lite.method.masks`.
 """
 
 import math

@@ -25,13 +25,13 @@ from PIL import Image
 
 import jepa_lite
 from jepa_lite import cli, data, demo
-from jepa_lite.checkpoint import load, newest
-from jepa_lite.facts import trained_on, write_json
-from jepa_lite.log import read_log
-from jepa_lite.picture import read_image
+from jepa_lite.arguments import merged
+from jepa_lite.data.image_files import read_image
 from jepa_lite.presets import preset
-from jepa_lite.pretrain import pretrain
-from jepa_lite.words import merged
+from jepa_lite.training.checkpoints import load_model, newest
+from jepa_lite.training.pretrain import pretrain
+from jepa_lite.training.provenance import trained_on, write_json
+from jepa_lite.training.run_log import read_log
 
 SMALL = ("model.width=32", "model.depth=1", "model.heads=2", "train.batch_size=16", "train.log_every=2")
 UNREAD = ["masks.target_share"]  # of rule "paper"
@@ -87,7 +87,7 @@ def test_demo_leaves_what_it_promises(run_folder):
     assert results["seconds"] == pytest.approx(sum(record["seconds"] for record in log), abs=0.1)
     assert "knn" in log[0] and "knn" in log[-1], "the curve has a beginning and an end"
     assert "rank" in log[-1]
-    config = load(run_folder)[1]
+    config = load_model(run_folder)[1]
     assert json.loads(json.dumps(config.to_dict())) == results["config"]
     page = (run_folder / "report.html").read_text()
     assert page.count("<img") >= 6 and f"{results['ladder'][-1]['linear']:.3f}" in page
@@ -132,7 +132,7 @@ def test_pretrain_goes_on_where_it_stopped(pictures, tmp_path, capsys):
     assert status == 0, err
     losses = [[r["loss"] for r in log_of(tmp_path / name)] for name in ("whole", "parts")]
     assert losses[0] == losses[1]
-    a, b = (load(tmp_path / name)[0].state_dict() for name in ("whole", "parts"))
+    a, b = (load_model(tmp_path / name)[0].state_dict() for name in ("whole", "parts"))
     assert all(a[key].equal(b[key]) for key in a)
 
 
@@ -142,7 +142,7 @@ def test_a_rule_of_masking_is_set_by_name(pictures, tmp_path, capsys, rule, targ
     words = ("--data", "folder", "--root", pictures, "--out", tmp_path / "run", "--steps", 2)
     status, _, err = command(capsys, "pretrain", *words, *settings)
     assert status == 0, err
-    assert load(tmp_path / "run")[1].masks.rule == rule and len(log_of(tmp_path / "run")) == 2
+    assert load_model(tmp_path / "run")[1].masks.rule == rule and len(log_of(tmp_path / "run")) == 2
     picture = next(pictures.rglob("*.png"))
     status, out, err = command(capsys, "explain", tmp_path / "run", picture, "--out", tmp_path / "seen.png")
     assert status == 0 and f"targets: {targets};" in out and (tmp_path / "seen.png").exists(), err
@@ -269,8 +269,12 @@ def test_a_file_has_the_name_that_is_said(run_folder, tmp_path, capsys, monkeypa
         )
         assert status == 0 and out.endswith(f"Written to {tmp_path / written}\n"), err
         assert (tmp_path / written).stat().st_size > 1000
-    monkeypatch.setattr("jepa_lite.checkpoint.load", lambda *_: pytest.fail("the work was begun"))
-    monkeypatch.setattr("jepa_lite.checkpoint.load_encoder", lambda *_: pytest.fail("the work was begun"))
+    monkeypatch.setattr(
+        "jepa_lite.training.checkpoints.load_model", lambda *_: pytest.fail("the work was begun")
+    )
+    monkeypatch.setattr(
+        "jepa_lite.training.checkpoints.load_encoder", lambda *_: pytest.fail("the work was begun")
+    )
     (tmp_path / "folder.png").mkdir()
     for out, sentence in (
         ("c.xyz", "ends in .png, .jpg"),
@@ -294,8 +298,8 @@ def test_the_home_folder_has_its_short_name_everywhere(pictures, tmp_path, capsy
     monkeypatch.chdir(tmp_path)
     config = cli.configure("laptop", None, 1, None, 0, SMALL)
     pretrain(config, "folder", root="~/pictures", out="~/run")
-    assert load("~/run")[1] == config and newest("~/run").parent == home / "run"
-    assert len(read_log("~/run")) == 1 and trained_on("~/run") == "folder"
+    assert load_model("~/run")[1] == config and newest("~/run").parent == home / "run"
+    assert len(read_log("~/run")) == 1 and trained_on("~/run")[0] == "folder"
     assert read_image("~/pictures/dark/0.png", (16, 16)).shape == (3, 16, 16)
     picture, out = "~/pictures/dark/0.png", "~/seen/it.png"
     status, _, err = command(capsys, "explain", "~/run", picture, "--out", out)

@@ -147,9 +147,9 @@ def test_a_config_of_before_said_that_its_images_have_three_channels():
 
 @pytest.mark.parametrize("part", [None, 5, [], "depth"])
 def test_a_part_that_is_no_object_is_refused(part):
-    with pytest.raises(ValueError, match="model must be names with values"):
+    with pytest.raises(ValueError, match="model must be fields and their values"):
         Config.from_dict({"model": part})
-    with pytest.raises(ValueError, match="config must be names with values"):
+    with pytest.raises(ValueError, match="config must be fields and their values"):
         Config.from_dict(part)
 
 

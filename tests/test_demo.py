@@ -15,10 +15,10 @@ import signal
 import pytest
 
 from jepa_lite import data, demo
-from jepa_lite.checkpoint import load
-from jepa_lite.facts import write_json
-from jepa_lite.interrupt import Stopped
 from jepa_lite.presets import preset
+from jepa_lite.system.signals import Stopped
+from jepa_lite.training.checkpoints import load_model
+from jepa_lite.training.provenance import write_json
 
 STEPS = 5
 SMALL = {
@@ -82,7 +82,7 @@ def files(folder):
 def same(one, other):
     """Whether two demos have the same weights, of I-JEPA and of the twin."""
     for name in (".", demo.TWIN):
-        a, b = (load(folder / name)[0].state_dict() for folder in (one, other))
+        a, b = (load_model(folder / name)[0].state_dict() for folder in (one, other))
         assert a.keys() == b.keys()
         if not all(a[key].equal(b[key]) for key in a):
             return False
@@ -100,7 +100,7 @@ def test_the_report_comes_before_the_twin(told, tmp_path, capsys):
     assert told == ["I-JEPA", (first, demo.NOTE, steps), "pixel twin", (second, None, steps)]
     assert json.loads((tmp_path / "results.json").read_text()) == json.loads(json.dumps(results))
     assert f"{tmp_path / 'report.html'} is there" in capsys.readouterr().out
-    twin, config = load(tmp_path / demo.TWIN)[1], load(tmp_path)[1]
+    twin, config = load_model(tmp_path / demo.TWIN)[1], load_model(tmp_path)[1]
     assert (twin.model.predicts, twin.train.steps, twin.train.seconds) == ("pixels", STEPS, 120)
     assert (config.train.seconds, config.train.seed, twin.train.seed) == (120, 3, 3)
     assert not (tmp_path / demo.UNFINISHED).exists()
@@ -135,7 +135,7 @@ def test_the_last_demo_stays_until_the_new_one_is_measured(told, stop_at, tmp_pa
     results = demo.run_demo(tmp_path, seed=2, resume=True)
     assert results["seed"] == 2 and (tmp_path / "mine.txt").read_text() == "not a demo's"
     assert "seed 2" in (tmp_path / "report.html").read_text()
-    assert load(tmp_path)[1].train.seed == load(tmp_path / demo.TWIN)[1].train.seed == 2
+    assert load_model(tmp_path)[1].train.seed == load_model(tmp_path / demo.TWIN)[1].train.seed == 2
     fresh = demo.run_demo(tmp_path / "fresh", seed=2)
     assert fresh["ladder"] == results["ladder"] and same(tmp_path, tmp_path / "fresh")
 

@@ -12,12 +12,12 @@ import json
 import pytest
 import torch
 
-from jepa_lite import schedules
 from jepa_lite.config import Config
 from jepa_lite.data import DATASETS
-from jepa_lite.masking import sample_masks
+from jepa_lite.method import optim
+from jepa_lite.method.masks import sample_masks
 from jepa_lite.presets import DATA_OF, IMAGES_OF, PRESETS, preset
-from jepa_lite.train import make_model
+from jepa_lite.training.run import make_model
 
 PUBLISHED = {"vit-b16": 86e6, "vit-l16": 303e6, "vit-h14": 631e6}  # encoder parameters
 PAPER = {"vit-b16": (600, 12, 6, 12), "vit-l16": (600, 24, 12, 16), "vit-h14": (300, 32, 12, 16)}
@@ -85,10 +85,10 @@ def test_the_papers_presets_have_the_papers_values(name):
     assert model.image_size == (224, 224) and model.patch_size == int(name[-2:])
     assert (train.batch_size, train.epochs, train.crop_scale, train.flip) == (2048, epochs, (0.3, 1), False)
     assert train.warmup * epochs == pytest.approx(15)
-    rates = [schedules.learning_rate(train, progress) for progress in (0, 15 / epochs, 1)]
+    rates = [optim.learning_rate(train, progress) for progress in (0, 15 / epochs, 1)]
     assert rates == pytest.approx([1e-4, 1e-3, 1e-6])
-    assert [schedules.weight_decay(train, p) for p in (0, 1)] == pytest.approx([0.04, 0.4])
-    assert [schedules.momentum(train, p) for p in (0, 1)] == pytest.approx([0.996, 1.0])
+    assert [optim.weight_decay(train, p) for p in (0, 1)] == pytest.approx([0.04, 0.4])
+    assert [optim.momentum(train, p) for p in (0, 1)] == pytest.approx([0.996, 1.0])
     assert preset(name).masks.context_scale == (0.85, 1.0) and preset(name).masks.num_targets == 4
 
 

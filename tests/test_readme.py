@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from jepa_lite.ablations import effects, in_paper
-from jepa_lite.collapse import Switches
+from jepa_lite.baselines.switches import Switches
+from jepa_lite.course.effects import effects, in_paper
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"

@@ -1,8 +1,10 @@
 """The course's things to touch, for JupyterLab, Notebook and Voila; each has a static twin.
 
 A file each: masks (what is hidden), positions (whose address resembles whose), attention (where a patch
-looks), predictions (what the predictor says is in a hole), live (a run that trains), collapse (what keeps it
-from collapsing), and what they share: shell, and player, which trains while you watch.
+looks), predictions (what the predictor says is in a hole), live (a run that trains), collapse (what keeps
+it from collapsing, in a run of collapse_run). What they share: base, background_training (it trains while
+you watch) and sliders (stock ones, over any figure). standalone_page is the mask explorer as a page
+without a kernel.
 """
 
 from .attention import AttentionExplorer

@@ -10,9 +10,9 @@ import torch
 import traitlets
 
 from ..data import find_image, normalize
-from ..encoder_plots import attention, effective_patches
+from ..figures.encoder import attention, effective_patches
+from .base import MOST_BYTES, Explorer, script
 from .masks import encoded
-from .shell import MOST_BYTES, Explorer, script
 
 STEPS = 65535  # a weight from 0 to 1 comes over as a whole number of so many steps
 VIEWS = ("every head", "layers", "heads of a layer")

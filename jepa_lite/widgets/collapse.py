@@ -1,20 +1,21 @@
 """The collapse lab: take out stop-gradient, moving average, predictor or target norm, and watch what happens.
 
-Each run is a real one of the library, seconds long (jepa_lite/collapse.py has what the switches do, in
-formulas). Earlier runs stay as lines and in a table, to compare with; benchmarks/README.md has what three
-seeds gave. The static twin is collapse_plots.runs.
+Each run is a real one of the library, seconds long (jepa_lite/baselines/switches.py has what the switches
+do, in formulas). Earlier runs stay as lines and in a table, to compare with; benchmarks/README.md has
+what three seeds gave. The static twin is collapse_plots.runs.
 """
 
 import dataclasses
 
 import traitlets
 
-from .. import collapse_plots
-from ..collapse import NORMS, STEPS, Switches, lab_run
-from ..collapse_plots import last, said
+from ..baselines.switches import NORMS, Switches
+from ..figures import collapse as collapse_plots
+from ..figures.collapse import last, said
+from .background_training import ENDED, Player
+from .base import script
+from .collapse_run import STEPS, lab_run
 from .live import TrainingView, packed
-from .player import ENDED, Player
-from .shell import script
 
 KEPT = 6  # runs that are shown: as many lines as can be told apart
 START = {"state": "ready", "step": 0, "pace": None, "left": None}

@@ -1,8 +1,8 @@
 """Loss, effective rank and probe accuracy while a run trains: start, pause, resume, stop, start again.
 
-The loss never stands alone: it is only a proxy (alarms.py). A click works while it trains, because the
-training takes turns with it (player.py). `train()` is for a cell whose next one needs a trained model. The
-static twin is plots.curves.
+The loss never stands alone: it is only a proxy (collapse_alarms.py). A click works while it trains,
+because the training takes turns with it (background_training.py). `train()` is for a cell whose next one
+needs a trained model. The static twin is curve_figures.curves.
 """
 
 import copy
@@ -12,11 +12,11 @@ import time
 import numpy as np
 import traitlets
 
-from .. import plots
-from ..stream import Files
-from ..train import Run
-from .player import Home, Player
-from .shell import Explorer, script
+from ..data.readers import Files
+from ..figures import curves as curve_figures
+from ..training.run import Run
+from .background_training import Home, Player
+from .base import Explorer, script
 
 PAUSE = 0.25  # seconds between two updates of the page, at least
 MOST = 1000  # points of a curve that are sent: as many as a panel has pixels
@@ -98,7 +98,7 @@ def _sentence(error):
 
 
 class LiveTraining(TrainingView):
-    """Watch a `Run` train. `records`: what its steps gave so far, as `plots.curves` takes them.
+    """Watch a `Run` train. `records`: what its steps gave so far, as `curve_figures.curves` takes them.
 
     run: a `jepa_lite.Run`, with a `probe` and `train.probes` if accuracy is to be seen, too. random: {"knn":
     ..., "linear": ...} of random weights, the level to beat, drawn dotted. Raises TypeError for no run.
@@ -158,5 +158,5 @@ class LiveTraining(TrainingView):
         return self.records
 
     def figure(self):
-        """`plots.curves` of what was trained so far, or that nothing was."""
-        return plots.curves(self.records, self.random) if self.records else plots.untrained()
+        """`curve_figures.curves` of what was trained so far, or that nothing was."""
+        return curve_figures.curves(self.records, self.random) if self.records else curve_figures.untrained()

@@ -1,7 +1,8 @@
 """The mask explorer: see what each masking rule hides, and from whom (paper, section 3, Figure 4, Table 6).
 
-The library's own sampler draws a table of masks, one row a seed; masks.js paints it. A key press therefore
-needs no kernel, and a page without one (explorer.py) shows the same. plots.masks is its static twin.
+The library's own sampler draws a table of masks, one row a seed; masks.js paints it. A key press
+therefore needs no kernel, and a page without one (standalone_page.py) shows the same. mask_figures.masks
+is its static twin.
 """
 
 import io
@@ -11,11 +12,11 @@ import torch
 import traitlets
 from PIL import Image
 
-from .. import plots
 from ..config import MASK_RULES, MaskConfig
 from ..data import find_image
-from ..masking import sample_masks
-from .shell import Explorer, script
+from ..figures import masks as mask_figures
+from ..method.masks import sample_masks
+from .base import Explorer, script
 
 DRAWS, FIRST = 256, 48  # seeds in the table, and how many of them come at once after a change
 MOST_TARGETS = 5  # as many looks as can be told apart
@@ -36,7 +37,7 @@ def mask_table(grid, config, draws, batch=1):
     generator = torch.Generator()
     for row, seed in zip(table, draws, strict=True):
         masks = sample_masks(grid, batch, config, generator.manual_seed(seed))
-        context, targets, _ = plots.mask_sets(masks, 0)
+        context, targets, _ = mask_figures.mask_sets(masks, 0)
         row[context] |= 1
         for m, target in enumerate(targets):
             row[target] |= 2 << m
@@ -91,7 +92,7 @@ class MaskExplorer(Explorer):
         if masks.num_targets > MOST_TARGETS:
             raise ValueError(
                 f"the explorer tells up to {MOST_TARGETS} targets apart, not {masks.num_targets}; draw more "
-                "with plots.masks"
+                "with mask_figures.masks"
             )
         self._image, self._pixels = image, None
         size = {"rows": grid[0], "columns": grid[1], "patch": patch_size, "batch": batch, "seed": seed}
@@ -113,10 +114,10 @@ class MaskExplorer(Explorer):
         return MaskConfig(**{name: getattr(self, name) for name in OF_MASKS})
 
     def figure(self):
-        """The masks that are shown, as `plots.masks` draws them."""
+        """The masks that are shown, as `mask_figures.masks` draws them."""
         grid, config, batch = self._request
         masks = sample_masks(grid, batch, config, torch.Generator().manual_seed(self.seed))
-        return plots.masks(self._pixels / 255, masks)
+        return mask_figures.masks(self._pixels / 255, masks)
 
     def _draw(self, draws):
         """A new table for new settings: its first draws now, the others when the page asks for them.

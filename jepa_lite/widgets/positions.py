@@ -8,8 +8,8 @@ position_plots.position_similarity.
 import torch
 import traitlets
 
-from .. import position_plots
-from .shell import MOST_BYTES, Explorer, script
+from ..figures import positions as position_plots
+from .base import MOST_BYTES, Explorer, script
 
 
 class PositionExplorer(Explorer):

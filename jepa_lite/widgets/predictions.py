@@ -14,11 +14,11 @@ import torch.nn.functional as F
 import traitlets
 from PIL import Image
 
-from .. import predictor_plots
-from ..blocks import Places, block_masks
 from ..data import normalize
-from ..pictures import many_images
-from .shell import MOST_BYTES, Explorer, script
+from ..data.image_forms import many_images
+from ..figures import predictor as predictor_plots
+from ..method.masks import Places, block_masks
+from .base import MOST_BYTES, Explorer, script
 
 NEAREST, ROWS, PART = 5, 4, 64  # patches shown; rows of the twin; places of the hole in one pass
 SETTINGS = ("image", "hole_rows", "hole_columns", "reach")

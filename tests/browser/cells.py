@@ -5,7 +5,7 @@ A new widget goes into this table, and the checks of test_every_widget.py are ma
 
 SMALL = """import torch
 from jepa_lite import IJEPA, Config, ModelConfig, Run, TrainConfig, sincos_positions
-from jepa_lite.shapes import shapes
+from jepa_lite.data.shapes import shapes
 torch.set_num_threads(1)
 images = shapes(24, 32, seed=0)[0]
 config = Config(ModelConfig(image_size=32, width=16, depth=2, heads=2, predictor_width=16, predictor_depth=1),

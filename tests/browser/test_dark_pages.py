@@ -13,12 +13,13 @@ import pytest
 from controls import faint
 from front_ends import open_lab, write_notebook
 
-from jepa_lite import course, page
+from jepa_lite import course
+from jepa_lite.figures import html as page
 
 LIGHT, DARK = "jepa-day", "jepa-night"
 FIGURES = [
     "from jepa_lite.course import guesses\nguesses({'steps': (3, 7.25)})",
-    """from jepa_lite.widgets.dial import Dial
+    """from jepa_lite.widgets.sliders import Dial
 Dial(lambda x: guesses({'moved': (x, 7.25)}), 'number', 0.5)""",
 ]
 SHOWN = """() => [...document.querySelectorAll(".jepa-day, .jepa-night")]

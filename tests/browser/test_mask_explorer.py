@@ -18,7 +18,7 @@ from controls import SHOWS, await_stillness, unfold
 from front_ends import Faults, open_lab, write_notebook
 
 from jepa_lite.config import MaskConfig
-from jepa_lite.masking import sample_masks
+from jepa_lite.method.masks import sample_masks
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def saved(browser, home, lab):
     page.wait_for_function(SETTLED, arg=len(WIDGETS), timeout=120_000)
     page.locator(".jp-Notebook").press("Control+s")
     for _ in range(200):
-        if all(cell["outputs"] for cell in json.loads(path.read_text("utf-8"))["cells"]):
+        if is_saved(path):
             break
         page.wait_for_timeout(100)
     first = path.read_text("utf-8")
@@ -42,6 +42,14 @@ def saved(browser, home, lab):
     page.close()
     path.write_text(first, "utf-8")
     return path
+
+
+def is_saved(path):
+    """Whether the outputs of all cells are in the file, which is empty for a moment while it is written."""
+    try:
+        return all(cell["outputs"] for cell in json.loads(path.read_text("utf-8"))["cells"])
+    except ValueError:
+        return False
 
 
 def outputs(path):

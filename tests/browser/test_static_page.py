@@ -13,8 +13,8 @@ from controls import await_stillness, faint, unfold, unmoved, unnamed
 from latency import draws, summary
 
 from jepa_lite.config import MaskConfig
-from jepa_lite.explorer import explorer_page
-from jepa_lite.masking import sample_masks
+from jepa_lite.method.masks import sample_masks
+from jepa_lite.widgets.standalone_page import explorer_page
 
 
 @pytest.fixture(scope="module")

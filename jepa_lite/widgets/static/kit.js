@@ -1,6 +1,6 @@
 // What every widget is made of: colours and hatches, controls with names, and a grid to point at.
 //
-// Pure functions first (tests/js tests them under node), then what touches the page. canvas.py holds the same
+// Pure functions first (tests/widgets/js tests them under node), then what touches the page. style.py holds the same
 // palette for the figures. Nothing here knows what a mask or a model is, and nothing is fetched.
 
 export const TARGETS = [

@@ -1,0 +1,32 @@
+"""The twin: the same encoder, masks and steps, but it predicts pixels (paper, Table 7).
+
+The matched control for the claim that it pays to predict in the space of representations. A target is
+a patch's own pixels, normalised per patch (He et al. 2022, section 3, found that to help pixels).
+"""
+
+import torch
+
+from ..method.ijepa import IJEPA
+from ..method.patches import patchify
+from ..method.predictor import Predictor
+
+
+class PixelTwin(IJEPA):
+    """`IJEPA` with other targets. The moving average is kept, so that the same encoder is probed."""
+
+    def make_predictor(self, config):
+        return Predictor(config, out_width=config.channels * config.patch_size**2)
+
+    @torch.no_grad()
+    def targets(self, images, parts=1):
+        """The pixels of every patch, each patch to mean 0 and variance 1. (B, N, C*P*P)"""
+        patches = patchify(images, self.config.patch_size)
+        mean, std = patches.mean(-1, keepdim=True), patches.std(-1, keepdim=True)
+        return (patches - mean) / (std + 1e-3)
+
+
+def make_model(config, seed=0):
+    """The network of a ModelConfig, `IJEPA` or `PixelTwin`, with weights drawn from `seed`."""
+    with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
+        torch.default_generator.manual_seed(int(seed))
+        return (PixelTwin if config.predicts == "pixels" else IJEPA)(config)

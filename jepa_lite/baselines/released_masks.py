@@ -1,0 +1,100 @@
+"""Rule "official": the released collator's masks, quirks included, so that they can be measured.
+
+Rebuilt from the released code's behaviour, not from its text. It differs from the paper in what it does with
+sizes, borders, failed tries and contexts of unequal size; each function says where. Where the released
+code would loop for ever, `check_official` refuses instead.
+"""
+
+import functools
+import itertools
+import math
+
+import torch
+
+from ..method.masks import RULES, TRIES, Masks, Places, between, block_masks
+
+
+def draw_official(grid, batch, config, generator=None):
+    """What the released collator hands to the model: `official_uncut`, cut."""
+    return cut(official_uncut(grid, batch, config, generator))
+
+
+def official_uncut(grid, batch, config, generator=None):
+    """The official rule's `Masks` before the cut: what `sample_masks` draws with the same generator.
+
+    Targets may be anywhere but in the last row and column. After every TRIES failed tries at a
+    context larger than `min_keep`, one more target is no longer kept out of it.
+    """
+    grid = tuple(grid)
+    check_official(grid, config)
+    u = torch.rand(2, generator=generator).tolist()
+    targets = Places(grid, _size(grid, config.target_scale, config.target_aspect, u[0]), reach=1)
+    contexts = Places(grid, _size(grid, config.context_scale, (1.0, 1.0), u[1]), reach=1)
+    place = torch.randint(len(targets), (batch, config.num_targets), generator=generator)  # (B, M)
+
+    context, todo = torch.empty(batch, grid[0] * grid[1], dtype=torch.bool), torch.arange(batch)
+    for attempt in range(TRIES * config.num_targets + 1):  # the last try keeps nothing out: it succeeds
+        respected = config.num_targets - attempt // TRIES
+        context[todo] = contexts.covers(torch.randint(len(contexts), (len(todo),), generator=generator))
+        if respected:
+            context[todo] &= ~targets.any(place[todo, :respected])
+        todo = todo[context[todo].sum(1) <= config.min_keep]
+        if not len(todo):
+            break
+    return block_masks(targets, place, context)
+
+
+def cut(masks):
+    """The quirk: every context loses its end, in raster order, down to the batch's smallest."""
+    K = int(masks.context_keep.sum(1).min())
+    context_idx, context_keep = masks.context_idx[:, :K], masks.context_keep[:, :K]
+    return Masks(masks.grid, context_idx, context_keep, masks.target_idx, masks.target_size, padded=False)
+
+
+def _size(grid, scale, aspect, u):
+    """One random number sets scale AND aspect ratio; a block is kept smaller than the grid."""
+    area = int(grid[0] * grid[1] * between(scale, u))
+    ratio = between(aspect, u)
+    h, w = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+    return min(h, grid[0] - 1), min(w, grid[1] - 1)
+
+
+def size_shares(grid, scale, aspect):
+    """{(rows, columns): share of the draws}, exact: between two cuts of u the size does not change."""
+    N = grid[0] * grid[1]
+    areas = range(int(N * scale[0]), int(N * scale[1]) + 1)
+    halves = [(side + 0.5) ** 2 for side in range(max(grid))]
+    cuts = [_inverse(scale, area / N) for area in areas]
+    cuts += [_inverse(aspect, r) for a in areas for half in halves for r in (half / max(a, 1), a / half)]
+    cuts = sorted({0.0, 1.0, *(u for u in cuts if 0 < u < 1)})
+    shares = {}
+    for u0, u1 in itertools.pairwise(cuts):
+        if u1 - u0 > 1e-9:  # thinner is one cut twice, but for rounding
+            size = _size(grid, scale, aspect, (u0 + u1) / 2)
+            shares[size] = shares.get(size, 0) + u1 - u0
+    return shares
+
+
+def _inverse(interval, value):
+    """The u for which `between(interval, u)` is `value`; 0 where there is only one value."""
+    return (value - interval[0]) / (interval[1] - interval[0]) if interval[1] > interval[0] else 0.0
+
+
+@functools.lru_cache(maxsize=256)
+def check_official(grid, config):
+    """The released code redraws places, never the size, so a small size loops for ever."""
+    for name, scale, aspect in (
+        ("target", config.target_scale, config.target_aspect),
+        ("context", config.context_scale, (1.0, 1.0)),
+    ):
+        shares = size_shares(grid, scale, aspect)
+        endless = sum(share for (h, w), share in shares.items() if h * w <= config.min_keep)
+        if endless:
+            raise ValueError(
+                f'rule "official" would never end on a {grid[0]} x {grid[1]} grid: {100 * endless:.3g}% of '
+                f"its {name} sizes are not larger than min_keep = {config.min_keep}; lower min_keep, raise "
+                f'{name}_scale, or use rule "paper"'
+            )
+
+
+RULES["official"] = draw_official, check_official

@@ -1,0 +1,95 @@
+"""The ladder: every encoder on every probe, beside what stands in for it being good (paper, section 4).
+
+Chance says what the labels alone give, raw pixels what the images give without a network, random weights
+what the network gives without training. A number of an encoder means something only above all three.
+"""
+
+import math
+from functools import partial
+
+import torch
+
+from ..data import MEMORY_SHARE
+from ..field_checks import plain
+from ..method.patches import grid_size, patchify
+from ..system.memory import free_memory
+from . import probes
+
+
+def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20, device=None, controls=True):
+    """Every encoder on every probe, beside chance, raw pixels and random weights: a list of rows.
+
+    config: the `ModelConfig` that random weights are drawn for, from `seed`; encoders: {name: Encoder};
+    train, test: `Images`. A row is {"name", "linear", "knn", "n_train", "n_test"}, accuracies from 0 to 1,
+    with "attentive" where asked for. "chance" always says the most frequent training class. Without
+    `controls` there are only the encoders' rows.
+    Raises ValueError, before any fit, for data on which a probe would mean nothing.
+    """
+    _check_ladder(config, encoders, train, test, last, k)
+    if attentive:
+        _check_tokens(config, encoders, train.images, test.images)
+    kinds = ("linear", "knn", "attentive") if attentive else ("linear", "knn")
+    counts = {"n_train": len(train.labels), "n_test": len(test.labels)}
+    chance = probes.accuracy(train.labels.mode().values, test.labels)
+    rows = [{"name": "chance"} | dict.fromkeys(kinds, chance) | counts] if controls else []
+    for name, (pool, cut) in _views(config, encoders, seed, last, device, controls).items():
+        x, z = pool(train.images), pool(test.images)
+        row = {"name": name, "linear": probes.linear(x, train.labels, z, test.labels)}
+        row["knn"] = probes.knn(x, train.labels, z, test.labels, k)
+        if attentive:
+            row["attentive"] = _attend(cut, train, test, seed)
+        rows.append(row | counts)
+    return rows
+
+
+def _views(config, encoders, seed, last, device, controls):
+    """What each row looks at: {name: (images -> pooled features, images -> tokens)}."""
+    views = {}
+    if controls:
+        views["pixels"] = probes.pixels, partial(_pixel_tokens, patch_size=config.patch_size)
+        encoders = {"random": probes.random_encoder(config, seed)} | encoders
+    for name, encoder in encoders.items():
+        pool = partial(probes.features, encoder, last=last, device=device)
+        views[name] = pool, partial(probes.tokens, encoder, device=device)
+    return views
+
+
+def _attend(cut, train, test, seed):
+    generator = torch.Generator().manual_seed(plain(seed))
+    return probes.attentive(
+        cut(train.images), train.labels, cut(test.images), test.labels, generator=generator
+    )
+
+
+def _pixel_tokens(images, patch_size):
+    parts = (patchify(part.cpu().float() / 255, patch_size) for part in images.split(256))
+    return probes.joined(parts, len(images))  # (n, N, C*P*P)
+
+
+def _check_ladder(config, encoders, train, test, last, k):
+    probes.require(len(test.labels), f"the test set of {test.name} is empty")
+    probes.check_classes(train.labels, train.name)
+    probes.check_k(len(train.labels), k, "use more of them")
+    one, other = tuple(train.images.shape[1:]), tuple(test.images.shape[1:])
+    probes.require(
+        one == other, f"training images are {one} and test images {other}; load both at one image_size"
+    )
+    same = train.classes == test.classes
+    probes.require(same, f"{train.name} and {test.name} have different classes, so their labels do not match")
+    taken = ", ".join({"chance", "pixels", "random"} & set(encoders))
+    probes.require(not taken, f"the ladder has a row {taken} of its own; give that encoder another name")
+    probes.check_last(min([config.depth, *(len(encoder.blocks) for encoder in encoders.values())]), last)
+
+
+def _check_tokens(config, encoders, train, test):
+    """An attentive probe holds every token of both sets, in float32; the next row takes their place."""
+    P = config.patch_size
+    kinds = [(P, config.width), (P, 3 * P**2)]  # random weights, pixels
+    kinds += [(encoder.patch_size, encoder.positions.shape[1]) for encoder in encoders.values()]
+    values = max(math.prod(grid_size(train.shape[-2:], side)) * width for side, width in kinds)
+    need, have = 4 * values * (len(train) + len(test)), free_memory()
+    probes.require(
+        need <= MEMORY_SHARE * have,
+        f"attentive would take {need / 1e9:.3g} GB (all tokens of {len(train) + len(test):,} images) "
+        f"of the {have / 1e9:.3g} GB of memory that are free; take fewer images with limit, or none",
+    )

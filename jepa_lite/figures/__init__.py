@@ -1,0 +1,18 @@
+"""Figures with alt text, as pure functions from a state to a Figure. Only report runs a model.
+
+style: what all are drawn with, and dark, the same for a dark page. masks, curves, encoder, predictor,
+positions and collapse: a subject each. report and html: all of it as one page.
+"""
+
+__all__ = [
+    "collapse",
+    "curves",
+    "dark",
+    "encoder",
+    "html",
+    "masks",
+    "positions",
+    "predictor",
+    "report",
+    "style",
+]

@@ -1,0 +1,236 @@
+"""Multi-block masking: what the context encoder sees and what must be predicted (paper, section 3).
+
+`sample_masks` draws the masks of a whole batch at once. A block's size comes from its scale and aspect ratio;
+its place is one number. Sizes are shared within a batch, so that targets stack; places are drawn per image.
+Here is rule "paper", the multi-block masking of the paper's text. The released collator's rule and those that
+the paper compares it to are in baselines/, and join `RULES` from there.
+"""
+
+import functools
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+
+TRIES = 20  # draws before a rule's way out; the released collator's own number
+RULES = {}  # {name: (draws the masks of a batch, refuses a config that cannot be met)}
+
+
+@dataclass(frozen=True)
+class Masks:
+    """The masks of B images on a (rows, columns) grid, as patch indices in raster order.
+
+    `context_idx` (B, K) is padded on the right where `context_keep` (B, K) is False; padding repeats index 0
+    and must be ignored. `target_idx` is (B, M, T). `target_size`: (rows, columns) of a block, or None."""
+
+    grid: tuple[int, int]
+    context_idx: torch.Tensor
+    context_keep: torch.Tensor
+    target_idx: torch.Tensor
+    target_size: tuple[int, int] | None
+    padded: bool = True  # False when no context holds padding, so that attention needs no mask
+
+    def __len__(self):
+        return len(self.context_idx)
+
+    @property
+    def padding_share(self):
+        """Share of the context tokens that are padding, from 0 to 1."""
+        return 1 - self.context_keep.float().mean().item()
+
+    def to(self, device):
+        """The same masks with their tensors on `device`."""
+        tensors = (self.context_idx, self.context_keep, self.target_idx)
+        tensors = (t.to(device, non_blocking=True) for t in tensors)
+        return Masks(self.grid, *tensors, self.target_size, self.padded)
+
+    def rows(self, rows):
+        """The masks of the images numbered `rows` (a 1-D tensor), with no more padding than they need."""
+        keep = self.context_keep[rows]
+        K = int(keep.sum(1).max())
+        context_idx, keep = self.context_idx[rows, :K], keep[:, :K]
+        return Masks(self.grid, context_idx, keep, self.target_idx[rows], self.target_size, not keep.all())
+
+    def groups(self, count):
+        """Split into at most `count` micro-batches of images with like context sizes.
+
+        Returns [(rows, masks)]: which images, and their masks with little padding left.
+        """
+        order = self.context_keep.sum(1).argsort(stable=True)
+        return [(rows, self.rows(rows)) for rows in order.tensor_split(min(count, len(self))) if len(rows)]
+
+
+def block_size(grid, scale, aspect):
+    """Rows and columns of a block that covers `scale` of the grid with height/width = `aspect`.
+
+    Where the grid is too narrow for that shape, the area is kept and the shape is bent.
+    """
+    rows, columns = grid
+    area = scale * rows * columns
+    height = min(max(math.sqrt(area * aspect), area / columns), rows)
+    return max(int(height + 0.5), 1), max(int(area / height + 0.5), 1)
+
+
+def draw_size(grid, scale, aspect, generator):
+    """A `block_size` of a scale and an aspect ratio that are uniform in their intervals."""
+    u = torch.rand(2, generator=generator).tolist()  # two draws: size and shape are independent
+    return block_size(grid, between(scale, u[0]), between(aspect, u[1]))
+
+
+def between(interval, u):
+    """The value a share u of the way from the low end of an interval to its high end."""
+    return interval[0] + u * (interval[1] - interval[0])
+
+
+def possible_sizes(grid, scale, aspect=(1.0, 1.0)):
+    """Every (rows, columns) that `block_size` can return: exact, where a lattice would miss rare ones.
+
+    The areas that round to h x w form an interval, and each term below is a bound on it: the interval of
+    `scale`, the sides that round to h and w, those sides with the extreme (or bent) aspect ratios."""
+    rows, columns = grid
+    low, high = (s * rows * columns for s in scale)
+    high = max(high, low * (1 + 1e-9))  # a scale of one value still has an inside
+    sizes = []
+    for h, w in itertools.product(range(1, rows + 1), range(1, columns + 1)):
+        h0, h1 = h - 0.5 if h > 1 else 0, h + 0.5 if h < rows else math.inf
+        w0, w1 = w - 0.5 if w > 1 else 0, w + 0.5 if w < columns else math.inf
+        tall, wide = min(h0**2 / aspect[1], h0 * columns), min(w0**2 * aspect[0], w0 * rows)
+        flat, slim = min(h1**2 / aspect[0], h1 * columns), min(w1**2 * aspect[1], w1 * rows)
+        if max(low, h0 * w0, tall, wide) < min(high, h1 * w1, flat, slim):
+            sizes.append((h, w))
+    return sizes
+
+
+@dataclass(frozen=True)
+class Places:
+    """Every place of a block of `size` on a grid, numbered from the top left to the bottom right corner.
+
+    `reach`: how many of the last rows and columns stay out of reach. Rows and columns are looked up apart:
+    a table of all places would fill gigabytes on a 128 x 128 grid.
+    """
+
+    grid: tuple[int, int]
+    size: tuple[int, int]
+    reach: int = 0
+
+    def __len__(self):
+        return math.prod(self.corners)
+
+    @property
+    def corners(self):
+        """In how many rows, and in how many columns, the top left patch can lie."""
+        return tuple(n - side + 1 - self.reach for n, side in zip(self.grid, self.size, strict=True))
+
+    def idx(self, place):
+        """The patches of the block at `place` (...), in raster order: (..., T)."""
+        inside = torch.arange(math.prod(self.grid)).view(self.grid)[: self.size[0], : self.size[1]].flatten()
+        wide = self.corners[1]
+        return (place + place // wide * (self.grid[1] - wide))[..., None] + inside
+
+    def covers(self, place):
+        """Which patches the block covers at `place` (B,): (B, N)."""
+        return self.any(place[:, None])
+
+    def any(self, place):
+        """Which patches lie in any of an image's blocks: place (B, M) -> (B, N)."""
+        rows, columns = _bands(self)
+        row, column = place // self.corners[1], place % self.corners[1]
+        union = torch.zeros(len(place), rows.shape[1], dtype=torch.bool)
+        for r, c in zip(row.unbind(1), column.unbind(1), strict=True):  # M is small: faster than all at once
+            union |= rows.index_select(0, r) & columns.index_select(0, c)  # rows[r] would wake other threads
+        return union
+
+
+@functools.lru_cache(maxsize=32)
+def _bands(places):
+    """Which patches lie in a block's rows, by its first row, and in its columns: (corners, N) each."""
+    row_and_column = torch.ones(places.grid).argwhere().T  # (2, N)
+    firsts = (torch.arange(count)[:, None] for count in places.corners)
+    parts = zip(row_and_column, firsts, places.size, strict=True)
+    return tuple((here >= first) & (here < first + side) for here, first, side in parts)
+
+
+def block_masks(targets, place, context):
+    """Masks of target blocks at `place` (B, M) of the `Places` of targets, and of `context` (B, N)."""
+    B, N = context.shape
+    count = context.sum(1)
+    K = int(count.max())
+    context_keep = torch.arange(K) < count[:, None]  # (B, K)
+    first = torch.arange(0, B * N, N)[:, None]  # each image's first patch, when all are in one row
+    context_idx = first.repeat(1, K)
+    # numpy finds and places them three times as fast as torch on a CPU
+    context_idx.numpy()[context_keep.numpy()] = context.numpy().reshape(-1).nonzero()[0]
+    context_idx -= first  # and padding becomes 0
+    target_idx = targets.idx(place)  # (B, M, T)
+    padded = int(count.min()) < K
+    return Masks(targets.grid, context_idx, context_keep, target_idx, targets.size, padded)
+
+
+def sample_masks(grid, batch, config, generator=None):
+    """Draw `Masks`, on the CPU, for `batch` images on a `grid` of (rows, columns) patches.
+
+    All randomness comes from `generator`. Raises ValueError when `config` cannot be met on this grid."""
+    grid = tuple(map(int, grid))
+    check_masks(grid, config)
+    if batch < 1:
+        raise ValueError(f"masks are drawn for at least 1 image, not for a batch of {batch}")
+    draw, _ = RULES[config.rule]
+    return draw(grid, batch, config, generator)
+
+
+@functools.lru_cache(maxsize=256)
+def check_masks(grid, config):
+    """Raise ValueError, with the reason, if `config` could not be met on `grid`: every size is tried."""
+    _, check = RULES[config.rule]
+    check(grid, config)
+
+
+def draw_paper(grid, batch, config, generator):
+    """Independent scale and aspect ratio; every border can be touched; no target in the context.
+
+    An image whose context would keep fewer than `min_keep` patches is drawn again, targets and all:
+    its masks follow the same distribution, given that the context is large enough. Who fails 1 + TRIES
+    times gets the one layout that `check_masks` has shown to work.
+    """
+    targets = Places(grid, draw_size(grid, config.target_scale, config.target_aspect, generator))
+    contexts = Places(grid, draw_size(grid, config.context_scale, (1.0, 1.0), generator))
+
+    def draw(count):
+        place = torch.randint(len(targets), (count, config.num_targets), generator=generator)  # (B, M)
+        context = contexts.covers(torch.randint(len(contexts), (count,), generator=generator))
+        return place, context & ~targets.any(place)
+
+    place, context = draw(batch)
+    for _ in range(TRIES):
+        poor = (context.sum(1) < config.min_keep).nonzero()[:, 0]
+        if not len(poor):
+            break
+        place[poor], context[poor] = draw(len(poor))
+    else:
+        poor = context.sum(1) < config.min_keep
+        first, last = torch.tensor([0]), torch.tensor([len(contexts) - 1])
+        place[poor], context[poor] = 0, contexts.covers(last) & ~targets.covers(first)
+    return block_masks(targets, place, context)
+
+
+def check_paper(grid, config):
+    """Even with all targets stacked in one corner and the context in the opposite one, the context must
+    keep `min_keep` patches, and some target must leave the middle of the grid free."""
+    sizes = possible_sizes(grid, config.target_scale, config.target_aspect)
+    for (h, w), (ch, cw) in itertools.product(sizes, possible_sizes(grid, config.context_scale)):
+        overlap = max(0, h + ch - grid[0]) * max(0, w + cw - grid[1])  # from opposite corners
+        if ch * cw - overlap < config.min_keep:
+            raise ValueError(
+                f"masks do not fit a {grid[0]} x {grid[1]} grid: a target of {h} x {w} patches can leave "
+                f"a context of {ch} x {cw} fewer than min_keep = {config.min_keep}; use a smaller min_keep "
+                "or target_scale, a larger context_scale or smaller patches"
+            )
+    if all(2 * h > grid[0] and 2 * w > grid[1] for h, w in sizes):
+        raise ValueError(
+            f"masks do not fit a {grid[0]} x {grid[1]} grid: wherever they lie, targets of target_scale "
+            f"{config.target_scale} cover its middle, which could then never be context; use a smaller one"
+        )
+
+
+RULES["paper"] = draw_paper, check_paper

@@ -1,0 +1,65 @@
+"""AdamW, and what changes during a run, as pure functions of progress (paper, appendix A.1).
+
+`progress` runs from 0 at the first step to 1 at the last, whatever ends the run: steps, epochs or time.
+"""
+
+import math
+
+import torch
+
+
+def cosine(start, end, progress):
+    """From `start` to `end` along half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+
+
+def linear(start, end, progress):
+    """From `start` to `end` in a straight line."""
+    return start + (end - start) * min(progress, 1.0)
+
+
+def learning_rate(config, progress):
+    """Linear warm-up from `start_lr * lr` to `lr`, then half a cosine down to `final_lr * lr`."""
+    if progress < config.warmup:
+        return config.lr * linear(config.start_lr, 1.0, progress / config.warmup)
+    return config.lr * cosine(1.0, config.final_lr, (progress - config.warmup) / max(1 - config.warmup, 1e-9))
+
+
+def weight_decay(config, progress):
+    """A cosine from the first to the second value of `config.weight_decay`."""
+    return cosine(*config.weight_decay, progress)
+
+
+def momentum(config, progress):
+    """A line from the first to the second value of `config.momentum`."""
+    return linear(*config.momentum, progress)
+
+
+def parameter_groups(model, weight_decay):
+    """Matrices decay; biases, norms, the mask token and the positions do not (the usual ViT practice)."""
+    matrices, vectors = [], []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            decays = parameter.ndim > 1 and not name.endswith("positions")
+            (matrices if decays else vectors).append(parameter)
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def make_optimizer(model, config, device):
+    """AdamW; the fused kernel where torch has one for the device."""
+    groups = parameter_groups(model, config.weight_decay[0])
+    return torch.optim.AdamW(
+        groups, lr=config.lr, betas=(0.9, 0.95), fused=torch.device(device).type in ("cpu", "cuda")
+    )
+
+
+def set_rates(optimizer, config, progress):
+    """Set learning rate and weight decay for `progress` from 0 to 1; returns them, and the momentum."""
+    rates = {
+        "lr": learning_rate(config, progress),
+        "weight_decay": weight_decay(config, progress),
+        "momentum": momentum(config, progress),
+    }
+    for group, decays in zip(optimizer.param_groups, (True, False), strict=True):
+        group["lr"], group["weight_decay"] = rates["lr"], rates["weight_decay"] if decays else 0.0
+    return rates

@@ -1,0 +1,125 @@
+"""What conftest.py at the root claims of running notebooks, tried on notebooks that are broken on purpose.
+
+1. A good one passes twice, unsolved and solved.
+2. One that asks another machine for something fails, even if it swallows the error.
+3. An error inside an Output widget or an interact callback fails, though every cell went well.
+4. A picture without alt text fails.
+5. An exercise must be judged "Not yet." as it comes and "Right." when solved.
+6. Solving puts the answer's body into the stub and leaves the rest of the cell alone.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECK = """
+class Check:
+    def double(self, f):
+        return "Right." if f(2) == 4 else "Not yet." if f(2) is ... else "Wrong."
+
+
+check = Check()
+"""
+STUB = '''def double(x):
+    """x -> 2 x."""
+    return ...
+
+
+check.double(double)'''
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg=="
+SHOWN = f"from IPython.display import Image\nimport base64\npixel = base64.b64decode('{PIXEL}')\n"
+CASES = {
+    "90_good": [CHECK, STUB],
+    "91_network": [
+        "import contextlib, socket\n"
+        "with contextlib.suppress(OSError):\n    socket.create_connection(('192.0.2.1', 9))"
+    ],
+    "92_child": [
+        "import subprocess, sys",
+        "code = 'import socket; socket.create_connection((\"example.invalid\", 80))'",
+        "subprocess.run([sys.executable, '-c', code], capture_output=True).returncode",
+    ],
+    "93_output": ["import ipywidgets\nout = ipywidgets.Output()\nwith out:\n    1 / 0\nout"],
+    "94_interact": ["import ipywidgets\n\n\ndef f(x):\n    1 / x\n\n\nipywidgets.interact(f, x=(0, 1))"],
+    "95_picture": [SHOWN + "Image(pixel)"],
+    "96_described": [SHOWN + "Image(pixel, alt='one clear pixel, made for a test')"],
+    "97_wrong": [CHECK, STUB.replace("return ...", "return x")],
+}
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    """{"90_good[unsolved]": (passed, what it said)} of one run of plain pytest over all of them."""
+    home = tmp_path_factory.mktemp("course")
+    (home / "notebooks").mkdir()
+    shutil.copytree(ROOT / "tests/offline", home / "tests/offline")
+    (home / "tests/course/answers").mkdir(parents=True)
+    for name, cells in CASES.items():
+        made = [
+            {"cell_type": "code", "id": f"c{i}", "execution_count": None, "outputs": [], "source": text,
+             "metadata": {"tags": ["exercise"]} if "check." in text else {}}
+            for i, text in enumerate(cells)
+        ]  # fmt: skip
+        notebook = {"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        (home / "notebooks" / f"{name}.ipynb").write_text(json.dumps(notebook))
+    answer = (
+        "def double(x):\n    twice = x + x\n    return twice\n\n\nRIGHT = {'double': [double]}\nWRONG = {}\n"
+    )
+    (home / "tests/course/answers/answers_90.py").write_text(answer)
+    shutil.copy(ROOT / "pyproject.toml", home)
+    shutil.copy(ROOT / "conftest.py", home)
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "notebooks"]
+    run = subprocess.run(command, cwd=home, capture_output=True, text=True, env=os.environ, check=False)
+    found = re.findall(r"(?m)^(PASSED|FAILED) notebooks/\S+::(\S+?)(?: - (.*))?$", run.stdout)
+    assert len(found) == 2 * len(CASES), run.stdout[-3000:] + run.stderr[-1000:]
+    return {name: (word == "PASSED", run.stdout) for word, name, _ in found}
+
+
+# 1, 2, 3, 4, 5 -----------------------------------------------------------------------------------------
+
+
+def test_a_good_notebook_passes_unsolved_and_solved(outcome):
+    assert outcome["90_good[unsolved]"][0] and outcome["90_good[solved]"][0], outcome["90_good[solved]"][1]
+    assert outcome["96_described[unsolved]"][0], outcome["90_good[solved]"][1]
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("91_network", "asked for ['192.0.2.1']"),
+        ("92_child", "asked for ['example.invalid']"),
+        ("93_output", "ZeroDivisionError"),
+        ("94_interact", "ZeroDivisionError"),
+        ("95_picture", "without alt text"),
+        ("97_wrong", "check.double says"),
+    ],
+)
+def test_what_nbmake_does_not_see_fails(outcome, name, words):
+    for state in ("unsolved", "solved"):
+        passed, said = outcome[f"{name}[{state}]"]
+        about = [line for line in said.splitlines() if line.startswith(f"{name}[{state}]: ")]
+        assert not passed and about and words in " ".join(about), f"{name}, {state}: {about}\n{said[-2000:]}"
+
+
+# 6 ----------------------------------------------------------------------------------------------------
+
+
+def test_solving_changes_the_stub_alone():
+    spec = importlib.util.spec_from_file_location("root_conftest", ROOT / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def double(x):
+        return 2 * x
+
+    found = module.solved(f"before = 1\n{STUB}", {"double": double})
+    assert found == "before = 1\ndef double(x):\n    return 2 * x\n\n\ncheck.double(double)"
+    assert module.solved(STUB, {}) == STUB

@@ -1,0 +1,88 @@
+"""The layout of the package: a folder knows only those that stand before it, and says what it holds.
+
+1. A folder imports itself and the folders before it, in functions too; method/ torch and itself alone.
+2. Nobody but the door imports the commands, and nobody but the door the course.
+3. Each folder's docstring names every file in it, and `__all__` lists them in the order to read them.
+4. method/ is one sitting: under 700 lines.
+5. The names that `jepa_lite` offers are those that it can import, and importing it imports no torch.
+"""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jepa_lite
+
+PACKAGE = Path(jepa_lite.__file__).parent
+FOLDERS = ["method", "baselines", "system", "data", "evaluation", "training", "figures", "widgets", "course"]
+SETTINGS = {
+    "config",
+    "limits",
+    "presets",
+    "randomness",
+}  # at the door, for all but method/
+COMMANDS = {"__init__", "__main__", "arguments", "cli", "demo"}  # files at the door that use everything
+
+
+def imports_of(path):
+    """The modules of the package that a file imports anywhere in it, as tuples of names."""
+    here = path.relative_to(PACKAGE).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            base = (*here[: len(here) - node.level],) if node.level else ("outside",)
+            module = (*base, *(node.module or "").split(".")) if node.module else base
+            yield from ([module] if node.module else [(*base, alias.name) for alias in node.names])
+            if not node.level:
+                assert (node.module or "").split(".")[0] != "jepa_lite", f"{path}: import it by dots"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_file_imports_only_what_stands_before_it(path):
+    here = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    for module in imports_of(path):
+        if module[0] == "outside" or here in COMMANDS:
+            continue
+        allowed = set(FOLDERS[: FOLDERS.index(here) + 1] if here in FOLDERS else FOLDERS[:2])
+        allowed |= SETTINGS if here != "method" else set()
+        assert module[0] in allowed, f"{path.name} imports {'.'.join(module)}, which stands after it"
+
+
+def test_the_method_imports_torch_and_itself_alone():
+    for path in (PACKAGE / "method").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for name in names:
+                known = {"torch", *sys.stdlib_module_names}
+                assert name.split(".")[0] in known, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in PACKAGE.rglob("*/*.py")}), ids=lambda p: p.name
+)
+def test_a_folder_says_what_it_holds(folder):
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    files |= {path.parent.name for path in folder.glob("*/__init__.py")}
+    module = importlib.import_module(".".join(("jepa_lite", *folder.relative_to(PACKAGE).parts)))
+    missing = {name for name in files if name not in (module.__doc__ or "")}
+    assert not missing, f"the docstring of {folder.name}/ does not name {missing}"
+    assert module.__all__, f"{folder.name}/ has no __all__"
+
+
+def test_the_method_is_one_sitting():
+    lines = sum(len(path.read_text("utf-8").splitlines()) for path in (PACKAGE / "method").glob("*.py"))
+    assert lines < 700, f"method/ has {lines} lines"
+
+
+def test_public_names_are_imported_when_they_are_used():
+    for name in jepa_lite.__all__:
+        assert getattr(jepa_lite, name).__name__ == name
+    assert set(jepa_lite.__all__) == set(jepa_lite._HOME_OF)
+    with pytest.raises(AttributeError, match="jepa_lite has no 'IJEPO'"):
+        _ = jepa_lite.IJEPO
+    code = "import jepa_lite, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0, "import jepa_lite imports torch"

@@ -1,0 +1,109 @@
+"""Claims about the collapse alarms (the limits' evidence: benchmarks/results/alarms.json).
+
+1. In the measured runs each that collapses rings, before half of its steps, and none that learns does.
+2. An alarm names its measure, both its values and a dial that exists, once; again only after a recovery.
+3. An untrained network is not alarming; each limit is a limit.
+4. What the watch remembers goes through a checkpoint.
+5. A real run that collapses warns, and its record says so.
+"""
+
+import json
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+from jepa_lite.data.shapes import shapes
+from jepa_lite.presets import preset
+from jepa_lite.training.collapse_alarms import CEILING, FLOOR, HIGH, LOW, CollapseWarning, Watch
+from jepa_lite.training.run import Run
+
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "alarms.json"
+FINE = {"rank": 20.0, "std": 0.05, "position_share": 0.1}
+
+
+def see(watch, step=10, **changes):
+    """Which measures ring."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        said = watch.see(FINE | changes, step)
+    assert [str(w.message) for w in caught] == said and all(w.category is CollapseWarning for w in caught)
+    return [re.search(r": (\w+) is", sentence)[1] for sentence in said]
+
+
+def test_measured_runs_ring_when_they_collapse_and_only_then():  # 1
+    facts = json.loads(RESULTS.read_text())
+    assert facts["limits"] == {"low": LOW, "floor": FLOOR, "high": HIGH, "ceiling": CEILING}, "measure again"
+    collapsing = [row for row in facts["rows"] if row["collapses"]]
+    learning = [row for row in facts["rows"] if row["collapses"] is False]
+    assert len(collapsing) >= 3 and len(learning) >= 2
+    for row in collapsing:
+        assert row["alarms"] and min(row["alarms"].values()) < row["curve"][-1]["step"] / 2, row["name"]
+    assert not any(row["alarms"] for row in learning)
+
+
+def test_an_alarm_comes_once_and_again_after_a_recovery():  # 2
+    watch = Watch()
+    assert see(watch) == []
+    assert see(watch, std=0.004) == ["std"] and see(watch, std=0.003) == []
+    assert see(watch, std=0.03) == [] and see(watch, std=0.001) == ["std"]
+
+
+@pytest.mark.parametrize("changes", [{"std": 0.0049}, {"rank": 2.4}, {"position_share": 0.51}])
+def test_an_alarm_names_measure_values_and_dial(changes):  # 2
+    watch, (name, value) = Watch(), *changes.items()
+    see(watch)
+    with pytest.warns(CollapseWarning) as caught:
+        (sentence,) = watch.see(FINE | changes, 70)
+    for word in ("step 70", f"{name} is {value:.3g}", f"was {FINE[name]:.3g}"):
+        assert word in sentence, sentence
+    dials = re.findall(r"(model|train)\.(\w+)", sentence)
+    assert dials and all(name in preset("demo").to_dict()[part] for part, name in dials), sentence
+    assert str(caught[0].message) == sentence
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "rings"),
+    [
+        ({}, {"std": 0.0051}, False), ({}, {"std": 0.0049}, True),
+        ({}, {"rank": 2.6}, False), ({}, {"rank": 2.4}, True),
+        ({"rank": 4.0}, {"rank": 2.1}, False), ({"rank": 4.0}, {"rank": 1.9}, True),
+        ({"rank": 1.5}, {"rank": 1.5}, True),
+        ({}, {"position_share": 0.49}, False), ({}, {"position_share": 0.51}, True),
+        ({"position_share": 0.4}, {"position_share": 0.79}, False),
+        ({"position_share": 0.4}, {"position_share": 0.81}, True),
+        ({"position_share": 0.8}, {"position_share": 0.89}, False),
+        ({"position_share": 0.8}, {"position_share": 0.91}, True),
+    ],
+)  # fmt: skip
+def test_each_limit_is_a_limit(first, then, rings):  # 3
+    watch = Watch()
+    assert see(watch, **first) == [], "an untrained network is not collapsing"
+    assert see(watch, **then) == (list(then) if rings else [])
+
+
+def test_the_best_so_far_counts():  # 3
+    watch = Watch()
+    for std in (0.05, 0.2, 0.03):
+        assert see(watch, std=std) == []
+    assert see(watch, std=0.019) == ["std"]
+
+
+def test_the_watch_goes_through_a_checkpoint():  # 4
+    watch, resumed = Watch(), Watch()
+    see(watch)
+    see(watch, std=0.001)
+    resumed.load_state(json.loads(json.dumps(watch.state())))
+    assert see(resumed, std=0.001) == [] and see(resumed, rank=1.0) == ["rank"]
+
+
+def test_a_run_that_collapses_warns():  # 5
+    changes = {"model.target_norm": "layer", "train.momentum": (0.0001, 0.0001), "train.steps": 40}
+    config = preset("demo").with_values(changes | {"train.seconds": None, "train.lr": 0.01})
+    run = Run(config, shapes(256, 64, seed=0)[0])
+    with pytest.warns(CollapseWarning, match="whatever the loss says"):
+        records = list(run.steps())
+    rung = [record for record in records if "alarms" in record]
+    assert rung and records[-1]["loss"] < 0.2 * records[0]["loss"], "collapse makes the loss fall"
+    assert rung[0]["std"] < 0.1 * run.watch.best["std"] or rung[0]["rank"] < 0.125 * run.watch.best["rank"]
