@@ -3,6 +3,10 @@
 "paper A.1": appendix A.1 of the paper (arXiv 2301.08243). "small data": what others report for I-JEPA
 from scratch (the best for CIFAR-10: 77.2 linear). "measured here": benchmarks/README.md. "ours, not
 tested": a guess of ours. `demo` and `laptop` were run, on two cores; no preset for a GPU was.
+
+The paper names neither AdamW's betas nor a limit of the gradient. All presets have betas 0.9 and 0.95, which
+are those of MAE (the released code leaves PyTorch's 0.999), and clip_grad 3.0, which is DINO's (the released
+code does not clip). Both are ours, not tested against others.
 """
 
 from .config import Config, MaskConfig, ModelConfig, TrainConfig

@@ -4,7 +4,8 @@
 2. Its network can be built, and the encoders of the paper have the published sizes.
 3. Its masks can be drawn on its grid, with the tokens that they promise.
 4. The paper's presets have the paper's values (appendix A.1), also where a field is a share of another.
-5. `laptop` is the small network; `cifar10` is the one that others trained; an unknown name is refused.
+5. All presets have the same betas and limit of the gradient, those that presets.py gives a source for.
+6. `laptop` is the small network; `cifar10` is the one that others trained; an unknown name is refused.
 """
 
 import json
@@ -12,7 +13,8 @@ import json
 import pytest
 import torch
 
-from jepa_lite.config import Config
+from jepa_lite import presets
+from jepa_lite.config import Config, TrainConfig
 from jepa_lite.data import DATASETS
 from jepa_lite.method import optim
 from jepa_lite.method.masks import sample_masks
@@ -90,6 +92,14 @@ def test_the_papers_presets_have_the_papers_values(name):
     assert [optim.weight_decay(train, p) for p in (0, 1)] == pytest.approx([0.04, 0.4])
     assert [optim.momentum(train, p) for p in (0, 1)] == pytest.approx([0.996, 1.0])
     assert preset(name).masks.context_scale == (0.85, 1.0) and preset(name).masks.num_targets == 4
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_has_the_documented_betas_and_limit_of_the_gradient(name):
+    optimizer = optim.make_optimizer(built(name), preset(name).train, "meta")
+    assert {group["betas"] for group in optimizer.param_groups} == {(0.9, 0.95)}
+    assert preset(name).train.clip_grad == TrainConfig().clip_grad == 3.0
+    assert "betas 0.9 and 0.95" in presets.__doc__ and "clip_grad 3.0" in presets.__doc__
 
 
 def test_laptop_is_the_small_network_and_cifar10_the_one_that_others_trained():

@@ -216,8 +216,15 @@ def test_hints_nudge_and_sources_are_the_librarys(name):
 
 
 def test_a_misspelled_exercise_names_near_ones():
-    with pytest.raises(AttributeError, match="unpatchify"):
-        _ = check.unpatchfy
+    for wrong, meant in (("unpatchfy", "unpatchify"), ("pick_token", "pick_tokens")):
+        with pytest.raises(AttributeError) as error:
+            getattr(check, wrong)
+        near = re.fullmatch(rf"there is no exercise '{wrong}'; did you mean (.+)\?", str(error.value))[1]
+        near = near.split(", ")
+        assert near[0] == meant and len(near) <= 3 and set(near) <= set(NAMES), near
+    with pytest.raises(AttributeError, match=r"no exercise 'xyzzy'; there are: ") as error:
+        _ = check.xyzzy
+    assert all(name in str(error.value) for name in NAMES), "nothing is near it: all are listed"
     assert set(dir(check)) == set(dir(hint)) == set(dir(reveal)) == set(NAMES)
     with pytest.raises(ValueError, match="two exercises named"):
         engine.exercise(

@@ -134,7 +134,7 @@ def test_no_other_program_is_run(tmp_path, monkeypatch, reader):  # 2
 def test_images_are_opened_in_one_place():  # 2
     package = Path(jepa_lite.__file__).parent
     places = [p.name for p in package.rglob("*.py") if re.search(r"Image\.open\(", p.read_text("utf-8"))]
-    assert places == ["picture.py"], places
+    assert places == ["image_files.py"], places
 
 
 # --- 3: pixels ------------------------------------------------------------------------------------

@@ -5,12 +5,14 @@
 2. Weight decay and momentum run from their first value to their second, on a cosine and on a line.
 3. Each only rises or only falls where it should, and stays at its last value if a run goes on too long.
 4. Warm-up of none or all of the run is no special case.
+5. AdamW's averages forget at 0.9 and 0.95, whatever the config (presets.py says where the two come from).
 """
 
 import itertools
 import math
 
 import pytest
+import torch
 
 from jepa_lite.config import TrainConfig
 from jepa_lite.method import optim
@@ -71,3 +73,17 @@ def test_warm_up_of_none_or_all_of_the_run():
     none, whole = TrainConfig(lr=2.0, warmup=0.0, final_lr=0.5), TrainConfig(lr=2.0, warmup=1.0, start_lr=0.5)
     assert [optim.learning_rate(none, p) for p in (0.0, 0.5, 1.0)] == pytest.approx([2.0, 1.5, 1.0])
     assert [optim.learning_rate(whole, p) for p in (0.0, 0.5, 1.0)] == pytest.approx([1.0, 1.5, 2.0])
+
+
+def test_adamws_averages_forget_at_ninety_and_ninety_five_hundredths():
+    model = torch.nn.Linear(3, 2)
+    optimizer = optim.make_optimizer(model, CONFIG, "cpu")
+    assert [group["betas"] for group in optimizer.param_groups] == [(0.9, 0.95)] * 2
+    for slope in (2.0, -3.0):
+        for p in model.parameters():
+            p.grad = torch.full_like(p, slope)
+        optimizer.step()
+    for p in model.parameters():
+        first, second = (optimizer.state[p][name].unique().tolist() for name in ("exp_avg", "exp_avg_sq"))
+        assert first == pytest.approx([0.1 * (0.9 * 2 - 3)])
+        assert second == pytest.approx([0.05 * (0.95 * 4 + 9)])

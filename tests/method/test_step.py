@@ -3,6 +3,7 @@
 1. It is the run's step: on the same images and draws it gives the same record and weights, but for rounding,
    because a run sorts the images of a batch by the size of their contexts.
 2. It is the paper's: rates for the progress, a gradient scaled to the limit, AdamW, then the moving average.
+   The limit is the config's, in a run too.
 3. Only `update` changes weights, and the target encoder follows the encoder that has moved already.
 """
 
@@ -59,6 +60,29 @@ def test_its_parts_do_what_they_say():
         encoder = after[name.replace("target_encoder.", "encoder.")]
         wanted = torch.lerp(before[name], encoder, 1 - record["momentum"])
         torch.testing.assert_close(after[name], wanted, rtol=0, atol=1e-7)
+
+
+def bare(config):
+    model, optimizer = fresh(config)
+    images = normalize(PIXELS[: config.train.batch_size])
+    record = train_step(model, optimizer, images, config, 0.0, torch.Generator().manual_seed(1))
+    return optimizer, record["gradient"]
+
+
+def of_a_run(config):
+    run = Run(config, PIXELS)
+    return run.optimizer, run.train_step()["gradient"]
+
+
+@pytest.mark.parametrize("step", [bare, of_a_run])
+@pytest.mark.parametrize("limit", [1e-3, 2e-2, 1e9])
+def test_the_limit_of_the_gradient_is_the_configs(step, limit):
+    train = dataclasses.replace(CONFIG.train, clip_grad=limit)
+    optimizer, norm = step(dataclasses.replace(CONFIG, train=train))
+    assert 2e-2 < norm < 1e9, "the two small limits bite, and the large one does not"
+    moments = torch.cat([state["exp_avg"].flatten() for state in optimizer.state.values()])
+    # AdamW's first average holds a tenth of the gradient after one step. (The weights hardly show its norm.)
+    assert 10 * moments.norm().item() == pytest.approx(min(norm, limit), rel=1e-4)
 
 
 def test_a_gradient_is_scaled_to_the_limit_and_no_further():

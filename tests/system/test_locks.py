@@ -69,13 +69,15 @@ def test_a_second_process_hears_one_sentence_and_a_killed_one_lets_go(tmp_path, 
 
 def test_a_run_holds_its_folder_while_it_trains_and_no_longer(tmp_path, monkeypatch):
     monkeypatch.setitem(data.COUNTS, "train", 16)
-    refused = []
+    asked = []
 
     def watch(record):
+        asked.append(record["step"])
         with pytest.raises(ValueError, match="another process is writing"):
-            refused.append(held(tmp_path / "run").__enter__())
+            held(tmp_path / "run").__enter__()
 
     pretrain.pretrain(tiny(), "shapes", out=tmp_path / "run", watch=watch)
+    assert asked == [1], "nobody asked for the folder while it trained"
     pretrain.pretrain(tiny(2), "shapes", out=tmp_path / "run", resume=True)
 
 

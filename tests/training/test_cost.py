@@ -173,7 +173,7 @@ def test_vit_h14_is_counted_without_its_memory():
     assert resource
     code = """
 import resource, sys
-from jepa_lite import cost
+from jepa_lite.training import cost
 from jepa_lite.presets import preset
 unit = 1024 if sys.platform == "linux" else 2**20
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -10,11 +10,14 @@
 6. A run goes on with another number of processes, says so, and ends with the same weights but for rounding.
 7. A process that has left its group has no thread of gloo any more (each child asserts it), because one that
    outlives Python aborts the process.
-8. Each process of a machine has a GPU of its own; more processes than images are refused.
+8. What hangs under torchrun is ended by the time-out of the helper below, and none of its processes is left.
+9. Each process of a machine has a GPU of its own; more processes than images are refused.
 """
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,16 +35,37 @@ from jepa_lite.training.run_log import read_log
 CHILD = Path(__file__).with_name("processes_child.py")
 
 
-def torchrun(*words, processes=2, options=()):
-    """Run under torchrun; returns what it printed, once it has ended well."""
+def torchrun(*words, processes=2, options=(), seconds=300):
+    """Run under torchrun; returns what it printed, once it has ended well. After `seconds` it is ended."""
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}",
         *options, *map(str, words),
     ]  # fmt: skip
     environment = os.environ | {"OMP_NUM_THREADS": "1", "USE_LIBUV": "0", "PYTHONPATH": os.getcwd()}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    return done
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, start_new_session=True, **pipes) as process:
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except BaseException:  # Ctrl-C as well: a session of its own does not hear it
+            end(process)
+            raise
+    assert process.returncode == 0, out[-2000:] + err[-4000:]
+    return subprocess.CompletedProcess(command, 0, out, err)
+
+
+def end(process):
+    """End torchrun and all that it started.
+
+    It gives each process a session of its own, out of reach of a signal to torchrun's group; on SIGTERM it
+    ends them itself, after 30 seconds with SIGKILL. What is left of its own group is killed then.
+    """
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=60)
+    if hasattr(os, "killpg"):  # Windows has no groups
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
 
 
 # 1, 2 ------------------------------------------------------------------------------------------------------
@@ -195,6 +219,38 @@ def test_a_run_goes_on_with_another_number_of_processes(root, tmp_path, capsys):
 
 
 # 8 ---------------------------------------------------------------------------------------------------------
+
+SLEEPER = """
+import os, pathlib, sys, time
+pathlib.Path(sys.argv[1], os.environ["RANK"]).write_text(str(os.getpid()))
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no way to ask whether a process lives")
+def test_a_timeout_leaves_no_process(tmp_path):
+    script = tmp_path / "sleeper.py"
+    script.write_text(SLEEPER)
+    for seconds in (8, 30, 120):  # until both have begun, however busy the machine is
+        with pytest.raises(subprocess.TimeoutExpired):
+            torchrun(script, tmp_path, seconds=seconds)
+        if len(pids := [int(path.read_text()) for path in tmp_path.glob("[01]")]) == 2:
+            break
+    left = [pid for pid in pids if lives(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert len(pids) == 2 and not left, f"{left} of {pids} live on"
+
+
+def lives(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+# 9 ---------------------------------------------------------------------------------------------------------
 
 
 def test_each_process_has_a_gpu_of_its_own(monkeypatch):

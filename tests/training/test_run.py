@@ -7,8 +7,9 @@
 4. An epoch shows every image at most once, in a new order each time; two ranks share a batch out.
 5. A run ends at the first of steps, epochs and seconds, and its schedules end there too.
 6. It learns, under every rule of masking: the loss falls, and the target encoder follows the context encoder
-   without a gradient.
-7. At most a tenth of the tokens is padding, and the gathered gradient is that of the whole batch.
+   without a gradient, as its moving average with the momenta that the log shows.
+7. At most a tenth of the tokens is padding, and the gathered loss and gradient are those of the whole batch,
+   also when its groups are of unequal size.
 8. NaN stops the run before it touches the weights, and says where; images that do not fit, too.
 9. Half precision and torch.compile, with its real C++ compiler, change the loss by no more than rounding.
 """
@@ -233,17 +234,33 @@ def test_it_learns_and_the_target_follows(images, rule):
     assert all(p.grad is None for p in run.model.target_encoder.parameters())
 
 
-def test_little_padding_and_the_whole_batchs_gradient(images):
-    run = Run(config(batch_size=40, groups=4, clip_grad=1e9), images)
+def test_the_target_is_the_moving_average_with_the_logged_momenta(images):
+    run, momenta = Run(config(momentum=(0.5, 0.9)), images), []
+    expected = {name: value.double() for name, value in run.model.target_encoder.state_dict().items()}
+    for record in run.steps():
+        momenta.append(m := record["momentum"])
+        for name, value in run.model.encoder.state_dict().items():
+            expected[name] = m * expected[name] + (1 - m) * value.double()
+    found = run.model.target_encoder.state_dict()
+    off = {name: (found[name] - value).abs().max().item() for name, value in expected.items()}
+    assert momenta == pytest.approx([0.5, 0.58, 0.66, 0.74, 0.82, 0.9])
+    assert max(off.values()) < 1e-6, f"the target is off by {max(off.values()):.1e}"
+
+
+def test_groups_of_unequal_size_give_the_whole_batchs_loss_and_gradient(images):
+    run = Run(config(batch_size=11, groups=4, clip_grad=1e9), images)
     batch, groups = run.batch(0)
-    run._backward(batch, groups, Clock("cpu"))
+    assert [len(rows) for rows, _ in groups] == [3, 3, 3, 2], "equal groups cannot be weighed wrongly"
+    gathered_loss = run._backward(batch, groups, Clock("cpu"))
     gathered = [p.grad.clone() for p in run.model.parameters() if p.grad is not None]
     run.model.zero_grad()
     generator = generator_for(run.config.train.seed, "batch", 0)
     again = augment(normalize(images[run.batch_indices(0)]), run.config.train, generator)
-    whole = sample_masks(MODEL.grid, 40, run.config.masks, generator)
+    whole = sample_masks(MODEL.grid, 11, run.config.masks, generator)
     assert torch.equal(batch, again)
-    run.model(again, whole).backward()
+    loss = run.model(again, whole)
+    loss.backward()
+    assert gathered_loss == pytest.approx(loss.item(), rel=1e-5)
     for a, b in zip(gathered, (p.grad for p in run.model.parameters() if p.grad is not None), strict=True):
         assert (a - b).abs().max() < 1e-6 * max(1, b.abs().max()), (a - b).abs().max()
 

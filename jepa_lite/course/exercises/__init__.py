@@ -44,8 +44,10 @@ class Desk:
             raise AttributeError(name)
         task = engine.REGISTRY.get(name)
         if task is None:
-            near = difflib.get_close_matches(name, engine.REGISTRY, 3, 0.4) or list(engine.REGISTRY)
-            raise AttributeError(f"there is no exercise {name!r}; did you mean {', '.join(near)}?")
+            near = difflib.get_close_matches(name, engine.REGISTRY, 3, 0.4)
+            listed = ", ".join(near or engine.REGISTRY)
+            names = f"did you mean {listed}?" if near else f"there are: {listed}"
+            raise AttributeError(f"there is no exercise {name!r}; {names}")
 
         def act(*given):
             return self._act(task, *given)
