@@ -22,6 +22,7 @@ PACKAGE = Path(jepa_lite.__file__).parent
 FOLDERS = ["method", "baselines", "system", "data", "evaluation", "training", "figures", "widgets", "course"]
 SETTINGS = {
     "config",
+    "field_checks",
     "limits",
     "presets",
     "randomness",
