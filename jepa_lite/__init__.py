@@ -68,11 +68,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
         raise AttributeError(f"jepa_lite has no {name!r}; it has: {', '.join(__all__)}")
     return getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return [*globals(), *__all__]

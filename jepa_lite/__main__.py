@@ -9,7 +9,7 @@ import signal
 import sys
 
 
-def main(*command):
+def main(*command: str) -> None:
     """Run the command line, of which `command` are the first words if they are given already.
 
     Until it is imported, Ctrl-C and SIGTERM end the process with one quiet line.

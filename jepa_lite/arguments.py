@@ -5,9 +5,12 @@ Everything here raises ValueError or OSError in one sentence, before any long wo
 
 import json
 import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import torch
 
+from .config import Config
 from .limits import brief
 from .presets import preset as named
 from .system.distributed import local_rank
@@ -15,7 +18,7 @@ from .system.distributed import local_rank
 DEVICES = ("cpu", "cuda", "mps")  # where training is possible
 
 
-def merged(words):
+def merged(words: list[str]) -> list[str]:
     """The words without --debug, and with all that follows any `--set` in one place: of several, tyro would
     keep the last alone. An empty word, as a variable that is not set gives, is refused."""
     kept, changes, taking = [], [], False
@@ -34,7 +37,14 @@ def merged(words):
     return kept + (["--set", *changes] if changes else [])
 
 
-def configure(name, minutes, steps, epochs, seed, changes):
+def configure(
+    name: str,
+    minutes: float | None,
+    steps: int | None,
+    epochs: float | None,
+    seed: int,
+    changes: Iterable[str],
+) -> Config:
     """The Config of a preset with the command line's changes. ValueError for what it does not know."""
     values = {"train.seed": seed}
     if any(end is not None for end in (minutes, steps, epochs)):
@@ -48,7 +58,9 @@ def configure(name, minutes, steps, epochs, seed, changes):
     return named(name).with_values(values)
 
 
-def flags(preset, minutes, steps, epochs, changes):
+def flags(
+    preset: str, minutes: float | None, steps: int | None, epochs: float | None, changes: Sequence[str]
+) -> str:
     """The same choices as words for a command line."""
     ends = {"minutes": minutes, "steps": steps, "epochs": epochs}
     words = [f"--preset {preset}", *(f"--{name} {end}" for name, end in ends.items() if end is not None)]
@@ -62,7 +74,7 @@ def _literal(text):
         return {"True": True, "False": False, "None": None}.get(text, text)
 
 
-def find_device(name):
+def find_device(name: str) -> torch.device:
     """A torch.device to train on. ValueError for one that is not there, or that only PyTorch itself uses."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"  # mps, which no test covers, only by name
@@ -81,7 +93,7 @@ def find_device(name):
     return torch.device("cpu") if found.type == "cpu" else found  # of which there is one, whatever its number
 
 
-def output(path, suffixes=()):
+def output(path: Path | None, suffixes: Sequence[str] = ()) -> Path | None:
     """The file to write at the end, seen to be possible at the start: `~` is the home folder, missing folders
     are made. suffixes: those that it may have, of which a name without one gets the first. None for None."""
     if path is None:

@@ -269,7 +269,7 @@ def _table(rows):
     return "\n".join(lines)
 
 
-def main(words=None):
+def main(words: list[str] | None = None) -> None:
     """Run the command line, or these words of one. A problem is one sentence on stderr and exit status 2."""
     words = list(sys.argv[1:] if words is None else words)
     if words[:1] == ["--version"]:

@@ -95,12 +95,12 @@ class ModelConfig:
             )
 
     @property
-    def grid(self):
+    def grid(self) -> tuple[int, int]:
         """(rows, columns) of patches."""
         return grid_size(self.image_size, self.patch_size)
 
     @classmethod
-    def sized(cls, encoder, **fields):
+    def sized(cls, encoder: str, **fields: object) -> "ModelConfig":
         """A ModelConfig whose encoder has one of the named sizes of ENCODERS."""
         one_of(encoder, tuple(ENCODERS), "encoder")
         width, depth, heads, mlp_ratio = ENCODERS[encoder]
@@ -208,11 +208,11 @@ class Config:
     def __post_init__(self):
         check_masks(self.model.grid, self.masks)  # masks that cannot fit the grid are refused here
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, dict]:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict[str, dict]) -> "Config":
         """The inverse of `to_dict`. Raises ValueError on a name that no field has."""
         parts = {"model": ModelConfig, "masks": MaskConfig, "train": TrainConfig}
         _known(values, parts, "config")
@@ -221,7 +221,7 @@ class Config:
             _known(values[name], [f.name for f in dataclasses.fields(part)], name)
         return cls(**{name: part(**values[name]) for name, part in parts.items()})
 
-    def with_values(self, changes):
+    def with_values(self, changes: dict[str, object]) -> "Config":
         """A copy with dotted fields changed: `{"model.depth": 6, "train.lr": 1e-3}`.
 
         Raises ValueError on a name that no field has, and on one that the rule of masking does not read.

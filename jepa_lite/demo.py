@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from .config import Config
 from .data import load as load_data
 from .evaluation.comparison import ladder
 from .evaluation.probes import features, knn, random_encoder
@@ -35,7 +36,15 @@ REPLACED = ("checkpoint-*", "damaged-*", "tensorboard", "log.jsonl", "trouble.js
 NOTE = "The pixel twin is still to come: when it is trained, this page is written anew."
 
 
-def run_demo(out, *, minutes=None, seed=None, device="cpu", report=True, resume=False):
+def run_demo(
+    out: str | Path,
+    *,
+    minutes: float | None = None,
+    seed: int | None = None,
+    device: torch.device | str = "cpu",
+    report: bool = True,
+    resume: bool = False,
+) -> dict:
     """Train I-JEPA and its pixel twin, probe both and the controls, write everything to `out`.
 
     minutes, the most that each of the two trainings takes, and seed are 3 and 0, or with `resume` what the
@@ -92,7 +101,9 @@ def _is_complete(results):
 class Demo:
     """The images of a demo, and the two trainings on them."""
 
-    def __init__(self, out, config, device, signals, report):
+    def __init__(
+        self, out: Path, config: Config, device: torch.device | str, signals: StopSignals, report: bool
+    ) -> None:
         self.out, self.config, self.device, self.signals, self.report = out, config, device, signals, report
         print("making 10,000 images ...", flush=True)
         how = {"image_size": config.model.image_size, "seed": config.train.seed}
@@ -100,7 +111,7 @@ class Demo:
         few = {"images": self.train.images[:PROBE], "labels": self.train.labels[:PROBE]}
         self.labelled = dataclasses.replace(self.train, **few)
 
-    def train_jepa(self):
+    def train_jepa(self) -> dict:
         """The results of I-JEPA, which takes the place of the last demo."""
         folder = self.out / UNFINISHED
         run = self._trained(folder, self.config, "I-JEPA", _curve(self.labelled, self.test, self.device))
@@ -114,7 +125,7 @@ class Demo:
         self._write_report(results)
         return results
 
-    def train_twin(self, results):
+    def train_twin(self, results: dict) -> dict:
         """The results with the pixel twin: same encoder, seed, masks, batches and steps, if time allows."""
         changes = {"model.predicts": "pixels", "train.steps": results["steps"], "train.probes": 0}
         twin = self._trained(self.out / TWIN, self.config.with_values(changes), "pixel twin")

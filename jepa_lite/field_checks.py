@@ -13,26 +13,28 @@ def _is_number(value, kind=(int, float)):
     return isinstance(value, kind) and not isinstance(value, bool) and abs(value) < 1e300
 
 
-def plain(value):
+def plain(value: object) -> object:
     """A number of numpy or PyTorch as Python's own, alone or in a list or tuple: JSON knows no others."""
     if isinstance(value, list | tuple):
         return type(value)(v.tolist() if hasattr(v, "tolist") else v for v in value)
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def make_plain(config):
+def make_plain(config: object) -> None:
     """Make every field of a frozen dataclass `plain`."""
     for f in dataclasses.fields(config):
         object.__setattr__(config, f.name, plain(getattr(config, f.name)))
 
 
-def counts(config, *names, least=1, most=10**6):
+def counts(config: object, *names: str, least: int = 1, most: int = 10**6) -> None:
     """The fields `names` must be whole numbers from `least` to `most`."""
     for name in names:
         check_count(name, getattr(config, name), least, most)
 
 
-def numbers(config, *names, low=0.0, high=1e100, without_low=False):
+def numbers(
+    config: object, *names: str, low: float = 0.0, high: float = 1e100, without_low: bool = False
+) -> None:
     """The fields `names` must be numbers from `low` (or above it, `without_low`) to `high`."""
     for name in names:
         value = getattr(config, name)
@@ -41,19 +43,19 @@ def numbers(config, *names, low=0.0, high=1e100, without_low=False):
         require(inside, f"{name} must be a number {span}, not {brief(value)}")
 
 
-def given(config, *names):
+def given(config: object, *names: str) -> list[str]:
     """Those of the fields `names` that are not None."""
     return [name for name in names if getattr(config, name) is not None]
 
 
-def flags(config, *names):
+def flags(config: object, *names: str) -> None:
     """The fields `names` must be True or False."""
     for name in names:
         value = getattr(config, name)
         require(isinstance(value, bool), f"{name} must be True or False, not {brief(value)}")
 
 
-def sizes(config, name):
+def sizes(config: object, name: str) -> None:
     """A whole number or two of them becomes two (lists come from JSON)."""
     value = getattr(config, name)
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
@@ -65,7 +67,7 @@ def sizes(config, name):
     object.__setattr__(config, name, pair)
 
 
-def intervals(config, *names, top=1000, ordered=True):
+def intervals(config: object, *names: str, top: float = 1000, ordered: bool = True) -> None:
     """The fields `names` must be two numbers: 0 < low <= high <= top, or from 0 to top if not `ordered`."""
     for name in names:
         value = getattr(config, name)

@@ -13,7 +13,7 @@ from .config import Config, MaskConfig, ModelConfig, TrainConfig
 from .limits import brief, did_you_mean
 
 
-def preset(name):
+def preset(name: str) -> Config:
     """A named `Config`. Raises ValueError, listing the names, for one that is not there."""
     if name not in PRESETS:
         hint = did_you_mean(name, PRESETS)

@@ -17,7 +17,7 @@ _WORDS = _STATE.numpy().view(np.uint64)[3 : 3 + WORDS]  # it is real also where 
 _TURN = threading.Lock()
 
 
-def generator_for(seed, *purpose):
+def generator_for(seed: int, *purpose: int | str) -> torch.Generator:
     """A generator on the CPU that is a pure function of its arguments, numbers and words without spaces:
     `generator_for(seed, "batch", step)`. It is the same on every platform.
 

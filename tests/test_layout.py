@@ -5,6 +5,7 @@
 3. Each folder's docstring names every file in it, and `__all__` lists them in the order to read them.
 4. method/ is one sitting: under 700 lines.
 5. The names that `jepa_lite` offers are those that it can import, and importing it imports no torch.
+6. Public functions are annotated: what each returns, at least.
 """
 
 import ast
@@ -21,6 +22,7 @@ PACKAGE = Path(jepa_lite.__file__).parent
 FOLDERS = ["method", "baselines", "system", "data", "evaluation", "training", "figures", "widgets", "course"]
 SETTINGS = {
     "config",
+    "field_checks",
     "limits",
     "presets",
     "randomness",
@@ -86,3 +88,30 @@ def test_public_names_are_imported_when_they_are_used():
         _ = jepa_lite.IJEPO
     code = "import jepa_lite, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0, "import jepa_lite imports torch"
+
+
+def public_functions(body, where=""):
+    """(name, node) of the functions and methods in a syntax tree whose names do not begin with _."""
+    for node in body:
+        public = not getattr(node, "name", "_").startswith("_")
+        if isinstance(node, ast.FunctionDef) and (public or node.name == "__init__"):
+            yield where + node.name, node
+        elif isinstance(node, ast.ClassDef) and public:
+            yield from public_functions(node.body, f"{where}{node.name}.")
+
+
+def is_annotated(node):
+    """Says what it returns; of an `__init__`, which returns None, an annotated parameter is enough."""
+    given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return node.returns is not None or (node.name == "__init__" and any(arg.annotation for arg in given))
+
+
+def test_public_functions_are_annotated():
+    bare = [
+        f"{path.relative_to(PACKAGE)}:{name}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path != PACKAGE / "cli.py"  # whose annotations are the command line: tyro reads them
+        for name, node in public_functions(ast.parse(path.read_text("utf-8")).body)
+        if not is_annotated(node)
+    ]
+    assert not bare, f"{len(bare)} public functions do not say what they return:\n" + "\n".join(bare)

@@ -5,7 +5,9 @@ a patch's own pixels, normalised per patch (He et al. 2022, section 3, found tha
 """
 
 import torch
+from torch import Tensor
 
+from ..config import ModelConfig
 from ..method.ijepa import IJEPA
 from ..method.patches import patchify
 from ..method.predictor import Predictor
@@ -14,18 +16,18 @@ from ..method.predictor import Predictor
 class PixelTwin(IJEPA):
     """`IJEPA` with other targets. The moving average is kept, so that the same encoder is probed."""
 
-    def make_predictor(self, config):
+    def make_predictor(self, config: ModelConfig) -> Predictor:
         return Predictor(config, out_width=config.channels * config.patch_size**2)
 
     @torch.no_grad()
-    def targets(self, images, parts=1):
+    def targets(self, images: Tensor, parts: int = 1) -> Tensor:
         """The pixels of every patch, each patch to mean 0 and variance 1. (B, N, C*P*P)"""
         patches = patchify(images, self.config.patch_size)
         mean, std = patches.mean(-1, keepdim=True), patches.std(-1, keepdim=True)
         return (patches - mean) / (std + 1e-3)
 
 
-def make_model(config, seed=0):
+def make_model(config: ModelConfig, seed: int = 0) -> IJEPA:
     """The network of a ModelConfig, `IJEPA` or `PixelTwin`, with weights drawn from `seed`."""
     with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
         torch.default_generator.manual_seed(int(seed))

@@ -11,15 +11,15 @@ import math
 
 import torch
 
-from ..method.masks import RULES, TRIES, Masks, Places, between, block_masks
+from ..method.masks import RULES, TRIES, Interval, Masks, Places, Size, between, block_masks
 
 
-def draw_official(grid, batch, config, generator=None):
+def draw_official(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
     """What the released collator hands to the model: `official_uncut`, cut."""
     return cut(official_uncut(grid, batch, config, generator))
 
 
-def official_uncut(grid, batch, config, generator=None):
+def official_uncut(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
     """The official rule's `Masks` before the cut: what `sample_masks` draws with the same generator.
 
     Targets may be anywhere but in the last row and column. After every TRIES failed tries at a
@@ -44,7 +44,7 @@ def official_uncut(grid, batch, config, generator=None):
     return block_masks(targets, place, context)
 
 
-def cut(masks):
+def cut(masks: Masks) -> Masks:
     """The quirk: every context loses its end, in raster order, down to the batch's smallest."""
     K = int(masks.context_keep.sum(1).min())
     context_idx, context_keep = masks.context_idx[:, :K], masks.context_keep[:, :K]
@@ -59,7 +59,7 @@ def _size(grid, scale, aspect, u):
     return min(h, grid[0] - 1), min(w, grid[1] - 1)
 
 
-def size_shares(grid, scale, aspect):
+def size_shares(grid: Size, scale: Interval, aspect: Interval) -> dict[Size, float]:
     """{(rows, columns): share of the draws}, exact: between two cuts of u the size does not change."""
     N = grid[0] * grid[1]
     areas = range(int(N * scale[0]), int(N * scale[1]) + 1)
@@ -81,7 +81,7 @@ def _inverse(interval, value):
 
 
 @functools.lru_cache(maxsize=256)
-def check_official(grid, config):
+def check_official(grid: Size, config) -> None:
     """The released code redraws places, never the size, so a small size loops for ever."""
     for name, scale, aspect in (
         ("target", config.target_scale, config.target_aspect),

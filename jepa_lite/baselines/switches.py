@@ -13,9 +13,10 @@ All switches on is `IJEPA`, bit for bit. It is for looking, small and quick: no 
 from dataclasses import dataclass
 
 import torch
-import torch.nn as nn
+from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..config import ModelConfig
 from ..method.ijepa import IJEPA, TARGET_NORMS
 
 NORMS = ("place", "layer", "none")
@@ -38,7 +39,7 @@ class Switches:
         if self.target_norm not in NORMS:
             raise ValueError(f"target_norm must be one of {', '.join(NORMS)}, not {self.target_norm!r}")
 
-    def __str__(self):
+    def __str__(self) -> str:
         names = {"stop_gradient": "stop-gradient", "ema": "EMA", "predictor": "predictor"}
         off = [f"no {words}" for name, words in names.items() if not getattr(self, name)]
         norm = "no norm" if self.target_norm == "none" else f"{self.target_norm} norm"
@@ -51,7 +52,8 @@ class MeanOfContext(nn.Module):
     No weights and no places: context_tokens (B, K, D) -> (B, M, T, D).
     """
 
-    def forward(self, context_tokens, context_idx, target_idx, context_keep=None):
+    def forward(self, context_tokens: Tensor, context_idx: Tensor, target_idx: Tensor,
+                context_keep: Tensor | None = None) -> Tensor:  # fmt: skip
         keep = torch.ones_like(context_idx) if context_keep is None else context_keep  # (B, K)
         weights = keep / keep.sum(1, keepdim=True)
         mean = torch.einsum("bk,bkd->bd", weights.to(context_tokens.dtype), context_tokens)  # (B, D)
@@ -61,14 +63,14 @@ class MeanOfContext(nn.Module):
 class SwitchedIJEPA(IJEPA):
     """`IJEPA` with `Switches`, for an ordinary `Run(config, images, model=...)`."""
 
-    def __init__(self, config, switches):
+    def __init__(self, config: ModelConfig, switches: Switches) -> None:
         self.switches = switches  # before the networks: make_predictor asks for it
         super().__init__(config)
 
-    def make_predictor(self, config):
+    def make_predictor(self, config: ModelConfig) -> nn.Module:
         return super().make_predictor(config) if self.switches.predictor else MeanOfContext()
 
-    def targets(self, images, parts=1):
+    def targets(self, images: Tensor, parts: int = 1) -> Tensor:
         """`IJEPA.targets`; without stop-gradient they carry a gradient to the ENCODER's weights. (B, N, D)
 
         Their values are the target encoder's all the same: each weight is u + t - t, and only t learns.
@@ -82,5 +84,5 @@ class SwitchedIJEPA(IJEPA):
         weights = {name: u + (t - t.detach()) for (name, u), t in zip(ours, theirs, strict=True)}
         return TARGET_NORMS[self.config.target_norm](functional_call(self.target_encoder, weights, (images,)))
 
-    def update_target(self, momentum):
+    def update_target(self, momentum: float) -> None:
         super().update_target(momentum if self.switches.ema else 0.0)

@@ -8,9 +8,10 @@ import copy
 
 import torch
 import torch.distributed as dist
-import torch.nn as nn
 import torch.nn.functional as F
+from torch import Tensor, nn
 
+from .masks import Masks
 from .patches import take
 from .predictor import Predictor
 from .vit import Encoder
@@ -18,12 +19,12 @@ from .vit import Encoder
 LOSSES = {"smooth_l1": F.smooth_l1_loss, "l2": F.mse_loss}
 
 
-def layer_norm(tokens):
+def layer_norm(tokens: Tensor) -> Tensor:
     """Every token to mean 0 and variance 1 over its own D values (the released code's choice)."""
     return F.layer_norm(tokens, tokens.shape[-1:])
 
 
-def batch_mean(tensor):
+def batch_mean(tensor: Tensor) -> Tensor:
     """The mean over the images (B, ...) of the whole batch, whose rows several processes may share."""
     if not dist.is_initialized():
         return tensor.mean(0)
@@ -33,7 +34,7 @@ def batch_mean(tensor):
     return sums / count
 
 
-def place_norm(tokens):
+def place_norm(tokens: Tensor) -> Tensor:
     """Every value to mean 0 and variance 1 over the batch, place by place: tokens (B, N, D).
 
     Takes away what all images share at a place, so that no loss can be saved by knowing the place. In a
@@ -49,36 +50,34 @@ TARGET_NORMS = {"layer": layer_norm, "place": place_norm, "none": lambda tokens:
 class IJEPA(nn.Module):
     """The model. `encoder` and `predictor` learn by gradient, `target_encoder` by `update_target`."""
 
-    def __init__(self, config):
+    def __init__(self, config) -> None:
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
         self.predictor = self.make_predictor(config)
         self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
 
-    def make_predictor(self, config):
+    def make_predictor(self, config) -> nn.Module:
         return Predictor(config)
 
     @torch.no_grad()
-    def targets(self, images, parts=1):
+    def targets(self, images: Tensor, parts: int = 1) -> Tensor:
         """What could be asked for: the target encoder's tokens of the WHOLE images. (B, N, D)
 
-        `parts`: how many pieces of the batch are encoded one after the other, for less memory.
-        """
+        `parts`: how many pieces of the batch are encoded one after the other, for less memory."""
         tokens = torch.cat([self.target_encoder(part) for part in images.tensor_split(parts) if len(part)])
         return TARGET_NORMS[self.config.target_norm](tokens)
 
-    def predict(self, images, masks):
+    def predict(self, images: Tensor, masks: Masks) -> Tensor:
         """The predictor's answer for every target block, from the context alone. (B, M, T, D)"""
         keep = masks.context_keep if masks.padded else None
         context = self.encoder(images, masks.context_idx, keep)  # (B, K, D)
         return self.predictor(context, masks.context_idx, masks.target_idx, keep)
 
-    def loss(self, images, masks, target_map=None):
+    def loss(self, images: Tensor, masks: Masks, target_map: Tensor | None = None) -> Tensor:
         """Distance between prediction and target, a scalar: the mean over every value predicted.
 
-        `target_map` (B, N, D) is `targets(images)`; give it when `images` are a part of a batch.
-        """
+        `target_map` (B, N, D) is `targets(images)`; give it when `images` are a part of a batch."""
         target_map = self.targets(images) if target_map is None else target_map
         predictions = self.predict(images, masks)
         return LOSSES[self.config.loss](predictions, take(target_map, masks.target_idx))
@@ -86,7 +85,7 @@ class IJEPA(nn.Module):
     forward = loss
 
     @torch.no_grad()
-    def update_target(self, momentum):
+    def update_target(self, momentum: float) -> None:
         """target = momentum * target + (1 - momentum) * encoder, parameters and buffers alike."""
         ours = [*self.target_encoder.parameters(), *self.target_encoder.buffers()]
         theirs = [*self.encoder.parameters(), *self.encoder.buffers()]

@@ -12,78 +12,79 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
+Size = tuple[int, int]  # (rows, columns), of a grid or of a block
+Interval = tuple[float, float]  # (low, high)
 TRIES = 20  # draws before a rule's way out; the released collator's own number
 RULES = {}  # {name: (draws the masks of a batch, refuses a config that cannot be met)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # == of tensors has no single answer
 class Masks:
     """The masks of B images on a (rows, columns) grid, as patch indices in raster order.
 
     `context_idx` (B, K) is padded on the right where `context_keep` (B, K) is False; padding repeats index 0
     and must be ignored. `target_idx` is (B, M, T). `target_size`: (rows, columns) of a block, or None."""
 
-    grid: tuple[int, int]
-    context_idx: torch.Tensor
-    context_keep: torch.Tensor
-    target_idx: torch.Tensor
-    target_size: tuple[int, int] | None
+    grid: Size
+    context_idx: Tensor
+    context_keep: Tensor
+    target_idx: Tensor
+    target_size: Size | None
     padded: bool = True  # False when no context holds padding, so that attention needs no mask
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.context_idx)
 
     @property
-    def padding_share(self):
+    def padding_share(self) -> float:
         """Share of the context tokens that are padding, from 0 to 1."""
         return 1 - self.context_keep.float().mean().item()
 
-    def to(self, device):
+    def to(self, device: torch.device | str) -> "Masks":
         """The same masks with their tensors on `device`."""
         tensors = (self.context_idx, self.context_keep, self.target_idx)
         tensors = (t.to(device, non_blocking=True) for t in tensors)
         return Masks(self.grid, *tensors, self.target_size, self.padded)
 
-    def rows(self, rows):
+    def rows(self, rows: Tensor) -> "Masks":
         """The masks of the images numbered `rows` (a 1-D tensor), with no more padding than they need."""
         keep = self.context_keep[rows]
         K = int(keep.sum(1).max())
         context_idx, keep = self.context_idx[rows, :K], keep[:, :K]
         return Masks(self.grid, context_idx, keep, self.target_idx[rows], self.target_size, not keep.all())
 
-    def groups(self, count):
+    def groups(self, count: int) -> list[tuple[Tensor, "Masks"]]:
         """Split into at most `count` micro-batches of images with like context sizes.
 
-        Returns [(rows, masks)]: which images, and their masks with little padding left.
-        """
+        Returns [(rows, masks)]: which images, and their masks with little padding left."""
         order = self.context_keep.sum(1).argsort(stable=True)
         return [(rows, self.rows(rows)) for rows in order.tensor_split(min(count, len(self))) if len(rows)]
 
 
-def block_size(grid, scale, aspect):
+def block_size(grid: Size, scale: float, aspect: float) -> Size:
     """Rows and columns of a block that covers `scale` of the grid with height/width = `aspect`.
 
-    Where the grid is too narrow for that shape, the area is kept and the shape is bent.
-    """
+    Where the grid is too narrow for that shape, the area is kept and the shape is bent."""
     rows, columns = grid
     area = scale * rows * columns
     height = min(max(math.sqrt(area * aspect), area / columns), rows)
     return max(int(height + 0.5), 1), max(int(area / height + 0.5), 1)
 
 
-def draw_size(grid, scale, aspect, generator):
+def draw_size(grid: Size, scale: Interval, aspect: Interval, generator: torch.Generator | None) -> Size:
     """A `block_size` of a scale and an aspect ratio that are uniform in their intervals."""
     u = torch.rand(2, generator=generator).tolist()  # two draws: size and shape are independent
     return block_size(grid, between(scale, u[0]), between(aspect, u[1]))
 
 
-def between(interval, u):
+def between(interval: Interval, u: float) -> float:
     """The value a share u of the way from the low end of an interval to its high end."""
     return interval[0] + u * (interval[1] - interval[0])
 
 
-def possible_sizes(grid, scale, aspect=(1.0, 1.0)):
+def possible_sizes(grid: Size, scale: Interval, aspect: Interval = (1.0, 1.0)) -> list[Size]:
     """Every (rows, columns) that `block_size` can return: exact, where a lattice would miss rare ones.
 
     The areas that round to h x w form an interval, and each term below is a bound on it: the interval of
@@ -107,32 +108,31 @@ class Places:
     """Every place of a block of `size` on a grid, numbered from the top left to the bottom right corner.
 
     `reach`: how many of the last rows and columns stay out of reach. Rows and columns are looked up apart:
-    a table of all places would fill gigabytes on a 128 x 128 grid.
-    """
+    a table of all places would fill gigabytes on a 128 x 128 grid."""
 
-    grid: tuple[int, int]
-    size: tuple[int, int]
+    grid: Size
+    size: Size
     reach: int = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return math.prod(self.corners)
 
     @property
-    def corners(self):
+    def corners(self) -> Size:
         """In how many rows, and in how many columns, the top left patch can lie."""
         return tuple(n - side + 1 - self.reach for n, side in zip(self.grid, self.size, strict=True))
 
-    def idx(self, place):
+    def idx(self, place: Tensor) -> Tensor:
         """The patches of the block at `place` (...), in raster order: (..., T)."""
         inside = torch.arange(math.prod(self.grid)).view(self.grid)[: self.size[0], : self.size[1]].flatten()
         wide = self.corners[1]
         return (place + place // wide * (self.grid[1] - wide))[..., None] + inside
 
-    def covers(self, place):
+    def covers(self, place: Tensor) -> Tensor:
         """Which patches the block covers at `place` (B,): (B, N)."""
         return self.any(place[:, None])
 
-    def any(self, place):
+    def any(self, place: Tensor) -> Tensor:
         """Which patches lie in any of an image's blocks: place (B, M) -> (B, N)."""
         rows, columns = _bands(self)
         row, column = place // self.corners[1], place % self.corners[1]
@@ -151,7 +151,7 @@ def _bands(places):
     return tuple((here >= first) & (here < first + side) for here, first, side in parts)
 
 
-def block_masks(targets, place, context):
+def block_masks(targets: Places, place: Tensor, context: Tensor) -> Masks:
     """Masks of target blocks at `place` (B, M) of the `Places` of targets, and of `context` (B, N)."""
     B, N = context.shape
     count = context.sum(1)
@@ -167,7 +167,7 @@ def block_masks(targets, place, context):
     return Masks(targets.grid, context_idx, context_keep, target_idx, targets.size, padded)
 
 
-def sample_masks(grid, batch, config, generator=None):
+def sample_masks(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
     """Draw `Masks`, on the CPU, for `batch` images on a `grid` of (rows, columns) patches.
 
     All randomness comes from `generator`. Raises ValueError when `config` cannot be met on this grid."""
@@ -180,19 +180,18 @@ def sample_masks(grid, batch, config, generator=None):
 
 
 @functools.lru_cache(maxsize=256)
-def check_masks(grid, config):
+def check_masks(grid: Size, config) -> None:
     """Raise ValueError, with the reason, if `config` could not be met on `grid`: every size is tried."""
     _, check = RULES[config.rule]
     check(grid, config)
 
 
-def draw_paper(grid, batch, config, generator):
+def draw_paper(grid: Size, batch: int, config, generator: torch.Generator | None) -> Masks:
     """Independent scale and aspect ratio; every border can be touched; no target in the context.
 
     An image whose context would keep fewer than `min_keep` patches is drawn again, targets and all:
     its masks follow the same distribution, given that the context is large enough. Who fails 1 + TRIES
-    times gets the one layout that `check_masks` has shown to work.
-    """
+    times gets the one layout that `check_masks` has shown to work."""
     targets = Places(grid, draw_size(grid, config.target_scale, config.target_aspect, generator))
     contexts = Places(grid, draw_size(grid, config.context_scale, (1.0, 1.0), generator))
 
@@ -214,7 +213,7 @@ def draw_paper(grid, batch, config, generator):
     return block_masks(targets, place, context)
 
 
-def check_paper(grid, config):
+def check_paper(grid: Size, config) -> None:
     """Even with all targets stacked in one corner and the context in the opposite one, the context must
     keep `min_keep` patches, and some target must leave the middle of the grid free."""
     sizes = possible_sizes(grid, config.target_scale, config.target_aspect)

@@ -8,34 +8,34 @@ import math
 import torch
 
 
-def cosine(start, end, progress):
+def cosine(start: float, end: float, progress: float) -> float:
     """From `start` to `end` along half a cosine."""
     return end + (start - end) * (1 + math.cos(math.pi * min(progress, 1.0))) / 2
 
 
-def linear(start, end, progress):
+def linear(start: float, end: float, progress: float) -> float:
     """From `start` to `end` in a straight line."""
     return start + (end - start) * min(progress, 1.0)
 
 
-def learning_rate(config, progress):
+def learning_rate(config, progress: float) -> float:
     """Linear warm-up from `start_lr * lr` to `lr`, then half a cosine down to `final_lr * lr`."""
     if progress < config.warmup:
         return config.lr * linear(config.start_lr, 1.0, progress / config.warmup)
     return config.lr * cosine(1.0, config.final_lr, (progress - config.warmup) / max(1 - config.warmup, 1e-9))
 
 
-def weight_decay(config, progress):
+def weight_decay(config, progress: float) -> float:
     """A cosine from the first to the second value of `config.weight_decay`."""
     return cosine(*config.weight_decay, progress)
 
 
-def momentum(config, progress):
+def momentum(config, progress: float) -> float:
     """A line from the first to the second value of `config.momentum`."""
     return linear(*config.momentum, progress)
 
 
-def parameter_groups(model, weight_decay):
+def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict]:
     """Matrices decay; biases, norms, the mask token and the positions do not (the usual ViT practice)."""
     matrices, vectors = [], []
     for name, parameter in model.named_parameters():
@@ -45,7 +45,7 @@ def parameter_groups(model, weight_decay):
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
-def make_optimizer(model, config, device):
+def make_optimizer(model: torch.nn.Module, config, device: torch.device | str) -> torch.optim.AdamW:
     """AdamW; the fused kernel where torch has one for the device."""
     groups = parameter_groups(model, config.weight_decay[0])
     return torch.optim.AdamW(
@@ -53,7 +53,7 @@ def make_optimizer(model, config, device):
     )
 
 
-def set_rates(optimizer, config, progress):
+def set_rates(optimizer: torch.optim.Optimizer, config, progress: float) -> dict[str, float]:
     """Set learning rate and weight decay for `progress` from 0 to 1; returns them, and the momentum."""
     rates = {
         "lr": learning_rate(config, progress),

@@ -6,13 +6,13 @@ A patch is a P x P square of the image. Patches are numbered row by row, so patc
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 
-def grid_size(image_size, patch_size):
+def grid_size(image_size: tuple[int, int], patch_size: int) -> tuple[int, int]:
     """(rows, columns) of the patch grid of an image of `image_size` = (H, W) pixels.
 
-    Raises ValueError, naming sizes that would fit, when the patch does not divide the image.
-    """
+    Raises ValueError, naming sizes that would fit, when the patch does not divide the image."""
     height, width = image_size
     if patch_size < 1 or height % patch_size or width % patch_size:
         fits = [p for p in range(1, min(height, width) + 1) if height % p == 0 and width % p == 0]
@@ -23,7 +23,7 @@ def grid_size(image_size, patch_size):
     return height // patch_size, width // patch_size
 
 
-def patchify(images, patch_size):
+def patchify(images: Tensor, patch_size: int) -> Tensor:
     """Cut images (B, C, H, W) into patches (B, N, C*P*P); each patch is flattened C, then rows."""
     B, C, H, W = images.shape
     rows, columns = grid_size((H, W), patch_size)
@@ -31,7 +31,7 @@ def patchify(images, patch_size):
     return x.permute(0, 2, 4, 1, 3, 5).reshape(B, rows * columns, C * patch_size**2)  # (B, N, C*P*P)
 
 
-def unpatchify(patches, patch_size, grid):
+def unpatchify(patches: Tensor, patch_size: int, grid: tuple[int, int]) -> Tensor:
     """The inverse of `patchify`: patches (B, N, C*P*P) on `grid` = (rows, columns) to (B, C, H, W)."""
     B, _, length = patches.shape
     rows, columns = grid
@@ -40,20 +40,19 @@ def unpatchify(patches, patch_size, grid):
     return x.permute(0, 3, 1, 4, 2, 5).reshape(B, C, rows * patch_size, columns * patch_size)
 
 
-def take(tokens, idx):
+def take(tokens: Tensor, idx: Tensor) -> Tensor:
     """Pick tokens by index, per image: tokens (B, N, D), idx (B, ...) -> (B, ..., D)."""
     flat = idx.flatten(1)  # (B, K)
     picked = tokens.gather(1, flat.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))  # (B, K, D)
     return picked.unflatten(1, idx.shape[1:])
 
 
-def sincos_positions(grid, width, device=None):
+def sincos_positions(grid: tuple[int, int], width: int, device: torch.device | str | None = None) -> Tensor:
     """Fixed 2-D sin-cos positions of a (rows, columns) grid: (N, width), float32.
 
     The first half encodes the column, the second half the row, each as sines then cosines of
     frequencies 1 to 1/10000 (Vaswani et al. 2017, in two dimensions). The order is that of the
-    published MAE and I-JEPA weights. Raises ValueError unless `width` divides by 4.
-    """
+    published MAE and I-JEPA weights. Raises ValueError unless `width` divides by 4."""
     if width % 4:
         raise ValueError(f"sin-cos positions need a width that divides by 4, not {width}")
     rows, columns = grid
@@ -64,6 +63,6 @@ def sincos_positions(grid, width, device=None):
     return table.float().to(device)  # (N, width)
 
 
-def look_up(table, idx):
+def look_up(table: Tensor, idx: Tensor) -> Tensor:
     """Rows of a table (N, E) for indices (B, ...): (B, ..., E). Its gradient is cheap on a CPU."""
     return F.embedding(idx, table)

@@ -7,7 +7,7 @@ of the paper); "sincos" is the released code's choice.
 """
 
 import torch
-import torch.nn as nn
+from torch import Tensor, nn
 
 from .patches import look_up, sincos_positions
 from .vit import Block, init_weights
@@ -16,7 +16,7 @@ from .vit import Block, init_weights
 class Predictor(nn.Module):
     """context_tokens (B, K, D), context_idx (B, K), target_idx (B, M, T) -> (B, M, T, out_width)."""
 
-    def __init__(self, config, out_width=None):
+    def __init__(self, config, out_width: int | None = None) -> None:
         super().__init__()
         E, ratio = config.predictor_width, config.predictor_mlp_ratio or config.mlp_ratio
         self.embed = nn.Linear(config.width, E)
@@ -33,14 +33,15 @@ class Predictor(nn.Module):
             nn.init.trunc_normal_(self.positions, std=0.02)
             self.positions.requires_grad_(True)
 
-    def sequences(self, context_tokens, context_idx, target_idx):
+    def sequences(self, context_tokens: Tensor, context_idx: Tensor, target_idx: Tensor) -> Tensor:
         """The input, one sequence a target block: context first, then targets. (B, M, K+T, E)."""
         M = target_idx.shape[1]
         context = self.embed(context_tokens) + look_up(self.positions, context_idx)  # (B, K, E)
         target = self.mask_token + look_up(self.positions, target_idx)  # (B, M, T, E)
         return torch.cat([context.unsqueeze(1).expand(-1, M, -1, -1), target], dim=2)
 
-    def forward(self, context_tokens, context_idx, target_idx, context_keep=None):
+    def forward(self, context_tokens: Tensor, context_idx: Tensor, target_idx: Tensor,
+                context_keep: Tensor | None = None) -> Tensor:  # fmt: skip
         """`context_keep` (B, K): False marks padding. Every block is predicted on its own."""
         B, M, T = target_idx.shape
         x = self.sequences(context_tokens, context_idx, target_idx).flatten(0, 1)  # (B*M, K+T, E)

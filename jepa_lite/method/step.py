@@ -4,13 +4,17 @@ This is what a run repeats. training/run.py calls the same parts in the same ord
 long run needs: batches in pieces, several processes, half precision, the check for a loss that is no number.
 """
 
+from torch import Generator, Tensor, nn
 from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
 
+from .ijepa import IJEPA
 from .masks import sample_masks
 from .optim import set_rates
 
 
-def train_step(model, optimizer, images, config, progress, generator=None):
+def train_step(model: IJEPA, optimizer: Optimizer, images: Tensor, config, progress: float,
+               generator: Generator | None = None) -> dict[str, float]:  # fmt: skip
     """Make one step on `images` (B, C, H, W), normalised, on the model's device; returns what to log.
 
     config: a `Config`; progress: from 0 at the first step to 1 at the last; generator: draws the masks."""
@@ -23,12 +27,12 @@ def train_step(model, optimizer, images, config, progress, generator=None):
     return {"loss": loss.item(), **rates, "gradient": gradient}
 
 
-def clip_gradient(model, most):
+def clip_gradient(model: nn.Module, most: float) -> float:
     """Scale the gradient of all weights together to a norm of at most `most`; returns the norm it had."""
     return float(clip_grad_norm_([p for p in model.parameters() if p.requires_grad], most))
 
 
-def update(model, optimizer, momentum):
+def update(model: IJEPA, optimizer: Optimizer, momentum: float) -> None:
     """The optimiser moves encoder and predictor; then the target encoder follows the encoder."""
     optimizer.step()
     optimizer.zero_grad()

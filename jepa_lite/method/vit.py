@@ -5,8 +5,8 @@ patches: the rest is dropped before the first layer, so nothing of it can leak.
 """
 
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 from .patches import grid_size, patchify, sincos_positions, take
 
@@ -14,7 +14,7 @@ from .patches import grid_size, patchify, sincos_positions, take
 class Attention(nn.Module):
     """Multi-head self-attention."""
 
-    def __init__(self, width, heads):
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width)
@@ -25,40 +25,40 @@ class Attention(nn.Module):
         x = self.qkv(x).view(B, N, 3, self.heads, D // self.heads)
         return x.permute(2, 0, 3, 1, 4)  # (3, B, h, N, D/h)
 
-    def forward(self, x, keep=None):
+    def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """x (B, N, D); keep (B, N) is True for real tokens and False for padding -> (B, N, D)."""
         q, k, v = self._heads(x)
         mask = None if keep is None else keep[:, None, None, :]  # (B, 1, 1, N): who may be looked at
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (B, h, N, D/h)
         return self.proj(y.transpose(1, 2).flatten(2))  # (B, N, D)
 
-    def maps(self, x):
+    def maps(self, x: Tensor) -> Tensor:
         """The attention weights that `forward` uses without forming them: (B, h, N, N)."""
         q, k, _ = self._heads(x)
         return (q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5).softmax(-1)
 
 
 class MLP(nn.Module):
-    def __init__(self, width, hidden):
+    def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.fc2(F.gelu(self.fc1(x)))
 
 
 class Block(nn.Module):
     """Attention, then MLP, each on a normalised copy and added back."""
 
-    def __init__(self, width, heads, mlp_ratio=4.0, norm_eps=1e-6):
+    def __init__(self, width: int, heads: int, mlp_ratio: float = 4.0, norm_eps: float = 1e-6) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=norm_eps)
         self.attn = Attention(width, heads)
         self.norm2 = nn.LayerNorm(width, eps=norm_eps)
         self.mlp = MLP(width, round(width * mlp_ratio))
 
-    def forward(self, x, keep=None):
+    def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         x = x + self.attn(self.norm1(x), keep)
         return x + self.mlp(self.norm2(x))
 
@@ -66,10 +66,9 @@ class Block(nn.Module):
 class Encoder(nn.Module):
     """ViT encoder: images (B, C, H, W) -> tokens (B, N, D), or (B, K, D) for chosen patches.
 
-    Works at any resolution that the patch divides: positions are recomputed for the grid at hand.
-    """
+    Works at any resolution that the patch divides: positions are recomputed for the grid at hand."""
 
-    def __init__(self, config):
+    def __init__(self, config) -> None:
         super().__init__()
         self.patch_size, self.grid = config.patch_size, config.grid
         self.embed = nn.Linear(config.channels * config.patch_size**2, config.width)
@@ -80,7 +79,7 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         init_weights(self)
 
-    def tokens(self, images, idx=None):
+    def tokens(self, images: Tensor, idx: Tensor | None = None) -> Tensor:
         """Embedded patches with their positions, before the first block: (B, N or K, D)."""
         patches = patchify(images, self.patch_size)  # (B, N, C*P*P)
         if patches.is_floating_point():  # so that an encoder of half precision takes what `normalize` gives
@@ -90,14 +89,14 @@ class Encoder(nn.Module):
             return self.embed(patches) + positions
         return self.embed(take(patches, idx)) + positions[idx]
 
-    def forward(self, images, idx=None, keep=None):
+    def forward(self, images: Tensor, idx: Tensor | None = None, keep: Tensor | None = None) -> Tensor:
         """`idx` (B, K): the patches to see, all when None; `keep` (B, K): False marks padding."""
         x = self.tokens(images, idx)
         for block in self.blocks:
             x = block(x, keep)
         return self.norm(x)  # (B, K, D)
 
-    def positions_for(self, image_size):
+    def positions_for(self, image_size: tuple[int, int]) -> Tensor:
         """The position table of an image of (H, W) pixels: (N, D).
 
         Raises ValueError for another grid if this encoder's table was loaded and is not sin-cos."""
@@ -113,7 +112,7 @@ class Encoder(nn.Module):
             )
         return wanted
 
-    def stages(self, images):
+    def stages(self, images: Tensor) -> list[Tensor]:
         """The tokens after each block, the last one normalised: a list of `depth` tensors (B, N, D)."""
         x, stages = self.tokens(images), []
         for block in self.blocks:
@@ -121,7 +120,7 @@ class Encoder(nn.Module):
             stages.append(x)
         return stages[:-1] + [self.norm(x)]
 
-    def attention_maps(self, images):
+    def attention_maps(self, images: Tensor) -> Tensor:
         """Who looks at whom, in every block: (B, depth, heads, N, N); each row sums to 1."""
         x, maps = self.tokens(images), []
         for block in self.blocks:
@@ -130,12 +129,11 @@ class Encoder(nn.Module):
         return torch.stack(maps, 1)
 
 
-def init_weights(module):
+def init_weights(module: nn.Module) -> None:
     """Xavier for every linear layer, zero biases.
 
     The usual normal(0.02) suits widths near 1000; at width 64 it leaves the blocks almost silent and
-    the patches 4 times fainter than their positions. Xavier keeps the size of signals at any width.
-    """
+    the patches 4 times fainter than their positions. Xavier keeps the size of signals at any width."""
     for m in module.modules():
         if isinstance(m, nn.Linear):
             nn.init.xavier_uniform_(m.weight)

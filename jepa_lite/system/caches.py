@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 
-def cache_folder(below="", variable=None, wanted=None):
+def cache_folder(below: str = "", variable: str | None = None, wanted: str | Path | None = None) -> Path:
     """The folder that the environment's `variable` names, else ~/.cache/jepa_lite/`below`.
 
     It can be written, or holds `wanted` already (a path in it); else it is a temporary one, with a warning.
@@ -33,7 +33,7 @@ def cache_folder(below="", variable=None, wanted=None):
     return spare
 
 
-def unwritable(folder):
+def unwritable(folder: Path) -> str | None:
     """Why nothing can be written to `folder`, which is made if need be; None where it can."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

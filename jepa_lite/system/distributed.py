@@ -8,6 +8,8 @@ added up over all processes, so that all decide alike. With one process nothing 
 import datetime
 import gc
 import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -18,7 +20,7 @@ PATIENCE = datetime.timedelta(
 )  # for images that are downloaded or decoded; torchrun ends it if one dies
 
 
-def join_processes():
+def join_processes() -> tuple[int, int]:
     """(rank, world size); joins the process group when started by torchrun."""
     if not os.environ.get("RANK") or _number("WORLD_SIZE", 1) == 1:
         return 0, 1
@@ -47,7 +49,7 @@ def _fresh_store():
     return {"store": shelf, "rank": int(env["RANK"]), "world_size": world}
 
 
-def averaging(model):
+def averaging(model: torch.nn.Module) -> DistributedDataParallel:
     """The model, whose gradients become the mean over all processes. Its buffers are constants and stay as
     they are: said afterwards, for the newest PyTorch warns of the argument by which older ones are told."""
     shared = DistributedDataParallel(model)
@@ -66,7 +68,7 @@ def _number(name, default):
         ) from None
 
 
-def leave_processes():
+def leave_processes() -> None:
     """Leave the process group, if this process is in one, so that it can end without a complaint."""
     if dist.is_initialized():
         # DistributedDataParallel holds the group in a circle of references; gloo's threads would outlive it,
@@ -75,27 +77,27 @@ def leave_processes():
         dist.destroy_process_group()
 
 
-def local_rank():
+def local_rank() -> int:
     """Which of this machine's processes this is: the number of its GPU."""
     return _number("LOCAL_RANK", 0)
 
 
-def local_world():
+def local_world() -> int:
     """How many processes torchrun has started on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
 
 
-def launch():
+def launch() -> str | None:
     """torchrun's name for this start of it, restarts of its processes included; None without torchrun."""
     return os.environ.get("TORCHELASTIC_RUN_ID")
 
 
-def restarted():
+def restarted() -> bool:
     """Whether torchrun has started this process again because one of its processes died."""
     return _number("TORCHELASTIC_RESTART_COUNT", 0) > 0
 
 
-def total(numbers, device="cpu"):
+def total(numbers: Sequence[float], device: torch.device | str = "cpu") -> list[float]:
     """Each of a list of numbers, added up over all processes."""
     if not dist.is_initialized():
         return list(numbers)
@@ -104,7 +106,7 @@ def total(numbers, device="cpu"):
     return sums.tolist()
 
 
-def gathered(value):
+def gathered(value: Any) -> list:
     """Every process's `value`, as a list in the order of ranks, on every process."""
     if not dist.is_initialized():
         return [value]
@@ -113,7 +115,7 @@ def gathered(value):
     return values
 
 
-def in_turn(make):
+def in_turn(make: Callable[[], Any]) -> Any:
     """make() on every process: on rank 0 first, then on the others, which find fetched, unpacked and cached
     what it needed. What stops rank 0 (ValueError, OSError) is raised on all of them. The processes wait for
     each other as long as that takes, while in a step they give a silent one up after some minutes."""

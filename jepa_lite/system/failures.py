@@ -10,6 +10,7 @@ import re
 import sys
 import textwrap
 import traceback
+from collections.abc import Callable
 
 import torch
 from safetensors import SafetensorError
@@ -32,7 +33,7 @@ class OutOfMemory(RuntimeError):
     """Memory ran out, the processor's or the GPU's; says which setting to turn, and what was saved."""
 
 
-def run(command, debug=False):
+def run(command: Callable[[], object], debug: bool = False) -> None:
     """command(), all of whose errors and signals become a sentence and an exit status.
 
     debug: show the whole traceback of an error as well.
@@ -60,20 +61,20 @@ def run(command, debug=False):
         leave_processes()
 
 
-def is_out_of_memory(error):
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether this is one of the many errors that say that no memory is left."""
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
     return known or (isinstance(error, RuntimeError | OSError) and bool(NO_MEMORY.search(str(error))))
 
 
-def out_of_memory(error, saved=""):
+def out_of_memory(error: BaseException, saved: str = "") -> OutOfMemory:
     """An `OutOfMemory` that says what `error` means; `saved`: a phrase on what was."""
     amount = re.search(r"tried to allocate ([\d.]+ ?\w+)", str(error), re.IGNORECASE)
     tried = f" (another {amount[1]} were needed)" if amount else ""
     return OutOfMemory(f"out of memory{tried}; {DIALS}" + (f"; {saved}" if saved else ""))
 
 
-def is_ours(error):
+def is_ours(error: BaseException) -> bool:
     """Whether a `raise` of this package or the operating system made the error, and not a slip of ours."""
     if isinstance(error, OSError | SafetensorError):
         return True

@@ -1,7 +1,9 @@
 """File names as text for people: each on one line, in any terminal, whatever bytes it holds."""
 
+from pathlib import Path
 
-def shown(name):
+
+def shown(name: str | Path) -> str:
     """`name` with every character that does not print escaped as Python's `repr` does it.
 
     So a line break makes no second line, an escape sequence does nothing to a terminal, and a name that is

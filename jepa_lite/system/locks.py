@@ -6,6 +6,7 @@ The lock is the operating system's own (filelock), so it ends with the process, 
 import contextlib
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,7 +15,7 @@ NAME = ".lock"
 
 
 @contextlib.contextmanager
-def held(out):
+def held(out: str | Path) -> Iterator[None]:
     """Hold the folder `out`, made if need be, while inside; it goes again if nothing was left in it.
 
     Raises, in one sentence, OSError where it cannot be written, ValueError while another process holds it.

@@ -11,12 +11,12 @@ from pathlib import Path
 ROOT = Path("/")  # below which Linux tells; another in the tests
 
 
-def main_memory():
+def main_memory() -> int:
     """Bytes of memory that this machine or container has."""
     return min([_machine()[0], *(limit for limit, _ in _groups())])
 
 
-def free_memory():
+def free_memory() -> int:
     """Bytes of memory that this process can still take; half of it all where the system does not say."""
     return max(0, min([_machine()[1], *(free for _, free in _groups())]))
 

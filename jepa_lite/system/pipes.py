@@ -9,12 +9,12 @@ import select
 import sys
 
 
-def reader_left():
+def reader_left() -> bool:
     """Whether somebody who read our output or our messages has closed them."""
     return any(map(_is_broken, (sys.stdout, sys.stderr)))
 
 
-def let_go():
+def let_go() -> None:
     """Flush what was printed; what nobody takes goes nowhere, so that Python's own last flush cannot fail."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:

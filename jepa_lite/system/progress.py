@@ -11,13 +11,13 @@ from tqdm import tqdm
 LINES = 10  # of a run's progress, where no bar can be redrawn
 
 
-def counted(number, noun):
+def counted(number: int, noun: str) -> str:
     """ "1 step", "2 processes", "1,000 steps"."""
     ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
     return f"{number:,} {noun}{ending}"
 
 
-def clock(seconds):
+def clock(seconds: float) -> str:
     """ "0:09", "1:00", "2:03:04": whole seconds as minutes or hours; "?" for what nobody knows."""
     if not math.isfinite(seconds):
         return "?"
@@ -26,19 +26,19 @@ def clock(seconds):
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def standing(loss, rank, done, elapsed):
+def standing(loss: float, rank: float | None, done: float, elapsed: float) -> str:
     """ "loss 0.123, rank 7, 1:05 left". rank: None before it is measured; done: from 0 to 1."""
     ranked = [] if rank is None else [f"rank {rank:.0f}"]
     left = elapsed * (1 - done) / done if done else math.inf
     return ", ".join([f"loss {loss:.3f}", *ranked, f"{clock(left)} left"])
 
 
-def redraws():
+def redraws() -> bool:
     """Whether a bar can be drawn over itself: on a terminal and in a notebook, not in a file or a pipe."""
     return bool(sys.stderr) and (sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel"))
 
 
-def hidden(progress):
+def hidden(progress: bool) -> bool:
     """What `tqdm` takes as `disable`, where `progress` says whether any is wanted."""
     return not (progress and redraws())
 
@@ -46,7 +46,7 @@ def hidden(progress):
 class Progress:
     """The bar of a `Run`, or its lines; nothing where `shown` is False."""
 
-    def __init__(self, run, title, shown=True):
+    def __init__(self, run, title: str, shown: bool = True) -> None:
         self.run, self.title, self.rank, self.tenths = run, title, None, -1
         self.lines = shown and bool(sys.stderr) and not redraws()
         self.bar = tqdm(
@@ -56,7 +56,7 @@ class Progress:
             disable=not shown or not redraws(),
         )
 
-    def show(self, record):
+    def show(self, record: dict) -> None:
         """Say where the run stands after the step of `record`."""
         self.rank = record.get("rank", self.rank)
         done = self.run.progress
@@ -67,6 +67,6 @@ class Progress:
             self.tenths = int(done * LINES)
             print(f"{self.title} {done:.0%}, {words}", file=sys.stderr, flush=True)
 
-    def close(self):
+    def close(self) -> None:
         """Leave the bar as it is."""
         self.bar.close()

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from multiprocessing import resource_tracker
 
 # SIGCHLD: when a loading worker dies, PyTorch raises an error from its handler, wherever the program is.
@@ -16,7 +17,7 @@ DEFERRED = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGCHLD") i
 
 
 @contextlib.contextmanager
-def uninterrupted():
+def uninterrupted() -> Iterator[None]:
     """Signals that arrive inside take effect at its end. Outside the main thread none arrives anyway."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -47,7 +48,7 @@ def _restore(handlers):
 
 
 @contextlib.contextmanager
-def unheard():
+def unheard() -> Iterator[None]:
     """Processes that are started inside never hear a terminal's Ctrl-C: whoever started them ends them."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -63,7 +64,7 @@ def unheard():
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM that takes effect at once. `signal`: which."""
 
-    def __init__(self, number):
+    def __init__(self, number: int) -> None:
         self.signal = signal.Signals(number)
         super().__init__(self.signal.name)
 
@@ -71,7 +72,7 @@ class Interrupted(KeyboardInterrupt):
 class Stopped(Exception):
     """A run that a signal ended early, saved. `signal`: its number."""
 
-    def __init__(self, number, message):
+    def __init__(self, number: int, message: str) -> None:
         self.signal = number
         super().__init__(message)
 
@@ -83,7 +84,7 @@ class StopSignals:
     signal that came, or None.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.run, self.signal, self._interrupted = None, None, False
 
     def __enter__(self):
@@ -112,7 +113,7 @@ class StopSignals:
             # Not print: a handler may come in the middle of another print.
             os.write(2, f"\n{self.signal.name}: finishing this step, then saving{hint}\n".encode())
 
-    def stopped(self, run):
+    def stopped(self, run) -> Stopped:
         """The `Stopped` to raise when `run` has ended early, saved."""
         number = self.signal or signal.SIGTERM  # by another process's signal, if not by one of ours
         said = f"stopped by {number.name} after step {run.step}, and saved"

@@ -231,6 +231,7 @@ def test_the_generator_alone_decides(rule):
     torch.manual_seed(2)
     assert equal(one, sample_masks((9, 11), 33, config, rng(7))), "the same seed gave other masks"
     assert not equal(one, sample_masks((9, 11), 33, config, rng(8))), "another seed gave the same masks"
+    assert one != sample_masks((9, 11), 33, config, rng(7)), "== compares no tensors, which would raise"
     torch.manual_seed(1)
     assert (torch.get_rng_state() == state).all(), "sampling drew from the global generator"
 
