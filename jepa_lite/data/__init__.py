@@ -9,6 +9,7 @@ is all that is random.
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,10 @@ MEMORY_SHARE = 0.8  # of the free memory that a loaded set may take, in all proc
 
 
 def load(
-    name, split="train", *, image_size, root=None, seed=0, limit=None, progress=True,
-    labelled=False, listed=None,
-):  # fmt: skip
+    name: str, split: str = "train", *, image_size: int | tuple[int, int], root: str | Path | None = None,
+    seed: int = 0, limit: int | None = None, progress: bool = True, labelled: bool = False,
+    listed: Callable[[Path, list], None] | None = None,
+) -> Images:  # fmt: skip
     """Load one of DATASETS into memory as `Images`.
 
     `image_size` is pixels, an int or (H, W): images are resized to cover it and cut at the centre.
@@ -76,9 +78,11 @@ def load(
 
 
 def stream(
-    name, split="train", *, image_size, root=None, seed=0, limit=None, progress=True,
-    crop_scale=None, crop_seed=0, workers=2, listed=None,
-):  # fmt: skip
+    name: str, split: str = "train", *, image_size: int | tuple[int, int], root: str | Path | None = None,
+    seed: int = 0, limit: int | None = None, progress: bool = True,
+    crop_scale: tuple[float, float] | None = None, crop_seed: int = 0, workers: int = 2,
+    listed: Callable[[Path, list], None] | None = None,
+) -> Files:  # fmt: skip
     """A set that need not fit in memory, `folder` or `imagenette`, as `Files` for a training run to read.
 
     The first six arguments as for `load`. crop_scale: cut a random box of such a share of each file, drawn
@@ -127,7 +131,7 @@ def _check_memory(name, count, size, way_out="take fewer with limit, or a smalle
         )
 
 
-def where(name, root):
+def where(name: str, root: str | Path | None) -> str | None:
     """The place to keep beside a run, to find its images again: absolute, or None for the usual one."""
     root = root or (os.environ.get("JEPA_LITE_DATA") if name == "folder" else None)
     return str(Path(root).expanduser().absolute()) if root else None

@@ -15,7 +15,7 @@ import sys
 import tarfile
 import zipfile
 import zlib
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 LIMIT = 20 * 2**30  # bytes that an archive may unpack to; STL-10, the largest set here, has 3 GB
 BLOCK = 4096  # bytes that a member counts at least: empty files fill a disk as well
@@ -31,7 +31,7 @@ class Refused(ValueError):
     """Why an archive was not unpacked, in one sentence that names it."""
 
 
-def extract(archive, into, limit=LIMIT):
+def extract(archive: Path, into: Path, limit: int = LIMIT) -> None:
     """Unpack `archive`, a .tar, .tgz, .tar.gz, .zip or bare .gz file, into the folder `into`.
 
     Raises ValueError, in one sentence that names the archive: for a member that is a link or a device, would
@@ -63,7 +63,7 @@ def _unpacker(archive):
     return kinds[archive.suffix]
 
 
-def check_python():
+def check_python() -> None:
     """Refuse a Python whose tarfile has no filters, before anything is downloaded for it."""
     if not hasattr(tarfile, "data_filter"):
         version = sys.version.split()[0]

@@ -9,11 +9,17 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
+
+from ..config import TrainConfig
 
 RATIO = (3 / 4, 4 / 3)  # width / height of a crop, as in torchvision's RandomResizedCrop
 
 
-def augment(images, train_config, generator=None, batch=None, rows=slice(None)):
+def augment(
+    images: Tensor, train_config: TrainConfig, generator: torch.Generator | None = None,
+    batch: int | None = None, rows: slice = slice(None),
+) -> Tensor:  # fmt: skip
     """Crop and flip as `train_config` (a TrainConfig) says: (B, C, H, W) -> (B, C, H, W), a float tensor.
 
     Where `images` are but the `rows` of a batch of `batch` images, all of it is drawn for and the rows are
@@ -26,7 +32,10 @@ def augment(images, train_config, generator=None, batch=None, rows=slice(None)):
     return flip(images, _coins(batch, generator)[rows]) if train_config.flip else images
 
 
-def random_resized_crop(images, scale=(0.3, 1.0), ratio=RATIO, generator=None):
+def random_resized_crop(
+    images: Tensor, scale: tuple[float, float] = (0.3, 1.0), ratio: tuple[float, float] = RATIO,
+    generator: torch.Generator | None = None,
+) -> Tensor:  # fmt: skip
     """Cut a random box from each image and stretch it to the whole: float (B, C, H, W), same shape out.
 
     A box covers a share of the image's area drawn uniformly from `scale`; its width / height is drawn
@@ -38,12 +47,12 @@ def random_resized_crop(images, scale=(0.3, 1.0), ratio=RATIO, generator=None):
     return crop(images, corner, size)
 
 
-def random_flip(images, generator=None):
+def random_flip(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Mirror each image left to right with probability one half: (B, C, H, W), a new tensor."""
     return flip(images, _coins(len(images), generator))
 
 
-def flip(images, chosen):
+def flip(images: Tensor, chosen: Tensor) -> Tensor:
     """Mirror the images for which `chosen` (B,), bool, is true: (B, C, H, W), a new tensor."""
     return torch.where(chosen.to(images.device)[:, None, None, None], images.flip(-1), images)
 
@@ -52,7 +61,7 @@ def _coins(batch, generator):
     return torch.rand(batch, generator=generator) < 0.5  # (B,)
 
 
-def crop(images, corner, size):
+def crop(images: Tensor, corner: Tensor, size: Tensor) -> Tensor:
     """Stretch one box per image to the whole image: float (B, C, H, W), boxes in pixels, (row, column).
 
     `corner` (B, 2) is a box's top-left pixel and `size` (B, 2) its height and width, on any device.
@@ -77,7 +86,10 @@ def _sources(start, size, length):
     return (2 * pixel + 1) / length - 1
 
 
-def draw_boxes(batch, image_size, scale, ratio, generator):
+def draw_boxes(
+    batch: int, image_size: tuple[int, int], scale: tuple[float, float], ratio: tuple[float, float],
+    generator: torch.Generator | None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Corners and sizes of random boxes, each (B, 2) int64, (row, column), all inside the image."""
     H, W = image_size
     u = torch.rand(batch, 4, generator=generator)

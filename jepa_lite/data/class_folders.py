@@ -11,12 +11,14 @@ import json
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import PIL
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 from tqdm import tqdm
 
 from ..system.caches import cache_folder
@@ -27,7 +29,10 @@ from .image_files import read
 RESIZING = 1  # of what `read` makes of a file: raise it with any change, so that nothing older is taken
 
 
-def read_tree(name, root, split, files, size, progress=True):
+def read_tree(
+    name: str, root: Path, split: str, files: list[tuple[str, int, int]], size: tuple[int, int],
+    progress: bool = True,
+) -> tuple[Tensor, Tensor, tuple[str, ...]]:  # fmt: skip
     """Read `files` (from `splits.find`), or what was kept of them.
 
     Returns (images uint8 (n, 3, H, W), rows int64 (n,), skipped): `rows` says which of the files the

@@ -12,6 +12,8 @@ import re
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from torchvision.datasets.utils import check_integrity
 from tqdm import tqdm
@@ -28,7 +30,7 @@ LARGEST = 8 * 2**30  # bytes after which no more is taken; STL-10, the largest s
 AGENT = {"User-Agent": "jepa-lite"}
 
 
-def download(path, md5, addresses, progress=True):
+def download(path: Path, md5: str, addresses: list[str], progress: bool = True) -> list[str]:
     """Have the file at `path`, whole and with this md5; call it while `alone`.
 
     Returns [] once it is there, else for each of `addresses` a clause that says why not. What came from
@@ -46,7 +48,7 @@ def download(path, md5, addresses, progress=True):
 
 
 @contextlib.contextmanager
-def alone(lock, wait=0.2, say=None):
+def alone(lock: Path, wait: float = 0.2, say: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lock file `lock`, once no other process does; its own death frees it, however it dies.
 
     wait: seconds between two looks. say: a function that is told, once, that another process is waited for.

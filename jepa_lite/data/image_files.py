@@ -9,11 +9,13 @@ import math
 import os
 import stat
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError, features
+from torch import Tensor
 
 from ..system.file_names import shown
 from .augment import RATIO, draw_boxes
@@ -34,7 +36,7 @@ MOST_PIXELS = 2**30 // 4 // 3
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-def read_image(path, image_size):
+def read_image(path: str | Path, image_size: tuple[int, int]) -> Tensor:
     """One picture file as uint8 (3, H, W). Raises FileNotFoundError or ValueError, naming the file."""
     try:
         return torch.tensor(read(Path(path).expanduser(), image_size))
@@ -44,7 +46,10 @@ def read_image(path, image_size):
         raise ValueError(f"{shown(path)} cannot be read as a picture: {error}") from error
 
 
-def read(path, size, crop_scale=None, generator=None):
+def read(
+    path: str | Path, size: tuple[int, int], crop_scale: tuple[float, float] | None = None,
+    generator: torch.Generator | None = None,
+) -> np.ndarray:  # fmt: skip
     """One file -> uint8 (3, H, W), by `fit`, or by `fit_crop` where `crop_scale` is given.
 
     Raises on a file that is empty, broken, of too many pixels, or no file at all.
@@ -59,7 +64,7 @@ def read(path, size, crop_scale=None, generator=None):
 
 
 @contextlib.contextmanager
-def opened(path):
+def opened(path: str | Path) -> Iterator[Image.Image]:
     """An image file as a PIL image, of which only the head has been read; closed at the end of the block."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError("not a regular file, but a folder, pipe, socket or device")
@@ -72,7 +77,7 @@ def opened(path):
             yield image
 
 
-def decodable(image, least=None):
+def decodable(image: Image.Image, least: tuple[int, int] | None = None) -> None:
     """Let an opened JPEG be decoded at a smaller scale, of at least `least` (W, H), and check MOST_PIXELS."""
     width, height = image.size
     if least:
@@ -83,7 +88,7 @@ def decodable(image, least=None):
         )
 
 
-def fit(image, size):
+def fit(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     """A PIL image of any mode -> uint8 array (3, H, W): resized to cover `size`, then cut at the centre."""
     image = _rgb(image)
     if image.size != (size[1], size[0]):
@@ -91,7 +96,9 @@ def fit(image, size):
     return np.asarray(image).transpose(2, 0, 1)
 
 
-def fit_crop(image, size, scale, generator):
+def fit_crop(
+    image: Image.Image, size: tuple[int, int], scale: tuple[float, float], generator: torch.Generator | None
+) -> np.ndarray:
     """As `fit`, but a random box of a share of the area drawn from `scale`: augment.py's, on the file itself.
 
     A box cut from all the pixels that the file has is sharper than one cut from an image already shrunk.

@@ -9,11 +9,14 @@ import warnings
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from .image_files import fit
 
+AnyImage = Tensor | np.ndarray | Image.Image  # the forms that `one_image` takes
 
-def one_image(image):
+
+def one_image(image: AnyImage) -> Tensor:
     """A tensor (C, H, W) of an image: (C, H, W), (H, W, C), (H, W) or a PIL image; uint8 or float.
 
     An alpha channel, which comes last, is left out. Raises ValueError for what is no image.
@@ -23,7 +26,7 @@ def one_image(image):
     return _checked(pixels, 3, "an image must be (3, H, W) or (H, W, 3)")
 
 
-def many_images(images):
+def many_images(images) -> Tensor:
     """A tensor (n, C, H, W) of images: (n, C, H, W), (n, H, W, C), or a list of what `one_image` takes.
 
     Of a loaded data set it takes the images. Raises ValueError for what is no batch of images, and for a list
@@ -41,7 +44,7 @@ def many_images(images):
     return _checked(_tensor(images), 4, "images must be (n, 3, H, W), (n, H, W, 3) or a list")
 
 
-def bytes_of(image):
+def bytes_of(image: AnyImage) -> Tensor:
     """`one_image` as uint8: floats are from 0 to 1. Raises ValueError for others."""
     pixels = one_image(image).detach().cpu()
     if pixels.dtype == torch.uint8:
@@ -55,7 +58,7 @@ def bytes_of(image):
     return (pixels.float().clamp(0, 1) * 255).round().byte()
 
 
-def in_unit(pixels):
+def in_unit(pixels: Tensor) -> Tensor:
     """Pixels as figures take them, floats from 0 to 1: those of uint8 are divided by 255."""
     return pixels / 255 if pixels.dtype == torch.uint8 else pixels
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from .image_files import fit, opened, read_image
-from .image_forms import bytes_of
+from .image_forms import AnyImage, bytes_of
 from .images import Images
 
 PHOTOS = {  # name: (package, file), all in the wheels themselves
@@ -27,7 +28,7 @@ PHOTOS = {  # name: (package, file), all in the wheels themselves
 }
 
 
-def photo_crops(count, size, split, seed):
+def photo_crops(count: int, size: tuple[int, int], split: str, seed: int) -> Images:
     """`Images` of random crops, photograph after photograph in turn.
 
     size: (H, W). split "train" takes the left 70% of each photograph, "test" the rest. Draws by `seed`.
@@ -52,7 +53,7 @@ def _photo_box(photo_size, split, size, u):
     return x, y, x + w, y + h
 
 
-def photo(name):
+def photo(name: str) -> Image.Image:
     """One of PHOTOS as a PIL image in RGB. Raises FileNotFoundError where its package is not installed."""
     package, file = PHOTOS[name]
     spec = importlib.util.find_spec(package)
@@ -66,7 +67,7 @@ def photo(name):
         return image.convert("RGB")
 
 
-def find_image(image, size):
+def find_image(image: str | os.PathLike | AnyImage, size: tuple[int, int]) -> Tensor:
     """uint8 (3, H, W) of `size` = (H, W) from the name of a bundled photograph, a path, or an image itself.
 
     An image is a tensor, a numpy array or a PIL image, as in image_forms.py, uint8 or from 0 to 1, in

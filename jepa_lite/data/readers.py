@@ -11,9 +11,12 @@ import os
 import sys
 import threading
 import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..randomness import generator_for
@@ -21,6 +24,7 @@ from ..system.file_names import shown
 from ..system.signals import unheard, uninterrupted
 from .image_files import read
 from .image_forms import many_images
+from .images import AnyImages
 
 ON_GPU = 0.25  # share of a GPU's free memory that a data set may take
 PATIENCE = 3600  # seconds without a batch after which the workers are given up
@@ -32,26 +36,26 @@ class InMemory:
 
     cropped, skipped = False, ()
 
-    def __init__(self, images, device="cpu"):
+    def __init__(self, images: AnyImages, device: str | torch.device = "cpu") -> None:
         device, images = torch.device(device), many_images(images)
         self.images, self.shape = images, tuple(images.shape[1:])
         self._pin = device.type == "cuda" and images.device.type == "cpu"
         if self._pin and images.nbytes < ON_GPU * torch.cuda.mem_get_info(device)[0]:
             self.images, self._pin = images.to(device), False  # no copy a step is left to be quick about
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
-    def read(self, step, idx):
+    def read(self, step: int, idx: Tensor) -> Tensor:
         """Images `idx` (b,), as they are: uint8 (b, C, H, W)."""
         images = self.images[idx.to(self.images.device)]
         return images.pin_memory() if self._pin else images  # only from pinned memory is a copy asynchronous
 
-    def batches(self, orders):
+    def batches(self, orders: Iterable[tuple[int, Tensor]]) -> Iterator[Tensor]:
         for step, idx in orders:
             yield self.read(step, idx)
 
-    def sample(self, count):
+    def sample(self, count: int) -> Tensor:
         return self.images[:count]
 
 
@@ -65,7 +69,10 @@ class Files(Dataset):
 
     TRIES = 100  # broken files in a row, after which the fault is not the files'
 
-    def __init__(self, root, paths, size, crop_scale=None, seed=0, workers=2):
+    def __init__(
+        self, root: Path, paths: list[str], size: tuple[int, int],
+        crop_scale: tuple[float, float] | None = None, seed: int = 0, workers: int = 2,
+    ) -> None:  # fmt: skip
         only_in_main()
         self.root, self.size, self.seed, self.workers = root, tuple(size), seed, workers
         self.crop_scale, self.cropped = crop_scale, crop_scale is not None
@@ -73,10 +80,10 @@ class Files(Dataset):
         self.paths = np.array([os.fsencode(path) for path in paths])
         self.shape, self.skipped = (3, *self.size), {}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor | None, list[tuple[str, str]]]:
         """key (step, i): (image of file i, or of the next that can be read, [(path, reason)] of the others).
 
         Where none can be read the image is None: an error raised in a worker would arrive as a traceback.
@@ -93,11 +100,11 @@ class Files(Dataset):
                 failures.append((shown(path), shown(error)))
         return None, failures
 
-    def read(self, step, idx):
+    def read(self, step: int, idx: Tensor) -> Tensor:
         """Images `idx` (b,) as step `step` sees them, read in this process: uint8 (b, 3, H, W)."""
         return self._taken(_collate([self[step, i] for i in idx.tolist()]))
 
-    def batches(self, orders):
+    def batches(self, orders: Iterable[tuple[int, Tensor]]) -> Iterator[Tensor]:
         """The images of each (step, idx) of `orders`, in that order, read ahead by the workers."""
         loader = DataLoader(
             self,
@@ -128,7 +135,7 @@ class Files(Dataset):
                 raise
             raise worker_died(error) from error
 
-    def sample(self, count):
+    def sample(self, count: int) -> Tensor:
         """The first `count` files that can be read, uncropped."""
         whole = Files(self.root, [], self.size)
         whole.paths = self.paths
@@ -151,7 +158,7 @@ class Files(Dataset):
         return images
 
 
-def worker_died(error):
+def worker_died(error: Exception) -> ChildProcessError:
     """What to raise when `error`, of PyTorch, says that a process that reads images has failed."""
     said = " ".join(str(error).split())
     if any(word in said for word in ("shared memory", "/torch_", "Bus error")):
@@ -174,7 +181,7 @@ UNGUARDED = (
 )
 
 
-def only_in_main():
+def only_in_main() -> None:
     """End a process that is only to read images, and trains instead: its script has no main guard."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):  # it is importing the script
         sys.exit(UNGUARDED)

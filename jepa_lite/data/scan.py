@@ -18,10 +18,10 @@ class Scan:
     unread: {path: reason}, of what could not be looked into. others: how many files have which other ending.
     """
 
-    def __init__(self, root):
+    def __init__(self, root: str | Path) -> None:
         self.root, self.unread, self.others, self._looked = Path(root), {}, collections.Counter(), {}
 
-    def look(self, folder=""):
+    def look(self, folder: str = "") -> tuple[list[str], list[str], list[tuple[str, int, int]]]:
         """(sub-folders, linked sub-folders, images as (path, bytes, mtime)) of one folder, each in order.
 
         What begins with a dot is left out, as is what macOS adds to its archives.
@@ -40,12 +40,12 @@ class Scan:
                     self._unread(folder + entry.name, error)
         return self._looked[folder]
 
-    def folders(self, folder=""):
+    def folders(self, folder: str = "") -> dict[str, str]:
         """{name: path} of the sub-folders of one folder, linked ones among them."""
         folders, links, _ = self.look(folder)
         return {path[len(folder) : -1]: path for path in sorted(folders + links)}
 
-    def walk(self, folder=""):
+    def walk(self, folder: str = "") -> list[tuple[str, int, int]]:
         """Every image file in and below a folder, as (path, bytes, mtime), in the order of the names."""
         files, seen = [], set(map(self.identity, _above(folder)))
         folders, links = [folder], []
@@ -61,7 +61,7 @@ class Scan:
             files += images
         return sorted(files, key=lambda file: file[0].replace("/", "\0"))  # a folder's files stay together
 
-    def identity(self, folder):
+    def identity(self, folder: str) -> str | tuple[int, int]:
         """The same for two paths to one folder."""
         try:
             found = os.stat(self.root / folder)

@@ -15,6 +15,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from ..field_checks import plain
 
@@ -41,7 +42,7 @@ class ShapeFactors:
     noise: float = 0.1
     label: str = "texture"  # which shared factor to name: texture, colour or shape
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("texture", "colour", "shape", "size", "place", "light"):
             modes = ("local", "off") if name == "place" else MODES
             if getattr(self, name) not in modes:
@@ -64,7 +65,9 @@ CLASSES = {
 DEFAULT = ShapeFactors()
 
 
-def shapes(count, image_size=64, seed=0, factors=DEFAULT):
+def shapes(
+    count: int, image_size: int | tuple[int, int] = 64, seed: int = 0, factors: ShapeFactors = DEFAULT
+) -> tuple[Tensor, Tensor]:
     """Draw `count` images: (uint8 (count, 3, H, W), labels int64 (count,)).
 
     `image_size` is an int or (height, width) in pixels. The same seed gives the same images.

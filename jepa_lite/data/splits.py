@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ..system.file_names import shown
 from .image_files import EXTENSIONS
@@ -40,7 +41,7 @@ class Found:
     ignored: tuple[str, ...]
     unread: dict[str, str]
 
-    def images(self, split):
+    def images(self, split: str) -> tuple[list[tuple[str, int, int]], Tensor, tuple[str, ...]]:
         """([(path, bytes, mtime)], labels int64 (n,), classes) of a split. ValueError if it holds none."""
         part, classes = self.parts[split], self._classes()
         chosen = [(file, label) for label, name in enumerate(classes) for file in part.get(name, ())]
@@ -52,7 +53,7 @@ class Found:
         files, labels = zip(*chosen, strict=True)
         return list(files), torch.tensor(labels), tuple(shown(_class_of(name)) for name in classes)
 
-    def __str__(self):
+    def __str__(self) -> str:
         """One line: how many classes and images, which split is from where, what was left out."""
         classes = self._classes()
         kinds = f"{_count(len(classes), 'class')} ({_some(classes)})" if self.labelled else "no labels"
@@ -69,7 +70,7 @@ class Found:
         return sorted({name for part in self.parts.values() for name in part})
 
 
-def folder_of(name):
+def folder_of(name: str) -> str:
     """The folder's name for a class, which may hold a slash ("T-shirt/top"); `find` turns it back."""
     return name.replace("/", SLASH)
 
@@ -78,7 +79,7 @@ def _class_of(folder):
     return folder.replace(SLASH, "/")
 
 
-def find(root, seed=0):
+def find(root: str | Path, seed: int = 0) -> Found:
     """What the folder `root` holds, as `Found`; where it has no test images, `seed` draws those held out.
 
     Raises FileNotFoundError or ValueError, in one sentence, where it holds no images or can be read in two

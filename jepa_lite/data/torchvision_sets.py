@@ -38,7 +38,7 @@ MIRRORS = {
 }
 
 
-def obtain(name, root, progress=True, **choice):
+def obtain(name: str, root: Path | None, progress: bool = True, **choice: str | bool) -> tv.VisionDataset:
     """Torchvision's data set `name` with its files below `root`, fetched and unpacked first if need be.
 
     root: None for the cache (caches.py). `choice` is what its class calls a split or a size. Raises

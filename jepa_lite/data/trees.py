@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..system.file_names import shown
-from . import PHOTOS, load, photo
+from . import PHOTOS, Images, load, photo
 from .image_files import opened
 from .scan import Scan
 from .splits import NAMES, folder_of
@@ -17,7 +17,7 @@ from .splits import NAMES, folder_of
 QUALITY = 95  # of the JPEGs
 
 
-def class_trees(folder):
+def class_trees(folder: str | Path) -> list[Path]:
     """The trees of class folders in `folder`, or the folder itself if it is one; small pictures first.
 
     How large a tree's pictures are, its first one says. Raises FileNotFoundError for a folder that is none.
@@ -32,7 +32,7 @@ def class_trees(folder):
     return sorted((tree for tree, first in firsts.items() if first), key=lambda tree: _pixels(firsts[tree]))
 
 
-def first_image(tree):
+def first_image(tree: str | Path) -> Path | None:
     """An image file of a tree `<class>/<file>` or `train/<class>/<file>`, or None if it is no such tree."""
     scan = Scan(tree)
     train = [path for name, path in scan.folders().items() if name.lower() in NAMES["train"]]
@@ -51,7 +51,7 @@ def _pixels(path):
         return 0
 
 
-def write_tree(images, folder):
+def write_tree(images: Images, folder: str | Path) -> Path:
     """Write an `Images` to `folder` as `<class>/<number>.jpg`; returns the folder."""
     folder = Path(folder).expanduser()
     for number, (pixels, label) in enumerate(zip(images.images, images.labels.tolist(), strict=True)):
@@ -61,14 +61,14 @@ def write_tree(images, folder):
     return folder
 
 
-def write_crops(folder, image_size=48, train=600, test=200):
+def write_crops(folder: str | Path, image_size: int = 48, train: int = 600, test: int = 200) -> Path:
     """Crops of the bundled photographs as `folder`/train and `folder`/test, which never overlap."""
     for split, limit in (("train", train), ("test", test)):
         write_tree(load("photos", split, image_size=image_size, limit=limit), Path(folder) / split)
     return Path(folder)
 
 
-def write_photographs(folder):
+def write_photographs(folder: str | Path) -> Path:
     """The bundled photographs whole, each as its own class: `folder`/<name>/<name>.jpg."""
     for name in PHOTOS:
         path = Path(folder) / name / f"{name}.jpg"

@@ -9,14 +9,20 @@ from functools import partial
 
 import torch
 
-from ..data import MEMORY_SHARE
+from ..config import ModelConfig
+from ..data import MEMORY_SHARE, Images
 from ..field_checks import plain
 from ..method.patches import grid_size, patchify
+from ..method.vit import Encoder
 from ..system.memory import free_memory
 from . import probes
 
 
-def ladder(config, encoders, train, test, *, seed, last=1, attentive=False, k=20, device=None, controls=True):
+def ladder(
+    config: ModelConfig, encoders: dict[str, Encoder], train: Images, test: Images, *, seed: int,
+    last: int = 1, attentive: bool = False, k: int = 20, device: str | torch.device | None = None,
+    controls: bool = True,
+) -> list[dict]:  # fmt: skip
     """Every encoder on every probe, beside chance, raw pixels and random weights: a list of rows.
 
     config: the `ModelConfig` that random weights are drawn for, from `seed`; encoders: {name: Encoder};

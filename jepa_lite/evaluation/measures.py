@@ -9,7 +9,10 @@ None of these says that features are useful: that is for probes.py.
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
+from ..method.ijepa import IJEPA
+from ..method.masks import Masks
 from ..method.patches import take
 
 # The gap is a mean over thousands of patches, so `measure` need not predict for all images; nor need it
@@ -24,7 +27,7 @@ class NotFinite(ValueError):
 class Diverged(FloatingPointError):
     """Loss, gradient or features are no numbers. `step`; `images`: the indices of the whole batch."""
 
-    def __init__(self, problem, step, images):
+    def __init__(self, problem: str, step: int, images: list[int]) -> None:
         self.step, self.images = step, images
         super().__init__(
             f"{problem} at step {step}; the batch held images "
@@ -32,7 +35,7 @@ class Diverged(FloatingPointError):
         )
 
 
-def effective_rank(features, center=False):
+def effective_rank(features: Tensor, center: bool = False) -> float:
     """RankMe (Garrido et al. 2023): exp of the entropy of the singular values, as shares of their sum.
 
     features (n, D) -> from 1 to min(n, D); k equal singular values give k. Not centred, as published:
@@ -52,7 +55,7 @@ def effective_rank(features, center=False):
     return share.log().mul(share).sum().neg().exp().item()
 
 
-def feature_std(features):
+def feature_std(features: Tensor) -> float:
     """Std across images of each L2-normalised feature, averaged: (n, D) -> from 0 to 1/sqrt(D).
 
     SimSiam's measure (Chen & He 2021, section 4.1): 1/sqrt(D) when directions are spread evenly over
@@ -62,7 +65,7 @@ def feature_std(features):
     return x.std(0, correction=0).mean().item()
 
 
-def position_share(tokens):
+def position_share(tokens: Tensor) -> float:
     """Share of the variance of tokens (B, N, D) that the mean token of each place explains.
 
     1: tokens know only their place. 1/B: place tells nothing (means of B draws still vary a little).
@@ -77,7 +80,7 @@ def position_share(tokens):
     return (between / total).item()
 
 
-def alignment_gap(predictions, target_map, target_idx):
+def alignment_gap(predictions: Tensor, target_map: Tensor, target_idx: Tensor) -> float:
     """cos(prediction, own target) - cos(prediction, the next image's target AT THE SAME PLACE).
 
     predictions (B, M, T, D); target_map (B, N, D), the targets of every patch; target_idx (B, M, T).
@@ -91,7 +94,7 @@ def alignment_gap(predictions, target_map, target_idx):
     return (F.cosine_similarity(p, own, dim=-1) - F.cosine_similarity(p, other, dim=-1)).mean().item()
 
 
-def mask_coverage(*batches):
+def mask_coverage(*batches: Masks) -> tuple[Tensor, Tensor]:
     """How often each patch is seen and asked for: (context_rate, target_rate), each (rows, columns).
 
     One or more `Masks` on the same grid; a rate is a share of all their images. Give many batches,
@@ -103,7 +106,7 @@ def mask_coverage(*batches):
 
 
 @torch.no_grad()
-def measure(model, images, masks):
+def measure(model: IJEPA, images: Tensor, masks: Masks) -> dict[str, float]:
     """The training log's measures of an `IJEPA` or `PixelTwin`: {"rank", "std", "position_share", "gap"}.
 
     images (B, C, H, W), normalised, and their masks. Rank and std are of the target encoder's tokens

@@ -8,19 +8,25 @@ no image's prediction depends on which others are tested. The encoder itself is 
 
 import math
 import warnings
+from collections.abc import Iterable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from torch import Tensor
 
+from ..config import ModelConfig
 from ..data import check_finite, normalize
 from ..data.image_forms import many_images
+from ..data.images import AnyImages
 from ..field_checks import plain
 from ..method.optim import cosine
 from ..method.vit import Encoder
 from .measures import NotFinite
 
+Array = Tensor | np.ndarray | list  # features, tokens or labels
 # Penalties that `predict_linear` tries: half the squared weights, against the mean loss of an image.
 PENALTIES = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001, 0.0001)
 PIXELS = 3 * 64 * 64  # the most values an image has as "raw pixels"; larger ones are shrunk
@@ -29,7 +35,10 @@ PIXELS = 3 * 64 * 64  # the most values an image has as "raw pixels"; larger one
 # --- features -------------------------------------------------------------------------------------
 
 
-def features(encoder, images, *, last=1, batch=256, device=None):
+def features(
+    encoder: Encoder, images: AnyImages, *, last: int = 1, batch: int = 256,
+    device: str | torch.device | None = None,
+) -> Tensor:  # fmt: skip
     """Pooled features of images (n, C, H, W): (n, D), or (n, last * D) with the last `last` stages joined.
 
     uint8 images are normalised; float images are taken as they are; arrays and PIL images do as well
@@ -45,12 +54,14 @@ def features(encoder, images, *, last=1, batch=256, device=None):
     return _encode(encoder, pooled, images, batch, device)
 
 
-def tokens(encoder, images, *, batch=256, device=None):
+def tokens(
+    encoder: Encoder, images: AnyImages, *, batch: int = 256, device: str | torch.device | None = None
+) -> Tensor:
     """The tokens of images (n, C, H, W), for `attentive`: (n, N, D) float32, on the CPU, all in memory."""
     return _encode(encoder, encoder, images, batch, device)
 
 
-def pixels(images):
+def pixels(images: AnyImages) -> Tensor:
     """Raw pixels of uint8 images as features: (n, C*H*W), from 0 to 1.
 
     Images of more than 3 x 64 x 64 values are averaged over squares first: the control stays affordable.
@@ -61,7 +72,7 @@ def pixels(images):
     return torch.cat(shrunk)
 
 
-def random_encoder(config, seed):
+def random_encoder(config: ModelConfig, seed: int) -> Encoder:
     """An encoder of a `ModelConfig` with untrained weights, drawn from `seed`."""
     with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
         torch.default_generator.manual_seed(plain(seed))  # the CPU's alone: fork_rng restores no other here
@@ -80,7 +91,7 @@ def _encode(encoder, function, images, batch, device):
     return joined((function(part).float().cpu() for part in ready), len(images))
 
 
-def joined(parts, n):
+def joined(parts: Iterable[Tensor], n: int) -> Tensor:
     """Parts of n rows in all as one tensor; torch.cat would hold them twice."""
     out, begin = None, 0
     for part in parts:
@@ -93,17 +104,20 @@ def joined(parts, n):
 # --- the three probes -----------------------------------------------------------------------------
 
 
-def knn(train_x, train_y, test_x, test_y, k=20):
+def knn(train_x: Array, train_y: Array, test_x: Array, test_y: Array, k: int = 20) -> float:
     """Accuracy of `predict_knn`, from 0 to 1."""
     return accuracy(predict_knn(train_x, train_y, test_x, k), test_y)
 
 
-def linear(train_x, train_y, test_x, test_y):
+def linear(train_x: Array, train_y: Array, test_x: Array, test_y: Array) -> float:
     """Accuracy of `predict_linear`, from 0 to 1."""
     return accuracy(predict_linear(train_x, train_y, test_x), test_y)
 
 
-def attentive(train_tokens, train_y, test_tokens, test_y, *, generator, heads=4, epochs=20):
+def attentive(
+    train_tokens: Array, train_y: Array, test_tokens: Array, test_y: Array, *,
+    generator: torch.Generator, heads: int = 4, epochs: int = 20,
+) -> float:  # fmt: skip
     """Accuracy of `predict_attentive`, from 0 to 1."""
     predicted = predict_attentive(
         train_tokens, train_y, test_tokens, generator=generator, heads=heads, epochs=epochs
@@ -111,7 +125,9 @@ def attentive(train_tokens, train_y, test_tokens, test_y, *, generator, heads=4,
     return accuracy(predicted, test_y)
 
 
-def predict_knn(train_x, train_y, test_x, k=20, temperature=0.07):
+def predict_knn(
+    train_x: Array, train_y: Array, test_x: Array, k: int = 20, temperature: float = 0.07
+) -> Tensor:
     """Labels (m,) of test_x (m, F) by a vote of the k nearest of train_x (n, F), train_y (n,).
 
     Nearest by cosine, after standardising; a vote weighs exp(cosine / temperature) (Wu et al. 2018, section
@@ -131,7 +147,7 @@ def predict_knn(train_x, train_y, test_x, k=20, temperature=0.07):
     return torch.cat(predicted)
 
 
-def predict_linear(train_x, train_y, test_x):
+def predict_linear(train_x: Array, train_y: Array, test_x: Array) -> Tensor:
     """Labels (m,) of test_x (m, F) by logistic regression on standardised train_x (n, F), train_y (n,).
 
     The L2 penalty is chosen on every fifth image of each training class, held out; then all are fitted.
@@ -150,7 +166,10 @@ def predict_linear(train_x, train_y, test_x):
     return torch.from_numpy(model.predict(test))
 
 
-def predict_attentive(train_tokens, train_y, test_tokens, *, generator, heads=4, epochs=20, lr=1e-2):
+def predict_attentive(
+    train_tokens: Array, train_y: Array, test_tokens: Array, *,
+    generator: torch.Generator, heads: int = 4, epochs: int = 20, lr: float = 1e-2,
+) -> Tensor:  # fmt: skip
     """Labels (m,) of test_tokens (m, N, D) by an attentive probe trained on train_tokens (n, N, D).
 
     It can find a class that sits in a few patches, which the mean over tokens drowns. AdamW on a fixed
@@ -184,14 +203,14 @@ class AttentiveProbe(torch.nn.Module):
     into the classifier: the same cross-attention, without a product of D x D for every token.
     """
 
-    def __init__(self, width, classes, heads, generator):
+    def __init__(self, width: int, classes: int, heads: int, generator: torch.Generator) -> None:
         super().__init__()
         std = width**-0.5
         self.query = torch.nn.Parameter(torch.randn(width, heads, generator=generator) * std * 0.1)
         self.weight = torch.nn.Parameter(torch.randn(heads * width, classes, generator=generator) * std * 0.1)
         self.bias = torch.nn.Parameter(torch.zeros(classes))
 
-    def forward(self, tokens):
+    def forward(self, tokens: Tensor) -> Tensor:
         attention = (tokens @ self.query).softmax(1)  # (B, N, h); near the mean at first
         pooled = attention.transpose(1, 2) @ tokens  # (B, h, D)
         return pooled.flatten(1) @ self.weight + self.bias  # (B, classes)
@@ -236,27 +255,27 @@ def _standards(train):
     return mean, torch.where(varies, 1 / std, 0.0)
 
 
-def accuracy(predicted, labels):
+def accuracy(predicted: Tensor, labels: Array) -> float:
     return (predicted == torch.as_tensor(labels)).double().mean().item()
 
 
 # --- what is refused ------------------------------------------------------------------------------
 
 
-def require(holds, message):
+def require(holds: bool, message: str) -> None:
     if not holds:
         raise ValueError(message)
 
 
-def check_last(depth, last):
+def check_last(depth: int, last: int) -> None:
     require(1 <= last <= depth, f"last must be from 1 to {depth}, the encoder's depth, not {last}")
 
 
-def check_k(n, k, way_out="take a smaller k or more images"):
+def check_k(n: int, k: int, way_out: str = "take a smaller k or more images") -> None:
     require(1 <= k <= n, f"kNN with k = {k} needs at least {k} training images, not {n}; {way_out}")
 
 
-def check_classes(labels, name):
+def check_classes(labels: Tensor, name: str) -> None:
     several = len(labels.unique()) > 1
     require(several, f"{name} holds fewer than two classes, so there is nothing to tell apart")
 

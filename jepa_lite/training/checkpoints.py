@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save_file
 
 from ..baselines.pixel_target import PixelTwin
-from ..config import Config
+from ..config import Config, ModelConfig
 from ..limits import brief
 from ..method.ijepa import IJEPA
 from ..method.vit import Encoder
@@ -33,7 +33,7 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 NETWORKS = {"target": "target_encoder", "context": "encoder"}  # the official files use the same names
 
 
-def save(folder, model, config, state=None):
+def save(folder: str | Path, model: IJEPA, config: Config, state: dict | None = None) -> Path:
     """Make `model`, its `Config` and `state` the newest checkpoint of the run `folder`; returns its path.
 
     state: what a resumed run needs beside the weights, such as the optimizer's `state_dict()` and counters:
@@ -75,7 +75,7 @@ def _write(folder, model, config, state):
     _flush(folder)
 
 
-def newest(folder):
+def newest(folder: str | Path) -> Path:
     """The newest checkpoint of a run folder that is whole; those after it are named in a warning.
 
     Raises FileNotFoundError when the run has none, ValueError when all of them are damaged.
@@ -92,7 +92,7 @@ def newest(folder):
     raise FileNotFoundError(f"{folder} holds no checkpoint")
 
 
-def set_aside(folder, after):
+def set_aside(folder: str | Path, after: Path) -> None:
     """Rename the damaged checkpoints after the checkpoint `after`, for `save` counts on all being whole."""
     for checkpoint in _checkpoints(Path(folder).expanduser()):
         if checkpoint.name > after.name:
@@ -101,7 +101,7 @@ def set_aside(folder, after):
             checkpoint.rename(aside)
 
 
-def load_model(path, heads=None):
+def load_model(path: str | Path, heads: int | None = None) -> tuple[IJEPA, Config]:
     """(model, Config) of a run folder (its newest checkpoint), a checkpoint folder or its weights file.
 
     The model is an `IJEPA`, or a `PixelTwin` if `config.model.predicts` is "pixels", on the CPU. An official
@@ -118,7 +118,7 @@ def load_model(path, heads=None):
     return _filled(network, config.model, _read_tensors(weights), weights), config
 
 
-def load_state(path):
+def load_state(path: str | Path) -> dict | None:
     """The `state` that was saved with the checkpoint, bit for bit, on the CPU; None if there was none."""
     file = _find(path, (STATE, STATE_TENSORS)).parent / STATE
     if not file.exists():
@@ -130,7 +130,9 @@ def load_state(path):
         raise ValueError(_damaged(file, repr(error))) from error
 
 
-def load_encoder(path, which="target", heads=None):
+def load_encoder(
+    path: str | Path, which: str = "target", heads: int | None = None
+) -> tuple[Encoder, ModelConfig]:
     """(Encoder, ModelConfig) from any of four kinds of weights, in float32 on the CPU.
 
     Our own checkpoints, as for `load_model`; an official I-JEPA `.pth.tar`; Hugging Face `IJepaModel`

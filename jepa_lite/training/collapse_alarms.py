@@ -31,16 +31,16 @@ class CollapseWarning(UserWarning):
 class Watch:
     """Remembers the best of each measure and which alarms are on; `state()` is plain, for a checkpoint."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.best, self.on = {}, []
 
-    def state(self):
+    def state(self) -> dict:
         return {"best": dict(self.best), "on": list(self.on)}
 
-    def load_state(self, state):
+    def load_state(self, state: dict) -> None:
         self.best, self.on = dict(state["best"]), list(state["on"])
 
-    def see(self, measures, step):
+    def see(self, measures: dict[str, float], step: int) -> list[str]:
         """Take in the measures of `step`; returns the sentences of alarms that are new, each also a
         `CollapseWarning`. The first call only says what an untrained network measures. An alarm can come
         again only after its measure has recovered."""

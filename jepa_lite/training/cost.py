@@ -11,20 +11,24 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..baselines.pixel_target import make_model
+from ..config import Config, ModelConfig
+from ..method.ijepa import IJEPA
 from ..method.masks import Masks, sample_masks
 from ..randomness import generator_for
 
+Draws = list[list[tuple[int, Masks]]]  # of each step its micro-batches, as (images, masks)
 DRAWS = 32  # batches of masks to average over: their block sizes differ from step to step
 
 
 # --- parameters and tokens ------------------------------------------------------------------------
 
 
-def bare(model):
+def bare(model: ModelConfig) -> IJEPA:
     """The network of a ModelConfig, shapes and no numbers: on the meta device."""
     with torch.device("meta"):
         return make_model(model)
@@ -34,7 +38,7 @@ def _size(module):
     return sum(p.numel() for p in module.parameters())
 
 
-def parameters(model):
+def parameters(model: ModelConfig) -> dict[str, int]:
     """Parameter counts of a ModelConfig's networks."""
     network = bare(model)
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
@@ -44,14 +48,14 @@ def parameters(model):
     }  # fmt: skip
 
 
-def draw_groups(config, batch, count=DRAWS):
+def draw_groups(config: Config, batch: int, count: int = DRAWS) -> Draws:
     """The micro-batches of `count` steps: for each step a list of (images, masks)."""
     generators = (generator_for(config.train.seed, i) for i in range(count))
     masks = (sample_masks(config.model.grid, batch, config.masks, g) for g in generators)
     return [[(len(rows), part) for rows, part in m.groups(config.train.groups)] for m in masks]
 
 
-def tokens(draws):
+def tokens(draws: Draws) -> dict[str, float]:
     """Mean tokens of an image, and the share of those read that is padding."""
     parts = [group for step in draws for group in step]
     images = sum(B for B, _ in parts)
@@ -66,7 +70,7 @@ def tokens(draws):
     }  # fmt: skip
 
 
-def tokens_read(draws):
+def tokens_read(draws: Draws) -> float:
     """Mean tokens that context encoder and predictor read in a step, padding and all."""
     read = 0
     for B, part in (group for step in draws for group in step):
@@ -78,7 +82,7 @@ def tokens_read(draws):
 # --- FLOPs ----------------------------------------------------------------------------------------
 
 
-def mean_flops(config, draws):
+def mean_flops(config: Config, draws: Draws) -> float:
     """FLOPs of a step: target encoder, forward, backward; a mean over the draws.
 
     Products of matrices alone, as FlopCounterMode counts them. What a fused attention computes a
@@ -133,7 +137,7 @@ def _count_flops(model, masks):
 # --- memory ---------------------------------------------------------------------------------------
 
 
-def static_memory(model):
+def static_memory(model: ModelConfig) -> dict[str, int]:
     """Bytes of what a run holds all the time: weights, gradients, AdamW's two moments, moving average."""
     network = bare(model)
     weights = sum(p.nbytes for p in network.parameters() if p.requires_grad)
@@ -141,14 +145,14 @@ def static_memory(model):
     return {"weights": weights, "gradients": weights, "moments": 2 * weights, "average": average}
 
 
-def batch_bytes(config, batch):
+def batch_bytes(config: Config, batch: int) -> int:
     """Bytes of a whole batch: images, as read and as cropped; target tokens, before and after their norm."""
     model = config.model
     pixels, tokens = model.channels * math.prod(model.image_size), math.prod(model.grid) * model.width
     return 4 * batch * 2 * (pixels + tokens)
 
 
-def activation_bytes(config, draws):
+def activation_bytes(config: Config, draws: Draws) -> int:
     """Bytes that the largest micro-batch of the draws saves for the backward pass."""
     groups = [group for step in draws for group in step]
     _, part = max(groups, key=lambda g: g[1].context_idx.numel() + g[1].target_idx.numel())
@@ -169,7 +173,7 @@ def _saved_bytes(model, masks, amp):
         return saved_bytes(network, images, masks, amp)
 
 
-def saved_bytes(network, images, masks, amp=False):
+def saved_bytes(network: IJEPA, images: Tensor, masks: Masks, amp: bool = False) -> int:
     """Bytes of the distinct storages that autograd saves in `network.loss`, less the weights."""
     weights = {p.untyped_storage()._cdata for p in network.parameters()}
     saved = []  # keeps them alive, so that no address is used twice

@@ -15,7 +15,7 @@ WEIGHTS, CONFIG, STATE, STATE_TENSORS = "model.safetensors", "config.json", "sta
 CHECKSUMS = "checksums.json"  # {file: [bytes, crc32]}
 
 
-def find_damage(checkpoint, names=None):
+def find_damage(checkpoint: str | Path, names: tuple[str, ...] | None = None) -> str | None:
     """What is wrong with a checkpoint's files (those of `names`), by size and checksum; None if nothing.
 
     Without checksums, as where a checkpoint was copied by hand, it is whole if its files can be opened.
@@ -57,7 +57,7 @@ def _find_unreadable(checkpoint):
     return None
 
 
-def checksum(path):
+def checksum(path: Path) -> list[int]:
     """[bytes, crc32] of a file."""
     crc = 0
     with open(path, "rb") as file:

@@ -7,13 +7,15 @@ pixels. Sets made on the spot need no more than their name.
 import hashlib
 from pathlib import Path
 
+from torch import Tensor
+
 from ..data import MADE
 from .provenance import read_json, write_json
 
 NAME = "images.json"
 
 
-def read_fingerprint(out):
+def read_fingerprint(out: str | Path) -> dict:
     """What the run in the folder `out` was trained on, {} where that was not kept. ValueError if damaged."""
     path = Path(out) / NAME
     try:
@@ -28,10 +30,10 @@ def read_fingerprint(out):
 class Fingerprint:
     """Of the images that a run finds now, to be compared with `before`, what it found first (or {})."""
 
-    def __init__(self, data, before):
+    def __init__(self, data: str, before: dict) -> None:
         self.before, self.now, self.notes = before, {"data": data}, []
 
-    def see_files(self, root, files):
+    def see_files(self, root: str | Path, files: list[tuple[str, int, int]]) -> None:
         """Compare `files`, [(path, bytes, mtime)] below `root`. Raises ValueError saying what changed."""
         self.now |= {"root": str(Path(root).absolute()), "files": [list(file) for file in files]}
         if "files" not in self.before:
@@ -47,7 +49,7 @@ class Fingerprint:
         if was != root:
             self.notes.append(f"the same images are now read from {root}, before from {was}")
 
-    def see_pixels(self, images):
+    def see_pixels(self, images: Tensor) -> None:
         """Compare the pixels of a fetched set, a uint8 tensor, unless it consists of files that were seen."""
         if self.now["data"] in MADE or "files" in self.now:
             return
@@ -58,7 +60,7 @@ class Fingerprint:
                 "images back, or start a new run"
             )
 
-    def keep(self, out):
+    def keep(self, out: str | Path) -> None:
         """Write it to the run's folder, unless the very same is there."""
         if self.now != self.before:
             write_json(Path(out) / NAME, self.now, indent=None)

@@ -4,10 +4,13 @@ A state is nested dicts, lists and tuples of tensors, numbers, strings and None,
 alone would turn its tuples into lists and its int keys into strings, and a pickle could run code.
 """
 
+from typing import Any
+
 import torch
+from torch import Tensor
 
 
-def pack(value, tensors):
+def pack(value: Any, tensors: dict[str, Tensor]) -> Any:
     """`value` as plain JSON. Its tensors go to the flat dict `tensors`, copied: a state may share them."""
     if isinstance(value, torch.Tensor):
         tensors[str(len(tensors))] = value.detach().to("cpu", copy=True).contiguous()
@@ -21,7 +24,7 @@ def pack(value, tensors):
     raise ValueError(f"a state may hold tensors, numbers, strings, lists and dicts, not {value!r}")
 
 
-def unpack(packed, tensors):
+def unpack(packed: Any, tensors: dict[str, Tensor]) -> Any:
     """The value that `pack` was given, bit for bit. Raises KeyError, TypeError or ValueError for others."""
     if not isinstance(packed, dict):
         return packed

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ..config import Config, TrainConfig
 from ..limits import check_count
 from ..randomness import generator_for
 from ..system.memory import main_memory
@@ -67,16 +68,16 @@ class Plan:
     seconds: float  # of the whole run
 
     @property
-    def limited(self):
+    def limited(self) -> bool:
         """Whether the run ends at its limit of seconds."""
         return self.seconds < self.steps * self.step_seconds
 
     @property
-    def memory(self):
+    def memory(self) -> int:
         return self.weights + self.gradients + self.moments + self.average + self.activations + self.inputs
 
 
-def plan(config, images, device="cpu", seconds=10.0):
+def plan(config: Config, images: int, device: str | torch.device = "cpu", seconds: float = 10.0) -> Plan:
     """The `Plan` of training `config` on so many images on `device`, after measuring for `seconds`.
 
     Raises ValueError for a run that nothing ends, for fewer than two images, and for no time to measure.
@@ -97,7 +98,7 @@ def plan(config, images, device="cpu", seconds=10.0):
     )  # fmt: skip
 
 
-def total_steps(train, images):
+def total_steps(train: TrainConfig, images: int) -> float:
     """The step at which `steps` or `epochs` ends a run, as in `Run.total_steps`; infinite without."""
     by_epochs = train.epochs * (images // min(train.batch_size, images)) if train.epochs else math.inf
     return min(train.steps or math.inf, math.ceil(by_epochs) if by_epochs < math.inf else math.inf)
@@ -120,7 +121,10 @@ def _check(config, images, seconds):
 # --- time -----------------------------------------------------------------------------------------
 
 
-def measure(config, images, flops, static, activations, device="cpu", seconds=10.0):
+def measure(
+    config: Config, images: int, flops: float, static: int, activations: int,
+    device: str | torch.device = "cpu", seconds: float = 10.0,
+) -> Timing:  # fmt: skip
     """Time real steps on random images for about `seconds` and scale them to the run: a `Timing`.
 
     A network that needs too much memory or time is measured as a thin slice, and a batch that does as a
@@ -193,15 +197,13 @@ def _scaled(run, config, images, flops, seconds, thin):
     per_token = statistics.median((spent - update) / tokens for spent, update, tokens in steps)
     more = flops / cost.mean_flops(run.config, groups)
     update = statistics.median(update for _, update, _ in steps)
-    heavier = sum(cost.static_memory(config.model).values()) / sum(
-        cost.static_memory(run.config.model).values()
-    )
+    whole, part = (sum(cost.static_memory(c.model).values()) for c in (config, run.config))
     full = min(config.train.batch_size, images)
     deeper = more * run.batch_size / full
     looked_at = min(MEASURED, images) / min(MEASURED, _count(run.batch_size, full, images))
     return Timing(
         gradient=per_token * cost.tokens_read(groups) * more,
-        update=update * heavier,
+        update=update * (whole / part),
         measures=_time_measures(run) * looked_at * deeper,
         batch=run.batch_size,
         thin=thin,
@@ -220,7 +222,7 @@ def _wait(device):
         torch.cuda.synchronize(device)
 
 
-def memory_of(device):
+def memory_of(device: str | torch.device) -> int:
     """Bytes of memory of a device."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
@@ -230,7 +232,7 @@ def memory_of(device):
 # --- the table ------------------------------------------------------------------------------------
 
 
-def table(plan):
+def table(plan: Plan) -> str:
     """A plan as text: what it is called, how much, and what that counts."""
     p, t = plan, plan.timing
     passes = f"{p.steps * p.batch / p.images:.3g}"
@@ -266,7 +268,7 @@ def table(plan):
     return "\n".join([*lines, "", note])
 
 
-def gpu_advice(plan, command):
+def gpu_advice(plan: Plan, command: str) -> str:
     """What to say of a GPU: that there is none here, the command for one, and plain arithmetic."""
     hours = plan.flops * plan.steps / ASSUMED / 3600
     return (
@@ -279,12 +281,9 @@ def gpu_advice(plan, command):
 
 def _parts(plan):
     t = plan.timing
-    parts = (
-        ("gradient", t.gradient),
-        ("update", t.update),
-        ("measures", plan.step_seconds - t.gradient - t.update),
-    )
-    return ", ".join(f"{name} {seconds / plan.step_seconds:.0%}" for name, seconds in parts)
+    parts = {"gradient": t.gradient, "update": t.update}
+    parts["measures"] = plan.step_seconds - t.gradient - t.update
+    return ", ".join(f"{name} {seconds / plan.step_seconds:.0%}" for name, seconds in parts.items())
 
 
 def _short(number, unit=""):

@@ -3,16 +3,19 @@
 import contextlib
 import math
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 
+from ..config import Config
+from ..data import Images, stream, where
 from ..data import load as load_data
-from ..data import stream, where
 from ..data.readers import only_in_main, worker_died
 from ..evaluation.measures import Diverged
 from ..evaluation.probes import features, knn
 from ..limits import brief
+from ..method.vit import Encoder
 from ..system.distributed import gathered, in_turn, join_processes, launch, restarted
 from ..system.failures import is_ours, is_out_of_memory, out_of_memory
 from ..system.file_names import shown
@@ -44,7 +47,10 @@ OTHER_DRAWS = "the run began under an earlier rule for seeds: from here on it dr
 CURVE_IMAGES = 2000  # the most images that a scheduled probe uses
 
 
-def pretrain(config, data, *, root=None, out, resume=False, device="cpu", watch=None):
+def pretrain(
+    config: Config, data: str, *, root: str | Path | None = None, out: str | Path, resume: bool = False,
+    device: str | torch.device = "cpu", watch: Callable[[dict], None] | None = None,
+) -> Run:  # fmt: skip
     """Train `config` on the data set named `data`, writing to the folder `out`. Returns the `Run`.
 
     Raises ValueError or FileNotFoundError before any long work: for a folder that already holds a
@@ -192,7 +198,7 @@ def _images(config, data, root, seen, progress):
     return images.images, images if train.probes else None, images.skipped
 
 
-def curve_probe(labelled, device="cpu"):
+def curve_probe(labelled: Images, device: str | torch.device = "cpu") -> Callable[[Encoder], dict] | None:
     """A probe for `Run`: 20-NN accuracy from half of some training images to the other half; None where the
     first half is all of one class.
 
@@ -227,7 +233,7 @@ def _say_skipped(out, run, skipped):
         )
 
 
-def recorded(run, out, title="training"):
+def recorded(run: Run, out: str | Path | None, title: str = "training") -> Iterator[dict]:
     """Yield the records of `run.steps()` while showing them and, unless `out` is None, keeping them:
     a line each in out/log.jsonl, and checkpoints. Whoever iterates may add to a record."""
     log = Log(out, run) if out and run.rank == 0 else None

@@ -6,19 +6,20 @@ import os
 import platform
 import shutil
 from pathlib import Path
+from typing import Any
 
 import sklearn
 import torch
 import torchvision
 
 
-def describe(out, run, **facts):
+def describe(out: Path, run, **facts: Any) -> None:
     """Write `out/run.json`: what this run is, where and with what it was made."""
     about = facts | {"config": run.config.to_dict(), "images": len(run.source)} | machine(run.device)
     write_json(out / "run.json", about)
 
 
-def trained_on(checkpoint):
+def trained_on(checkpoint: str | Path) -> tuple[str, str | None]:
     """(data set, root or None) of the run that `checkpoint` is of: its folder, or one of its checkpoints or
     weights files. ValueError, in one sentence, when unknown."""
     path = Path(checkpoint)
@@ -32,7 +33,7 @@ def trained_on(checkpoint):
     return facts["data"], facts.get("root")
 
 
-def read_facts(out):
+def read_facts(out: str | Path) -> dict:
     """What `describe` wrote to the folder `out`; {} where it did not. ValueError where it is damaged."""
     about = Path(out).expanduser() / "run.json"
     facts = read_json(about) if about.exists() else {}
@@ -41,7 +42,7 @@ def read_facts(out):
     return facts
 
 
-def read_json(path):
+def read_json(path: str | Path) -> Any:
     """The content of a JSON file. ValueError, in one sentence that names it, where it is damaged."""
     try:
         return json.loads(Path(path).read_bytes())
@@ -49,7 +50,7 @@ def read_json(path):
         raise ValueError(f"{path} is damaged ({error})") from error
 
 
-def write_json(path, facts, indent=2):
+def write_json(path: str | Path, facts: dict, indent: int | None = 2) -> None:
     """Write facts as JSON, readable unless `indent` is None, making the folder if need be."""
     path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,14 +59,14 @@ def write_json(path, facts, indent=2):
     os.replace(part, path)  # so that no crash leaves half of it
 
 
-def free_name(path):
+def free_name(path: Path) -> Path:
     """A free name beside `path` for what was damaged there: damaged-NAME, damaged-2-NAME and so on."""
     names = (f"damaged-{number}-{path.name}" for number in itertools.count(2))
     names = itertools.chain([f"damaged-{path.name}"], names)
     return next(path.with_name(name) for name in names if not os.path.lexists(path.with_name(name)))
 
 
-def machine(device="cpu"):
+def machine(device: str | torch.device = "cpu") -> dict:
     """Versions and hardware, for beside a result."""
     device = torch.device(device)
     return {
@@ -84,7 +85,7 @@ def machine(device="cpu"):
     }
 
 
-def has_compiler():
+def has_compiler() -> bool:
     """Whether torch.compile will find a C++ compiler; True on Windows, where it has ways of its own."""
     names = (os.environ.get("CXX", "g++"), "g++", "clang++")
     return os.name != "posix" or any(map(shutil.which, names))

@@ -8,8 +8,11 @@ import dataclasses
 import math
 import re
 import textwrap
+from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..config import ENCODERS, ModelConfig
 from .weight_files import named
@@ -34,7 +37,9 @@ HUGGING_FACE = (
 )
 
 
-def encoder(content, network, path, beside, heads):
+def encoder(
+    content: Any, network: str, path: Path, beside: dict, heads: int | None
+) -> tuple[ModelConfig, dict[str, Tensor]]:
     """(ModelConfig, our tensors) of one encoder: of an official file, or the only one of a plain state dict.
 
     content: what the weights file `path` holds. network: "target_encoder" or "encoder", where it has both.
@@ -47,7 +52,7 @@ def encoder(content, network, path, beside, heads):
     return _encoder(_one_encoder(content, path, beside), path, *_told(beside, heads))
 
 
-def whole(content, path, heads):
+def whole(content: Any, path: Path, heads: int | None) -> tuple[ModelConfig, dict[str, Tensor]]:
     """(ModelConfig, our tensors) of a whole `IJEPA`: of an official file with its predictor."""
     found = _networks(content)
     if not found.keys() >= set(NETWORKS):

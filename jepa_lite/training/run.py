@@ -12,17 +12,22 @@ import functools
 import itertools
 import math
 import time
+from collections.abc import Callable, Iterator
 
 import torch
+from torch import Tensor
 
 from ..baselines.pixel_target import make_model
-from ..data import normalize
+from ..config import Config
 from ..data.augment import augment
+from ..data.images import AnyImages, normalize
 from ..data.readers import Files, InMemory
 from ..evaluation.measures import Diverged, NotFinite, measure
-from ..method.masks import sample_masks
+from ..method.ijepa import IJEPA
+from ..method.masks import Masks, sample_masks
 from ..method.optim import make_optimizer, set_rates
 from ..method.step import clip_gradient, update
+from ..method.vit import Encoder
 from ..randomness import DRAWS, generator_for
 from ..system.distributed import averaging, join_processes, total
 from ..system.signals import uninterrupted
@@ -42,7 +47,10 @@ class Run:
     match the config.
     """
 
-    def __init__(self, config, images, device="cpu", model=None, probe=None):
+    def __init__(
+        self, config: Config, images: AnyImages | Files, device: str | torch.device = "cpu",
+        model: IJEPA | None = None, probe: Callable[[Encoder], dict] | None = None,
+    ) -> None:  # fmt: skip
         self.config, self.device, self.probe = config, torch.device(device), probe
         self.source = images if isinstance(images, Files) else InMemory(images, self.device)
         self.rank, self.world = join_processes()
@@ -61,43 +69,42 @@ class Run:
     # --- where the run stands --------------------------------------------------------------------
 
     @property
-    def batch_size(self):
+    def batch_size(self) -> int:
         """Images in a step, over all processes."""
         return min(self.config.train.batch_size, len(self.source))
 
     @property
-    def total_steps(self):
+    def total_steps(self) -> float:
         """The step at which `steps` or `epochs` ends the run; infinite when only `seconds` is set."""
         train = self.config.train
-        by_epochs = (
-            math.ceil(train.epochs * (len(self.source) // self.batch_size)) if train.epochs else math.inf
-        )
+        an_epoch = len(self.source) // self.batch_size
+        by_epochs = math.ceil(train.epochs * an_epoch) if train.epochs else math.inf
         return min(train.steps or math.inf, by_epochs)
 
     @property
-    def progress(self):
+    def progress(self) -> float:
         """From 0 to 1: how much of the run is done, by steps, epochs or time, whichever is furthest."""
         by_steps = self.step / max(self.total_steps - 1, 1)
         by_time = self.elapsed / self.config.train.seconds if self.config.train.seconds else 0.0
         return min(max(by_steps, by_time), 1.0)
 
     @property
-    def done(self):
+    def done(self) -> bool:
         train = self.config.train
         return self.step >= self.total_steps or (train.seconds is not None and self.elapsed >= train.seconds)
 
-    def stop(self):
+    def stop(self) -> None:
         """Ask the run to end after the step at hand, on all processes; `steps()` can then be called again."""
         self._stop = True
 
-    def state(self):
+    def state(self) -> dict:
         """All that, with the weights, continues this run exactly."""
         return {
             "step": self.step, "elapsed": self.elapsed, "optimizer": self.optimizer.state_dict(),
             "watch": self.watch.state(), "images": len(self.source), "world": self.world, "draws": DRAWS,
         }  # fmt: skip
 
-    def load_state(self, state):
+    def load_state(self, state: dict) -> None:
         """Continue from a `state()`; the model's weights are loaded separately (checkpoints.py)."""
         if state["images"] != len(self.source):
             raise ValueError(
@@ -110,7 +117,7 @@ class Run:
 
     # --- a step ----------------------------------------------------------------------------------
 
-    def steps(self):
+    def steps(self) -> Iterator[dict]:
         """Train until the run is done, yielding a dict a step: loss, rates, tokens, seconds, measures."""
         self.stopped = False
         if self.step == 0:
@@ -127,7 +134,7 @@ class Run:
         finally:  # nobody iterates any more: the processes that read ahead end here
             self._reader = self._read_until = None
 
-    def train_step(self):
+    def train_step(self) -> dict:
         """One step of the method: batch, masks, loss, gradient, optimiser, moving average."""
         if not self.whole:
             raise RuntimeError("an update failed half-way: make a new Run, from the last checkpoint")
@@ -152,7 +159,7 @@ class Run:
             "tokens_per_second": tokens / sum(seconds.values()), **seconds,
         }  # fmt: skip
 
-    def batch(self, step, pixels=None):
+    def batch(self, step: int, pixels: Tensor | None = None) -> tuple[Tensor, list[tuple[Tensor, Masks]]]:
         """This process's share: augmented images (B, C, H, W) on the device, grouped masks on the CPU.
 
         All is drawn for the whole batch, and each process takes its rows of it: a run is the same run on any
@@ -169,7 +176,7 @@ class Run:
         masks = masks.rows(torch.arange(B)[rows]) if self.world > 1 else masks
         return images, masks.groups(train.groups)
 
-    def batch_indices(self, step):
+    def batch_indices(self, step: int) -> Tensor:
         """Which images this process sees at `step`: a fresh permutation every epoch."""
         return self._whole_batch(step)[self.rank :: self.world]
 
@@ -246,7 +253,7 @@ class Run:
         passed = int(before * count) < min(int(self.progress * count), count - 1)
         return self.step == 1 or passed or self.done
 
-    def measures(self):
+    def measures(self) -> dict[str, float]:
         """Rank, std, position share and gap on the run's first images, touching no random state."""
         self._sample = self.source.sample(SAMPLE) if self._sample is None else self._sample
         images = normalize(self._sample.to(self.device))

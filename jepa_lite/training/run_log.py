@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 
 from .checkpoints import save
 from .provenance import free_name
+from .run import Run
 
 COST = 0.02  # the share of the run's time that checkpoints may take
 
@@ -26,7 +27,7 @@ COST = 0.02  # the share of the run's time that checkpoints may take
 class Log:
     """The files of a run. Opening it cuts what `run` will do again, and saves a run that begins."""
 
-    def __init__(self, out, run):
+    def __init__(self, out: str | Path, run: Run) -> None:
         self.out, self.run = Path(out).expanduser(), run
         self.checkpoint, self.saved_step, self.saved_at, self.cost = None, run.step, time.monotonic(), 0.0
         self.logged = run.step
@@ -38,7 +39,7 @@ class Log:
             self.file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
         self.board = _Board(self.out, run) if run.config.train.tensorboard else None
 
-    def write(self, record):
+    def write(self, record: dict) -> None:
         """Add a step's record, and a checkpoint when one is due."""
         with self._writing():
             line = json.dumps(record).encode() + b"\n"
@@ -51,7 +52,7 @@ class Log:
         if time.monotonic() - self.saved_at > pause:
             self.save()
 
-    def save(self):
+    def save(self) -> None:
         """Make a checkpoint of the run as it stands."""
         with self._writing():
             self._save()
@@ -66,7 +67,7 @@ class Log:
         self.saved_step, self.saved_at = self.run.step, time.monotonic()
         self.cost = self.saved_at - began
 
-    def close(self):
+    def close(self) -> None:
         """Save the steps since the last checkpoint, unless what would be saved is broken, and close."""
         try:
             if self.run.step > self.saved_step and self.is_sound():
@@ -76,7 +77,7 @@ class Log:
             if self.board:
                 self.board.close()
 
-    def is_sound(self):
+    def is_sound(self) -> bool:
         """Whether the run's weights are of one step, numbers, and no step ahead of the log.
 
         A last save must not spoil the run: an interrupt amid the measures leaves a step without a record.
@@ -84,7 +85,7 @@ class Log:
         logged = self.logged == self.run.step
         return logged and self.run.whole and all(torch.isfinite(p).all() for p in self.run.model.parameters())
 
-    def last(self):
+    def last(self) -> str:
         """A phrase for messages: where the last checkpoint is."""
         return f"the last good checkpoint is that of step {self.saved_step}, {self.checkpoint or self.out}"
 
@@ -98,7 +99,7 @@ class Log:
             raise OSError(f"{self.out} cannot be written ({error}); make room{way_out}") from error
 
 
-def read_log(out):
+def read_log(out: str | Path) -> list[dict]:
     """The records of a run's log.jsonl, a list of dicts. ValueError for a damaged line, which it names."""
     path, records = Path(out).expanduser() / "log.jsonl", []
     with open(path, "rb") as file:

@@ -14,15 +14,15 @@ import torch
 class Clock:
     """`mark(name)` counts the time since the mark before to `name`; `seconds()` gives the sums."""
 
-    def __init__(self, device):
+    def __init__(self, device: str | torch.device) -> None:
         self._device = torch.device(device)
         self._on_gpu = self._device.type == "cuda"
         self._marks = [(None, self._now())]
 
-    def mark(self, name):
+    def mark(self, name: str) -> None:
         self._marks.append((name, self._now()))
 
-    def seconds(self):
+    def seconds(self) -> dict[str, float]:
         """{"seconds_<name>": seconds}, waiting for the GPU where there is one."""
         if self._on_gpu:
             torch.cuda.synchronize(self._device)

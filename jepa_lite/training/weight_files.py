@@ -11,9 +11,11 @@ import re
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 # In a folder, in this order: what `save_pretrained` writes, whole or in shards that an index lists.
 FILES = ("model.safetensors", "pytorch_model.bin")
@@ -31,7 +33,7 @@ class NotWeights(ValueError):
     """A file holds something else than weights; its sentence says what to do, and is whole."""
 
 
-def weights_in(folder):
+def weights_in(folder: Path) -> Path | None:
     """The weights file or the index in `folder`, or in the newest download below it; None if there is none.
 
     Hugging Face's cache keeps a model as `models--.../snapshots/<commit>/`, and `refs/main` says which one.
@@ -50,20 +52,20 @@ def _snapshots(folder):
     return sorted(found, key=lambda p: (p.name != chosen, -p.stat().st_mtime))
 
 
-def all_shards(path):
+def all_shards(path: Path) -> Path:
     """The index of the shards that `path` is one of; `path` itself if it is none."""
     index = path.with_name(re.sub(r"-\d{5}-of-\d{5}(?=\.)", "", path.name) + INDEX)
     return index if index.is_file() else path
 
 
-def is_safetensors(path):
+def is_safetensors(path: Path) -> bool:
     """Whether a file is read as safetensors: by its content, for a cache's files have no telling names."""
     with open(path, "rb") as file:
         head = file.read(9)
     return head[8:] == b"{" or (path.suffix == ".safetensors" and head[:1] not in (b"P", b"\x80"))
 
 
-def read(path, prefix=""):
+def read(path: Path, prefix: str = "") -> Any:
     """The content of a weights file: {name: tensor}, or whatever else a pickle holds, on the CPU.
 
     Names lose what DistributedDataParallel and torch.compile put in, and `prefix`, which all that is wanted
@@ -77,17 +79,17 @@ def read(path, prefix=""):
     return content if not isinstance(content, dict) else named(content, prefix)
 
 
-def named(tensors, prefix=""):
+def named(tensors: dict, prefix: str = "") -> dict:
     """`tensors` under plain names, as `read` gives them."""
     found = {plain_name(name): tensor for name, tensor in tensors.items()}
     return {name.removeprefix(prefix): found[name] for name in found if name.startswith(prefix)}
 
 
-def plain_name(name):
+def plain_name(name: str) -> str:
     return ".".join(part for part in str(name).split(".") if part not in ("module", "_orig_mod"))
 
 
-def checksums(tensors):
+def checksums(tensors: dict[str, Tensor]) -> dict[str, str]:
     """The metadata with which `save_file` lets a safetensors file of ours be checked, wherever it goes."""
     return {CHECKSUMS: json.dumps({name: _crc(tensor) for name, tensor in tensors.items()})}
 

@@ -72,7 +72,9 @@ def test_every_form_of_a_batch_is_the_batch(form, model):
     assert torch.equal(tokens(model.encoder, images), tokens(model.encoder, BATCH))
     assert torch.equal(pixels(images), pixels(BATCH))
     assert torch.equal(Run(CONFIG, images).source.images, BATCH)
-    assert torch.equal(Images(images, [0] * 9, ("a",), "mine").images, BATCH)
+    made = Images(images, [0] * 9, ("a",), "mine")
+    assert torch.equal(made.images, BATCH)
+    assert made != Images(images, [0] * 9, ("a",), "mine"), "two data sets are compared pixel by pixel"
     assert (
         PredictionExplorer(model, images, hole=(1, 1)).sprite
         == PredictionExplorer(model, BATCH, hole=(1, 1)).sprite
