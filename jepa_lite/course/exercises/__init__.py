@@ -20,6 +20,7 @@ one. In the order of the course:
 """
 
 import difflib
+from collections.abc import Callable
 
 # isort: off
 from . import (  # noqa: F401 (importing a file registers its exercise, in the course's order)
@@ -62,7 +63,7 @@ from .engine import Exercise, Verdict
 __all__ = ["Exercise", "Verdict", "check", "exercises", "hint", "reveal"]
 
 
-def exercises():
+def exercises() -> dict[str, Exercise]:
     """{name: Exercise} of the whole course, in its order."""
     return dict(sorted(engine.REGISTRY.items(), key=lambda item: item[1].notebook))
 
@@ -70,7 +71,7 @@ def exercises():
 class Desk:
     """One of `check`, `hint` and `reveal`: an attribute for every exercise, which the Tab key completes."""
 
-    def __init__(self, name, act):
+    def __init__(self, name: str, act: Callable) -> None:
         self._name, self._act = name, act
 
     def __getattr__(self, name):
