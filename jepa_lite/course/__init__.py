@@ -16,17 +16,21 @@ import math
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
+from torch import Tensor
 from tqdm import tqdm
 
-from ..data import PHOTOS, load, photo
+from ..config import Config
+from ..data import PHOTOS, Images, load, photo
 from ..data.image_files import fit
-from ..figures.style import BLUE, ORANGE, figure, styled
+from ..figures.style import BLUE, ORANGE, Picture, figure, styled
+from ..method.ijepa import IJEPA
 from ..presets import preset
 from ..system.caches import cache_folder
 from ..training import checkpoints
@@ -53,18 +57,18 @@ PROBES, PROBED = 10, 1000  # times that a run is probed, and the training images
 # --- images -----------------------------------------------------------------------------------------
 
 
-def small_image(size=64):
+def small_image(size: int = 64) -> Tensor:
     """The image that goes through the whole course, a cat: uint8 (3, size, size)."""
     return torch.from_numpy(fit(photo("cat"), (size, size)).copy())
 
 
-def photographs(size=64):
+def photographs(size: int = 64) -> Tensor:
     """The eight photographs, in the order of `data.PHOTOS`: uint8 (8, 3, size, size)."""
     return torch.stack([torch.from_numpy(fit(photo(name), (size, size)).copy()) for name in PHOTOS])
 
 
 @functools.lru_cache(maxsize=2)
-def made_images(split="train"):
+def made_images(split: str = "train") -> Images:
     """The made images that the course trains on, or with "test" others to measure on: an `Images`."""
     limit = IMAGES if split == "train" else HELD_OUT
     return load("shapes", split, image_size=64, seed=SEED, limit=limit, progress=False)
@@ -74,7 +78,7 @@ def made_images(split="train"):
 
 
 @styled
-def guesses(rows, unit=""):
+def guesses(rows: dict[str, tuple], unit: str = "") -> Picture:
     """Your guesses beside what was measured, as bars: rows {label: (guess, measured)}.
 
     A guess of None is one you did not make, and is not drawn. Raises ValueError for a guess that is no finite
@@ -109,7 +113,7 @@ def guesses(rows, unit=""):
 # --- models that are trained once -------------------------------------------------------------------
 
 
-def recipe(**changes):
+def recipe(**changes: object) -> Config:
     """The `Config` of the course's runs: the demo's, hurried to end in about a minute on two cores.
 
     Small batches, because the first hundreds of steps rest on a plateau, and many small steps leave it sooner
@@ -122,7 +126,7 @@ def recipe(**changes):
     return preset("demo").with_values(hurried | {k.replace("__", "."): v for k, v in changes.items()})
 
 
-def training_probe():
+def training_probe() -> Callable:
     """A probe for `Run`: 20-NN accuracy from 500 of the training images to 500 others; no test image."""
     made = made_images()
     return curve_probe(dataclasses.replace(made, images=made.images[:PROBED], labels=made.labels[:PROBED]))
@@ -132,13 +136,13 @@ def training_probe():
 class Trained:
     """A finished run: its model, its log (a dict a step), its config, and where it lies."""
 
-    model: torch.nn.Module
-    log: list
-    config: object
+    model: IJEPA
+    log: list[dict]
+    config: Config
     folder: Path
 
 
-def trained(**changes):
+def trained(**changes: object) -> Trained:
     """The course's model, `Trained` by `recipe(**changes)`: from the disk, or trained now and kept there.
 
     `JEPA_LITE_COURSE` names the folder (else ~/.cache/jepa_lite/course). Delete it to train again. A second
@@ -193,7 +197,7 @@ def _train(config, folder):
 # --- measured results -------------------------------------------------------------------------------
 
 
-def results(name):
+def results(name: str) -> dict:
     """What a command of this repository measured: benchmarks/results/NAME.json, as it was written.
 
     Raises FileNotFoundError, which names those that there are, for any other name.

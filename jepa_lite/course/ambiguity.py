@@ -9,6 +9,8 @@ share, their fineness or direction, can be known. (Paper, section 1: why I-JEPA 
 import math
 
 import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 CYCLES = (2, 7)  # of half a wave: how many may cross it
 
@@ -16,7 +18,7 @@ CYCLES = (2, 7)  # of half a wave: how many may cross it
 # --- ambiguous signals ------------------------------------------------------------------------------
 
 
-def wave(length, cycles, phase=0.0):
+def wave(length: int, cycles: float | Tensor, phase: float | Tensor = 0.0) -> Tensor:
     """`cycles` periods of a sine over `length` points, begun at `phase` of one: (..., length).
 
     Numbers, or tensors (...) of them.
@@ -26,7 +28,9 @@ def wave(length, cycles, phase=0.0):
     return torch.sin(2 * math.pi * turns).float()
 
 
-def torn_waves(count, generator, odds=0.5, length=32):
+def torn_waves(
+    count: int, generator: torch.Generator, odds: float = 0.5, length: int = 32
+) -> tuple[Tensor, Tensor, Tensor]:
     """Waves of which one half is seen: seen (count, length), hidden (count, length), cycles (count,).
 
     The hidden half goes on as the wave was, with probability `odds`, and otherwise upside down.
@@ -38,7 +42,9 @@ def torn_waves(count, generator, odds=0.5, length=32):
     return seen, torch.where(turned[:, None], -hidden, hidden), cycles
 
 
-def two_cloths(size=64, angle=22.5, cycles=8, hidden=(0.25, 0.75)):
+def two_cloths(
+    size: int = 64, angle: float = 22.5, cycles: float = 8, hidden: tuple[float, float] = (0.25, 0.75)
+) -> Tensor:
     """Two grey images that differ only in a block: worlds (2, 1, size, size) in [0, 1].
 
     Stripes `angle` degrees from horizontal, clockwise; within the block, from share `hidden[0]` to
@@ -58,24 +64,24 @@ def two_cloths(size=64, angle=22.5, cycles=8, hidden=(0.25, 0.75)):
 # --- the best single guess --------------------------------------------------------------------------
 
 
-def shares(odds, like):
+def shares(odds: ArrayLike, like: Tensor) -> Tensor:
     """Odds (n,), as 3 to 1, as shares that sum to 1, shaped to multiply worlds (n, ...)."""
     odds = torch.as_tensor(odds, dtype=like.dtype)
     return (odds / odds.sum()).view(-1, *[1] * (like.ndim - 1))  # (n, 1, ...)
 
 
-def weighted_mean(worlds, odds):
+def weighted_mean(worlds: Tensor, odds: ArrayLike) -> Tensor:
     """The guess with the least expected squared error: worlds (n, ...), odds (n,) -> (...)."""
     return (shares(odds, worlds) * worlds).sum(0)
 
 
-def unavoidable_loss(worlds, odds):
+def unavoidable_loss(worlds: Tensor, odds: ArrayLike) -> Tensor:
     """The mean squared error of that guess: the variance of the worlds, averaged over values; a scalar."""
     error = (worlds - weighted_mean(worlds, odds)).square()  # (n, ...)
     return (shares(odds, worlds) * error).sum(0).mean()
 
 
-def weighted_median(worlds, odds):
+def weighted_median(worlds: Tensor, odds: ArrayLike) -> Tensor:
     """The guess with the least expected absolute error: worlds (n, ...), odds (n,) -> (...).
 
     Where two values leave half the odds on either side, all between them are as good: the lower is given.
@@ -89,12 +95,12 @@ def weighted_median(worlds, odds):
 # --- what both completions share --------------------------------------------------------------------
 
 
-def spectrum(signals):
+def spectrum(signals: Tensor) -> Tensor:
     """How strong each number of cycles is, wherever it begins: signals (..., L) -> (..., L // 2)."""
     return torch.fft.rfft(signals)[..., 1:].abs() / (signals.shape[-1] / 2)
 
 
-def stripe_energy(images, bins=8):
+def stripe_energy(images: Tensor, bins: int = 8) -> Tensor:
     """Contrast by the direction of the stripes: images (n, 1, H, W) -> mean squared slopes (n, bins).
 
     Bin i holds the stripes from (i - 0.5) to (i + 0.5) times 180 / bins degrees from horizontal.

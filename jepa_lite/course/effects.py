@@ -8,6 +8,7 @@ paper's numbers (arXiv 2301.08243, linear probe on 1% of ImageNet's labels) are 
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 LEVEL = 0.95
@@ -27,7 +28,7 @@ PAPER = {  # our row: (what the paper changed, top-1 with the change, top-1 with
 }  # fmt: skip
 
 
-def interval(values):
+def interval(values: ArrayLike) -> tuple[float, float]:
     """(mean, half width of its 95% interval) of one value a seed, by Student's t for n - 1 degrees.
 
     The half width is nan for a single value: one seed says nothing of the spread. Raises ValueError for none.
@@ -42,7 +43,7 @@ def interval(values):
     return float(values.mean()), float(t * values.std(ddof=1) / math.sqrt(n))
 
 
-def paired_effect(changed, reference):
+def paired_effect(changed: ArrayLike, reference: ArrayLike) -> tuple[float, float]:
     """(mean, half width) of changed - reference, seed by seed: both (n,), in the same order of seeds.
 
     What a seed does to both runs alike cancels, so the interval is of what the change did.
@@ -53,7 +54,7 @@ def paired_effect(changed, reference):
     return interval(changed - reference)
 
 
-def effects(table, probe="linear"):
+def effects(table: dict, probe: str = "linear") -> list[dict]:
     """[{"name", "group", "seeds", "differences", "mean", "half", "paper"}], in points of accuracy.
 
     table: benchmarks/results/ablations.json. probe: "linear" or "knn". Differences are over the seeds that a
@@ -78,7 +79,7 @@ def effects(table, probe="linear"):
     return found
 
 
-def in_paper(name):
+def in_paper(name: str) -> float | None:
     """The paper's effect of the change that our row `name` makes, in points; None where it has none."""
     if name not in PAPER:
         return None
@@ -86,7 +87,7 @@ def in_paper(name):
     return changed - reference
 
 
-def verdict(effect):
+def verdict(effect: dict) -> str:
     """What an effect's interval says: "higher", "lower", "undecided" (0 lies in it), or "one seed"."""
     mean, half = effect["mean"], effect["half"]
     if not math.isfinite(half):

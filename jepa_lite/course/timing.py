@@ -8,9 +8,10 @@ a single step's seconds go is step_timer.py's, what a whole run will cost plan.p
 import math
 import statistics
 import time
+from collections.abc import Callable
 
 
-def take_turns(actions, rounds):
+def take_turns(actions: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
     """Call each of {name: function} once a round: {name: [seconds, one a round]}."""
     seconds = {name: [] for name in actions}
     for _ in range(rounds):
@@ -21,7 +22,7 @@ def take_turns(actions, rounds):
     return seconds
 
 
-def median_seconds(times, warm_up=0):
+def median_seconds(times: list[float], warm_up: int = 0) -> float:
     """The middle one of `times` without the first `warm_up`; of an even number, the mean of the middle two.
 
     Raises ValueError when nothing is left.
@@ -31,6 +32,6 @@ def median_seconds(times, warm_up=0):
     return statistics.median(times[warm_up:])
 
 
-def steps_in_budget(minutes, step_seconds, start_up=0.0):
+def steps_in_budget(minutes: float, step_seconds: float, start_up: float = 0.0) -> int:
     """Whole training steps in so many minutes, of which `start_up` seconds pass before the first."""
     return max(0, math.floor((60 * minutes - start_up) / step_seconds))

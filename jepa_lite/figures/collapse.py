@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 
 from ..system.progress import counted
 from .curves import series, untrained
-from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, figure, styled
+from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, Picture, figure, styled
 
 CURVES = ("loss", "rank", "std", "position_share", "gap")
 NAMES = {
@@ -28,18 +28,18 @@ LOOKS = (  # colour, dashes and mark: the newest run first, then back in time
 )
 
 
-def last(log, key):
+def last(log: list[dict], key: str) -> float | None:
     """The last value of `key` in a log that is a number, or None."""
     values = [r[key] for r in log if r.get(key) is not None and np.isfinite(r[key])]
     return values[-1] if values else None
 
 
-def said(value, form="{:.3g}"):
+def said(value: float | None, form: str = "{:.3g}") -> str:
     return "not measured" if value is None else form.format(value)
 
 
 @styled
-def runs(history):
+def runs(history: list[dict]) -> Picture:
     """Compare up to six runs: [{"number", "switches", "log"}], oldest first; more are left out, oldest first.
 
     Values that are None or no number show as gaps. Without a single record the figure says so.
@@ -85,7 +85,7 @@ def _told(run):
 
 
 @styled
-def sightings(table):
+def sightings(table: dict[str, dict]) -> Picture:
     """Which measure sees which run go wrong: {run: {measure: (value, seen)}}, one row a run; seen is hatched.
 
     All rows must name the same measures, in the same order, else a ValueError says which does not.

@@ -14,12 +14,13 @@ from .style import (
     MEASURES,
     NAMES,
     VERMILION,
+    Picture,
     figure,
     styled,
 )
 
 
-def series(log, key):
+def series(log: list[dict], key: str) -> np.ndarray:
     """Steps and values of the records that hold `key`, as float arrays; NaN and None show as gaps."""
     pairs = [(r["step"], r[key]) for r in log if key in r]
     return np.array(pairs, float).reshape(-1, 2).T
@@ -48,7 +49,7 @@ def _trace(ax, log, key, form, words, **look):
 
 
 @styled
-def curves(log, random=None):
+def curves(log: list[dict], random: dict[str, float] | None = None) -> Picture:
     """Loss, effective rank and probe accuracy against step; never the loss alone.
 
     `log`: a list of dicts, the records of log.jsonl. `random`: {"knn": ..., "linear": ...} of random
@@ -81,7 +82,7 @@ def curves(log, random=None):
 
 
 @styled
-def untrained():
+def untrained() -> Picture:
     """What stands for `curves` while there is nothing to draw."""
     fig = figure(1.2)
     ax = fig.subplots()
@@ -106,7 +107,7 @@ def _draw_probes(ax, log, random):
 
 
 @styled
-def ladder(rows):
+def ladder(rows: list[dict]) -> Picture:
     """Held-out accuracy as bars; rows of {"name", "linear", "knn"}, with "linear_std", "knn_std" if known."""
     fig = figure(0.62 * len(rows) + 1.0)
     ax, thick = fig.subplots(), 0.38

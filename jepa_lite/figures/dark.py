@@ -12,9 +12,11 @@ import numpy as np
 from matplotlib import colors
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
+from matplotlib.typing import ColorType
 
 GROUND, INK = "#17181b", "#e8e8ea"  # those of html.py and kit.css
 GREY = 0.08  # colours whose red, green and blue differ by less are greys
@@ -25,7 +27,7 @@ PARTS = {
 }
 
 
-def day_and_night(fig, dpi, **options):
+def day_and_night(fig: Figure, dpi: float, **options: object) -> tuple[bytes, bytes]:
     """The figure as two PNG files, as it is and by night; the figure itself stays as it is.
 
     options: for `savefig`, by day and by night alike.
@@ -44,7 +46,7 @@ def day_and_night(fig, dpi, **options):
     return tuple(file.getvalue() for file in files)
 
 
-def turned(colour):
+def turned(colour: ColorType) -> ColorType:
     """A grey turned over, black to INK and white to GROUND; any other colour, and what is clear, as it is."""
     *rgb, alpha = colors.to_rgba(colour)
     if np.ptp(rgb) > GREY or not alpha:
@@ -53,7 +55,7 @@ def turned(colour):
     return (*(ink + np.mean(rgb) * (ground - ink)), alpha)
 
 
-def contrast(one, other):
+def contrast(one: ColorType, other: ColorType) -> float:
     """How far two colours stand out from each other, from 1 to 21 (WCAG 2.2); text wants 4.5."""
     low, high = sorted(map(_luminance, (one, other)))
     return (high + 0.05) / (low + 0.05)

@@ -6,7 +6,10 @@ pictures and not measures: how good the features are is for probes.py.
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from sklearn.decomposition import PCA
+from torch import Tensor
 
 from ..data.image_forms import in_unit, many_images, one_image
 from .style import (
@@ -14,6 +17,7 @@ from .style import (
     HEAT,
     NOTHING,
     WIDTH,
+    Picture,
     aspect,
     figure,
     frame,
@@ -27,7 +31,7 @@ from .style import (
 )
 
 
-def pca_colours(tokens):
+def pca_colours(tokens: Tensor) -> tuple[np.ndarray, float]:
     """Tokens (n, N, D) as colours (n, N, 3) in [0, 1]: their first three principal components.
 
     Fit on all the tokens at once, so that a colour means the same in every image. Returns (colours, share
@@ -46,7 +50,9 @@ def pca_colours(tokens):
 
 
 @styled
-def pca_features(images, tokens, grid, control=None):
+def pca_features(
+    images: object, tokens: Tensor, grid: tuple[int, int], control: Tensor | None = None
+) -> Picture:
     """Images (n, C, H, W) in [0, 1] above their tokens (n, N, D) as PCA colours.
 
     `control` (n, N, D): tokens of an encoder with random weights, a third row with a PCA of its own.
@@ -74,18 +80,20 @@ def pca_features(images, tokens, grid, control=None):
     return fig
 
 
-def effective_patches(weights):
+def effective_patches(weights: Tensor) -> Tensor:
     """Over how many patches attention (..., N) is spread: exp of its entropy, from 1 to N."""
     return torch.special.entr(weights.double()).sum(-1).exp()
 
 
-def where_it_looks(maps, patch):
+def where_it_looks(maps: Tensor, patch: int) -> tuple[Tensor, float]:
     """Where one patch looks: (depth, heads, N), and the end of a colour scale in even shares 1/N."""
     looks = maps[:, :, patch].detach().cpu().float()
     return looks, max(2.0, float(np.percentile(looks.mean(1) * looks.shape[-1], 99.5)))
 
 
-def draw_look(ax, weights, grid, patch, top, title):
+def draw_look(
+    ax: Axes, weights: Tensor, grid: tuple[int, int], patch: int, top: float, title: str
+) -> AxesImage:
     """One map of attention (N,), in units of the even share 1/N."""
     ax.set_axis_on()
     heat = picture(ax, weights.reshape(grid) * len(weights), title, cmap=HEAT, vmin=0, vmax=top)
@@ -94,7 +102,14 @@ def draw_look(ax, weights, grid, patch, top, title):
 
 
 @styled
-def attention(image, maps, grid, patch, layer=-1, names=None):
+def attention(
+    image: object,
+    maps: Tensor,
+    grid: tuple[int, int],
+    patch: int,
+    layer: int = -1,
+    names: list[int] | None = None,
+) -> Picture:
     """Where the query `patch` of an image (C, H, W) looks: maps (depth, heads, N, N), by layer and head.
 
     layer: whose heads are shown, as an index into maps; names: what the layers are called, from 1 if None.
@@ -132,19 +147,19 @@ def attention(image, maps, grid, patch, layer=-1, names=None):
 # --- an encoder that sees a part of the image -------------------------------------------------------
 
 
-def rest(idx, grid):
+def rest(idx: Tensor, grid: tuple[int, int]) -> np.ndarray:
     """The patches of the grid that are not in `idx` (K,), ascending."""
     return np.setdiff1d(np.arange(grid[0] * grid[1]), np.asarray(idx))
 
 
-def on_grid(values, idx, grid):
+def on_grid(values: Tensor, idx: Tensor, grid: tuple[int, int]) -> np.ndarray:
     """Values (K,) of the patches idx (K,) as a map (rows, columns), NaN elsewhere."""
     spread = np.full(grid[0] * grid[1], np.nan)
     spread[np.asarray(idx)] = np.asarray(values.detach().cpu().double())
     return spread.reshape(grid)
 
 
-def show_kept(ax, image, idx, grid, title):
+def show_kept(ax: Axes, image: Tensor, idx: Tensor, grid: tuple[int, int], title: str) -> None:
     """An image of which only the patches idx (K,) are seen."""
     show(ax, image, title)
     for patch in rest(idx, grid):
@@ -152,7 +167,7 @@ def show_kept(ax, image, idx, grid, title):
 
 
 @styled
-def leaks(image, idx, grid, changes):
+def leaks(image: Tensor, idx: Tensor, grid: tuple[int, int], changes: dict[str, Tensor]) -> Picture:
     """The leak test: changes {name: (K,)} says by what share of itself the output of each kept patch changed.
 
     Beside the image (C, H, W), of which only the kept patches idx (K,) are shown, a map for each name, on one
@@ -185,7 +200,7 @@ def leaks(image, idx, grid, changes):
 
 
 @styled
-def kept_attention(image, weights, idx, grid, query):
+def kept_attention(image: Tensor, weights: Tensor, idx: Tensor, grid: tuple[int, int], query: int) -> Picture:
     """Where the patch `query` looks when only the patches idx (K,) are kept: weights (heads, K), by head.
 
     In units of the even share 1/K. Dotted grey: dropped patches, at which nobody can look.

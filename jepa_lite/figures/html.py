@@ -5,7 +5,10 @@ alt text, also as words to unfold, and every table its caption and headers. What
 """
 
 import base64
+from collections.abc import Iterable
 from html import escape
+
+from .style import Picture
 
 DPI = 144  # one and a half pixels of a figure to one of the page
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # the browser itself refuses the rest
@@ -43,7 +46,7 @@ summary { cursor: pointer }
 """
 
 
-def section(title, fig, see, wrong, before=""):
+def section(title: str, fig: Picture, see: str, wrong: str, before: str = "") -> str:
     """A figure as pixels inside the page, by day and by night, between its words."""
     name, files = escape(title), fig.day_and_night(DPI, pil_kwargs={"optimize": True})
     day, night = (f"data:image/png;base64,{base64.b64encode(file).decode()}" for file in files)
@@ -57,7 +60,7 @@ def section(title, fig, see, wrong, before=""):
     )
 
 
-def table(caption, head, rows, kind="", ours=None):
+def table(caption: str, head: tuple, rows: Iterable[tuple], kind: str = "", ours: str | None = None) -> str:
     """A table; the first column names its row, and the row named `ours` stands out."""
     html = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     body = ""
@@ -70,7 +73,7 @@ def table(caption, head, rows, kind="", ours=None):
     )
 
 
-def page(headline, body):
+def page(headline: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

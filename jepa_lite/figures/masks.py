@@ -4,9 +4,14 @@ Pure functions, state -> Figure with `alt_text`; style.py is what all figures ar
 """
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from matplotlib.patches import Patch, Rectangle
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from ..data.image_forms import in_unit, one_image
+from ..method.masks import Masks
 from .style import (
     BRIGHT,
     DROPPED,
@@ -14,6 +19,7 @@ from .style import (
     NOTHING,
     TARGETS,
     WIDTH,
+    Picture,
     aspect,
     figure,
     hatched,
@@ -25,7 +31,7 @@ from .style import (
 )
 
 
-def mask_sets(masks, row):
+def mask_sets(masks: Masks, row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of one image: its context (K,), its targets (M, T) and its dropped patches, as index arrays."""
     context = masks.context_idx[row][masks.context_keep[row]].cpu().numpy()
     targets = masks.target_idx[row].cpu().numpy()
@@ -33,7 +39,7 @@ def mask_sets(masks, row):
     return context, targets, dropped
 
 
-def draw_masks(ax, image, masks, row, title):
+def draw_masks(ax: Axes, image: Tensor, masks: Masks, row: int, title: str) -> None:
     _, targets, dropped = mask_sets(masks, row)
     grid, P = masks.grid, image.shape[-2] // masks.grid[0]
     show(ax, image, title)
@@ -47,7 +53,7 @@ def draw_masks(ax, image, masks, row, title):
             outline(ax, divmod(int(target.min()), grid[1]), masks.target_size, P, m, look[0])
 
 
-def outline(ax, corner, size, P, m, colour):
+def outline(ax: Axes, corner: tuple[int, int], size: tuple[int, int], P: int, m: int, colour: str) -> None:
     """The frame of target block `m`: corner and size as (rows, columns), in patches of P pixels."""
     inset = 0.05 * P * m  # so that targets that share a border still show both outlines
     (top, left), (h, w) = corner, size
@@ -55,7 +61,7 @@ def outline(ax, corner, size, P, m, colour):
     ax.add_patch(Rectangle(*box, gid=f"outline {m + 1}", fill=False, ec=colour, lw=2))
 
 
-def draw_seen(ax, image, masks, row, title):
+def draw_seen(ax: Axes, image: Tensor, masks: Masks, row: int, title: str) -> None:
     grid, context = masks.grid, mask_sets(masks, row)[0]
     show(ax, image, title)
     for patch in np.setdiff1d(np.arange(grid[0] * grid[1]), context):
@@ -63,7 +69,7 @@ def draw_seen(ax, image, masks, row, title):
 
 
 @styled
-def masks(image, masks, row=0):
+def masks(image: object, masks: Masks, row: int = 0) -> Picture:
     """What is hidden, and from whom: image (C, H, W) in [0, 1] and its row in a `masking.Masks`."""
     image, (context, targets, dropped) = in_unit(one_image(image)), mask_sets(masks, row)
     (rows, columns), M = masks.grid, len(targets)
@@ -84,7 +90,7 @@ def masks(image, masks, row=0):
     return fig
 
 
-def draw_rate(ax, rate, title, top):
+def draw_rate(ax: Axes, rate: np.ndarray, title: str, top: float) -> AxesImage:
     """One heat map of shares (rows, columns) on the scale from 0 to `top`, with percents where they fit."""
     heat = picture(ax, rate, title, cmap=HEAT, vmin=0, vmax=top)
     for (r, c), value in np.ndenumerate(rate if max(rate.shape) <= 10 else np.empty((0, 0))):
@@ -93,12 +99,12 @@ def draw_rate(ax, rate, title, top):
     return heat
 
 
-def rate_told(name, rate):
+def rate_told(name: str, rate: np.ndarray) -> str:
     return f"{name} in {rate.min():.2f} to {rate.max():.2f} (never: {(rate == 0).sum()} places)"
 
 
 @styled
-def coverage(context_rate, target_rate):
+def coverage(context_rate: ArrayLike, target_rate: ArrayLike) -> Picture:
     """How often each place is context, and target: two arrays (rows, columns) in [0, 1], on one scale."""
     rates = {"context": np.asarray(context_rate, float), "target": np.asarray(target_rate, float)}
     rows, columns = rates["context"].shape
@@ -115,7 +121,7 @@ def coverage(context_rate, target_rate):
 
 
 @styled
-def coverage_of_rules(rates):
+def coverage_of_rules(rates: dict[str, tuple[ArrayLike, ArrayLike]]) -> Picture:
     """`coverage` of several rules, one above the other on one scale: {rule: (context_rate, target_rate)}."""
     pairs = {rule: [np.asarray(rate, float) for rate in pair] for rule, pair in rates.items()}
     (rows, columns), told = next(iter(pairs.values()))[0].shape, []

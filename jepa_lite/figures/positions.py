@@ -7,11 +7,12 @@ uses its positions.
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from .style import HEAT, WIDTH, figure, frame, picture, styled
+from .style import HEAT, WIDTH, Picture, figure, frame, picture, styled
 
 
-def similarity(positions):
+def similarity(positions: Tensor) -> Tensor:
     """Cosine of every position of a table (N, E) to every other: (N, N) float32. A zero vector is 0 to all.
 
     Raises ValueError for a table that is no matrix or holds NaN or infinity.
@@ -24,7 +25,7 @@ def similarity(positions):
     return (unit @ unit.T).clamp(-1, 1).float()  # (N, N)
 
 
-def similarities(positions, grid):
+def similarities(positions: Tensor | dict[str, Tensor], grid: tuple[int, int]) -> dict[str, Tensor]:
     """{name: cosines (N, N)} of one table (N, E), or of several as {name: table}, for a (rows, columns) grid.
 
     Raises ValueError for tables that do not fit the grid, and for a grid without two places to compare.
@@ -41,21 +42,21 @@ def similarities(positions, grid):
     return {name: similarity(table) for name, table in tables.items()}
 
 
-def neighbours(patch, grid):
+def neighbours(patch: int, grid: tuple[int, int]) -> list[int]:
     """The patches above, below, left and right of one, where the grid has them."""
     row, column = divmod(int(patch), grid[1])
     around = ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
     return [r * grid[1] + c for r, c in around if 0 <= r < grid[0] and 0 <= c < grid[1]]
 
 
-def near_and_all(cosines, patch, grid):
+def near_and_all(cosines: Tensor, patch: int, grid: tuple[int, int]) -> tuple[float, float]:
     """Mean cosine (N,) of a patch to its neighbours, and to all others."""
     others = torch.arange(len(cosines)) != patch
     return cosines[neighbours(patch, grid)].mean().item(), cosines[others].mean().item()
 
 
 @styled
-def position_similarity(positions, grid, patch):
+def position_similarity(positions: Tensor | dict[str, Tensor], grid: tuple[int, int], patch: int) -> Picture:
     """Whom the position of `patch` resembles: one table (N, E), or several as {name: table}, side by side."""
     found, tall = similarities(positions, grid), grid[0] / grid[1]
     columns = min(len(found), 4)

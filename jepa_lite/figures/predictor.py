@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from ..data.image_forms import in_unit, many_images, one_image
+from ..method.masks import Masks
 from .encoder import draw_look, effective_patches, pca_colours, where_it_looks
 from .masks import draw_masks, draw_seen, mask_sets, outline
 from .style import (
@@ -20,6 +22,7 @@ from .style import (
     HIDDEN,
     VERMILION,
     WIDTH,
+    Picture,
     aspect,
     figure,
     frame,
@@ -49,7 +52,7 @@ def _cosine(predictions, bank):
     return F.normalize(predictions.double(), dim=-1) @ F.normalize(bank.double(), dim=-1).T  # (q, m)
 
 
-def nearest_patches(predictions, bank, k, allowed=None):
+def nearest_patches(predictions: Tensor, bank: Tensor, k: int, allowed: Tensor | None = None) -> Tensor:
     """The k tokens of bank (m, D) nearest by cosine to each of predictions (q, D): (q, k), nearest first.
 
     Cosine orders layer-normalised targets as the L2 loss does. `allowed` (q, m): False hides a token.
@@ -60,7 +63,7 @@ def nearest_patches(predictions, bank, k, allowed=None):
     return similarity.topk(k, dim=1).indices
 
 
-def true_ranks(predictions, bank, true, allowed=None):
+def true_ranks(predictions: Tensor, bank: Tensor, true: Tensor, allowed: Tensor | None = None) -> Tensor:
     """Rank (q,) of token `true` (q,) of bank (m, D) for predictions (q, D): 1 is best, (m + 1) / 2 is chance.
 
     Ties share their mean rank, so that a collapsed bank scores chance and not 1. `allowed` (q, m): False
@@ -74,7 +77,7 @@ def true_ranks(predictions, bank, true, allowed=None):
     return 1 + (above & rivals).sum(1) + (tied & rivals).sum(1) / 2
 
 
-def retrieval_ranks(queries, bank):
+def retrieval_ranks(queries: list[Query], bank: Tensor) -> tuple[Tensor, Tensor]:
     """Ranks of the true patches in bank (n, N, D): against all other images, and against their same place.
 
     Two tensors (q,). Chance is ((n - 1) * N + 2) / 2 and (n + 1) / 2. A predictor that knows only the place
@@ -96,7 +99,9 @@ def _surroundings(image, patch, grid, P):
 
 
 @styled
-def retrieval(images, grid, patch_size, queries, bank, k=5):
+def retrieval(
+    images: object, grid: tuple[int, int], patch_size: int, queries: list[Query], bank: Tensor, k: int = 5
+) -> Picture:
     """Which patches are like the prediction? images (n, C, H, W), queries, and bank (n, N, D) of targets.
 
     A row a query: the image with the hidden target, the true patch, the k nearest of the OTHER images.
@@ -136,7 +141,15 @@ def retrieval(images, grid, patch_size, queries, bank, k=5):
 
 
 @styled
-def explanation(image, masks, tokens, maps, patch, predictions, targets):
+def explanation(
+    image: object,
+    masks: Masks,
+    tokens: Tensor,
+    maps: Tensor,
+    patch: int,
+    predictions: Tensor,
+    targets: Tensor,
+) -> Picture:
     """One image (C, H, W) explained: masks, features, attention of a query patch, and predictions.
 
     tokens (N, D); maps (depth, heads, N, N); predictions (M, T, D) and targets (N, D): of each target the
@@ -179,7 +192,7 @@ def explanation(image, masks, tokens, maps, patch, predictions, targets):
 
 
 @styled
-def fillings(colours, hole, grid, answers):
+def fillings(colours: Tensor, hole: list[int], grid: tuple[int, int], answers: dict[str, Tensor]) -> Picture:
     """A hole of an image that has one colour a patch, as several predictors fill it, and the truth.
 
     colours (N, 3), of mean 0 and variance near 1 (drawn as 0.4 + 0.14 times each); hole (T,): the patches of
@@ -211,7 +224,7 @@ def _paint(ax, colours, grid, title):
 
 
 @styled
-def errors_by_seed(errors, floors):
+def errors_by_seed(errors: dict[str, dict], floors: dict[str, float]) -> Picture:
     """Error against step, a panel a world: errors {world: {name: (seeds, steps)}}.
 
     floors {world: error of one answer for all places}, dotted. Eight steps at a time are

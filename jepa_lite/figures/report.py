@@ -15,7 +15,9 @@ import torch
 from ..config import MaskConfig
 from ..data import denormalize, find_image, normalize
 from ..data.image_forms import many_images
+from ..method.ijepa import IJEPA
 from ..method.masks import sample_masks
+from ..method.vit import Encoder
 from ..system.progress import counted
 from ..training.checkpoints import load_model
 from ..training.provenance import machine
@@ -39,7 +41,16 @@ FILES = {
 }
 
 
-def write_report(folder, model, images, *, results, log, generator, control=None):
+def write_report(
+    folder: str | Path,
+    model: IJEPA,
+    images: object,
+    *,
+    results: dict,
+    log: list[dict],
+    generator: torch.Generator,
+    control: Encoder | None = None,
+) -> Path:
     """Write `report.html` into the folder of a run, whole or not at all; returns its path.
 
     model: the trained `IJEPA` or `PixelTwin`; images: uint8 (n, 3, H, W), held out, at least two;
@@ -74,7 +85,9 @@ def write_report(folder, model, images, *, results, log, generator, control=None
     return folder / "report.html"
 
 
-def explain(model, image, generator, masks=None):
+def explain(
+    model: IJEPA, image: object, generator: torch.Generator, masks: MaskConfig | None = None
+) -> canvas.Picture:
     """A figure of one image: masks, features, attention of its middle patch, predictions.
 
     image: whatever `data.find_image` takes; it is fitted to the model's size. `masks` is the `MaskConfig` to

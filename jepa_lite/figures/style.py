@@ -8,11 +8,15 @@ dark one gets the figure by night (dark.py).
 import base64
 import functools
 import html
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
 
 from . import dark
 
@@ -48,7 +52,7 @@ THEMES = """<style>[data-jp-theme-light="false"] .jepa-day { display: none !impo
 STYLE = {"font.size": 9.5, "axes.titlesize": 9.5, "hatch.linewidth": 0.9} | SPINES
 
 
-def styled(draw):
+def styled(draw: Callable) -> Callable:
     """Run a drawing function under STYLE alone, whatever the notebook around it has set."""
 
     @functools.wraps(draw)
@@ -74,57 +78,66 @@ class Picture(Figure):
         images += f'<img class="jepa-night" {alt} {hidden} src="{data}{night}">'
         return {"text/html": THEMES + images, "image/png": day, "text/plain": self.alt_text}
 
-    def day_and_night(self, dpi, **options):
+    def day_and_night(self, dpi: float, **options: object) -> tuple[bytes, bytes]:
         """`dark.day_and_night` under STYLE alone, whatever the notebook has set."""
         with style.context(["default", STYLE]):
             return dark.day_and_night(self, dpi, **options)
 
 
-def figure(height):
+def figure(height: float) -> Picture:
     """An empty figure as wide as a page of text and `height` inches high; give it axes and an `alt_text`."""
     return Picture(figsize=(WIDTH, height), layout="constrained")
 
 
-def picture(ax, array, title="", **scale):
+def picture(ax: Axes, array: ArrayLike, title: str = "", **scale: object) -> AxesImage:
     """An array (rows, columns) or (rows, columns, 3), without ticks; returns matplotlib's image."""
     ax.set(xticks=[], yticks=[], title=title)
     ax.spines[:].set_visible(False)
     return ax.imshow(np.asarray(array), **scale)
 
 
-def show(ax, image, title=""):
+def show(ax: Axes, image, title: str = "") -> None:
     """An image (C, H, W) in [0, 1], grey when C is 1."""
     pixels = image.detach().cpu().float().clamp(0, 1).permute(1, 2, 0)  # (H, W, C)
     picture(ax, pixels[..., 0] if len(image) == 1 else pixels, title, cmap="gray", vmin=0, vmax=1)
 
 
-def aspect(image):
+def aspect(image) -> float:
     return image.shape[-2] / image.shape[-1]
 
 
-def square(ax, patch, grid, P, gid, **look):
+def square(ax: Axes, patch: int, grid: tuple[int, int], P: int, gid: str, **look: object) -> None:
     """Mark one patch of an image; `gid` names the mark, in the figure and to the tests."""
     row, column = divmod(int(patch), grid[1])
     ax.add_patch(Rectangle((column * P - 0.5, row * P - 0.5), P, P, gid=gid, **look))
 
 
-def frame(ax, patch, grid, P, gid="query"):
+def frame(ax: Axes, patch: int, grid: tuple[int, int], P: int, gid: str = "query") -> None:
     """A frame around one patch that shows on dark and on bright images."""
     square(ax, patch, grid, P, gid, fill=False, ec="white", lw=3.2)
     square(ax, patch, grid, P, f"{gid} inner", fill=False, ec=BLACK, lw=1.2)
 
 
-def hatched(ax, patches, grid, P, gid, look, alpha, ink=None):
+def hatched(
+    ax: Axes,
+    patches: Iterable[int],
+    grid: tuple[int, int],
+    P: int,
+    gid: str,
+    look: tuple[str, str],
+    alpha: float,
+    ink: str | None = None,
+) -> None:
     """Patches under the colour and the hatch of a `look`, one mark a patch."""
     for patch in patches:
         square(ax, patch, grid, P, gid, fc=(look[0], alpha), ec=ink or look[0], hatch=look[1], lw=0)
 
 
-def listed(numbers, form="{:g}"):
+def listed(numbers: Iterable, form: str = "{:g}") -> str:
     """'1, 2 and 3'."""
     words = [form.format(n) for n in numbers]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def percent(share):
+def percent(share: float) -> str:
     return f"{100 * share:.0f}%"

@@ -8,9 +8,12 @@ static twin.
 import numpy as np
 import torch
 import traitlets
+from torch import Tensor
 
 from ..data import find_image, normalize
 from ..figures.encoder import attention, effective_patches
+from ..figures.style import Picture
+from ..method.vit import Encoder
 from .base import MOST_BYTES, Explorer, script
 from .masks import encoded
 
@@ -19,7 +22,7 @@ VIEWS = ("every head", "layers", "heads of a layer")
 
 
 @torch.no_grad()
-def attention_maps(encoder, pixels, layers):
+def attention_maps(encoder: Encoder, pixels: Tensor, layers: list[int]) -> Tensor:
     """Attention of one image, uint8 (3, H, W), in the blocks numbered `layers`, float32.
 
     As `Encoder.attention_maps`, but of no more layers than are asked for: (layers, heads, N, N).
@@ -55,7 +58,13 @@ class AttentionExplorer(Explorer):
     layer = traitlets.Int(help="whose heads are in view, as an index into layers").tag(sync=True)
     view = traitlets.Enum(VIEWS, VIEWS[0]).tag(sync=True)
 
-    def __init__(self, encoder, image="cat", patch=None, layers=None):
+    def __init__(
+        self,
+        encoder: Encoder,
+        image: object = "cat",
+        patch: int | None = None,
+        layers: list[int] | None = None,
+    ) -> None:
         (rows, columns), P = encoder.grid, encoder.patch_size
         layers = list(range(len(encoder.blocks)) if layers is None else layers)
         _check(encoder, layers, rows * columns)
@@ -77,7 +86,7 @@ class AttentionExplorer(Explorer):
         self.keep_below("patch", rows * columns)
         self.keep_below("layer", len(layers))
 
-    def figure(self):
+    def figure(self) -> Picture:
         """Where the present query looks, by layer and by head of one: `encoder_plots.attention`."""
         numbers = [layer + 1 for layer in self.layers]
         return attention(self._pixels / 255, self._maps, tuple(self.grid), self.patch, self.layer, numbers)

@@ -11,8 +11,10 @@ import contextlib
 import contextvars
 import threading
 import warnings
+from collections.abc import Callable
 
 from ..training.collapse_alarms import CollapseWarning
+from ..training.run import Run
 
 ENDED = ("done", "stopped", "failed")
 AWAY = "no event loop runs here, as it does in a notebook; call train(), which returns when it has trained"
@@ -21,20 +23,20 @@ AWAY = "no event loop runs here, as it does in a notebook; call train(), which r
 class Home:
     """The thread that this was made on, with its event loop: where all of a widget's work is done."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._thread, self._loop = threading.get_ident(), None
         self._context = contextvars.copy_context()  # of the cell: what a step prints belongs to it
         with contextlib.suppress(RuntimeError):
             self._loop = asyncio.get_running_loop()
 
-    def run(self, function, *args):
+    def run(self, function: Callable, *args: object) -> None:
         """Call `function(*args)` at home: now if this is home, else as soon as it has a turn."""
         if threading.get_ident() == self._thread:
             function(*args)
         elif self._loop:
             self._loop.call_soon_threadsafe(function, *args, context=self._context)
 
-    def task(self, coroutine):
+    def task(self, coroutine: Callable) -> asyncio.Task:
         """Let a coroutine function take turns with everything else. Raises RuntimeError without a loop."""
         if self._loop is None:
             raise RuntimeError(AWAY)
@@ -48,12 +50,12 @@ class Player:
     "failed", and then `error` is what was raised. The run itself can be used on, whatever the state.
     """
 
-    def __init__(self, run, home, hear, tell):
+    def __init__(self, run: Run, home: Home, hear: Callable[[dict], None], tell: Callable[[], None]) -> None:
         self.run, self.home, self.hear, self.tell = run, home, hear, tell
         self.state, self.error = "ready", None
         self._steps, self._task = None, None  # the run's generator, kept while paused; the task that asks it
 
-    def start(self):
+    def start(self) -> None:
         """Train in turns, or go on. Nothing once the run has ended; RuntimeError without an event loop."""
         if self.state in ("training", "cell", *ENDED):
             return
@@ -61,16 +63,16 @@ class Player:
             self._task = self.home.task(self._play)
         self._become("training")
 
-    def pause(self):
+    def pause(self) -> None:
         if self.state == "training":
             self._become("paused")
 
-    def stop(self):
+    def stop(self) -> None:
         """End it for good."""
         if self.state not in ENDED:
             self._become("stopped")
 
-    def train(self, steps=None):
+    def train(self, steps: int | None = None) -> None:
         """Train here and now, for `steps` or to the end of the run; returns at once when it has ended.
 
         An error of a step is raised, and again at every later call. An interrupt leaves the run paused.

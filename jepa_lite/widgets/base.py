@@ -13,12 +13,14 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from ..figures.style import Picture
+
 STATIC = Path(__file__).parent / "static"
 DPI, QUALITY = 96, 80  # of the twin: a photograph stays far under 100 KB
 MOST_BYTES = 32 * 2**20  # of a table: a page takes it without a long wait
 
 
-def script(*names):
+def script(*names: str) -> str:
     """The modules `names` of static/ as one: imports from each other fall away, since all are there."""
     sources = [(STATIC / f"{name}.js").read_text("utf-8") for name in names]
     imports = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.M)
@@ -31,11 +33,11 @@ class Explorer(anywidget.AnyWidget):
     _css = (STATIC / "kit.css").read_text("utf-8")
     trouble = traitlets.Unicode(help="what is wrong with the settings, in one sentence").tag(sync=True)
 
-    def figure(self):
+    def figure(self) -> Picture:
         """The static twin of the present state: a matplotlib Figure with `alt_text`."""
         raise NotImplementedError(f"{type(self).__name__} has no static twin")
 
-    def keep_below(self, name, count):
+    def keep_below(self, name: str, count: int) -> None:
         """The trait `name` is an index from 0 to count - 1: another value is undone, and `trouble` says so.
 
         Raises ValueError if its present value is none.

@@ -12,6 +12,7 @@ import traitlets
 from ..baselines.switches import NORMS, Switches
 from ..figures import collapse as collapse_plots
 from ..figures.collapse import last, said
+from ..figures.style import Picture
 from .background_training import ENDED, Player
 from .base import script
 from .collapse_run import STEPS, lab_run
@@ -39,7 +40,7 @@ class CollapseLab(TrainingView):
     rows = traitlets.List(help="the table: [number, settings, step, loss, ...] as text").tag(sync=True)
     curves, buttons = collapse_plots.CURVES, ("start", "pause", "reset")
 
-    def __init__(self, switches=None, seed=0, steps=STEPS):
+    def __init__(self, switches: Switches | None = None, seed: int = 0, steps: int = STEPS) -> None:
         if seed < 0:
             raise ValueError(f"a seed is at least 0, not {seed}")
         _check_steps(steps)
@@ -49,20 +50,20 @@ class CollapseLab(TrainingView):
         self._tell()
 
     @property
-    def switches(self):
+    def switches(self) -> Switches:
         """The `Switches` as they stand: those of the next run."""
         return Switches(**{name: getattr(self, name) for name in SWITCHES})
 
-    def start(self):
+    def start(self) -> None:
         """Train, or go on, in the background; a new run if a switch was moved or the last run has ended."""
         self._prepare()
         self.player.start()
 
-    def pause(self):
+    def pause(self) -> None:
         if self.player:
             self.player.pause()
 
-    def reset(self):
+    def reset(self) -> None:
         """End the present run, which stays as a line. The next `start` begins anew."""
         if self.player:
             self.player.stop()
@@ -71,17 +72,17 @@ class CollapseLab(TrainingView):
         self.player, self.records = None, []
         self._tell()
 
-    def train(self, steps=None):
+    def train(self, steps: int | None = None) -> list[dict]:
         """Train now, `steps` or to the end of the run; returns its records. Raises what a step raises."""
         self._prepare()
         self.player.train(steps)
         return self.records
 
-    def figure(self):
+    def figure(self) -> Picture:
         """`collapse_plots.runs` of the history."""
         return collapse_plots.runs(self.history)
 
-    def pressed(self, do, name=None, value=None):
+    def pressed(self, do: str, name: str | None = None, value: object = None) -> None:
         """What the page's button `do` does; "set" moves the switch `name`."""
         if do != "set":
             return super().pressed(do)

@@ -3,8 +3,9 @@
 import functools
 
 import torch
+from torch import Tensor
 
-from ..baselines.switches import SwitchedIJEPA
+from ..baselines.switches import SwitchedIJEPA, Switches
 from ..config import Config, MaskConfig, ModelConfig, TrainConfig
 from ..data.shapes import ShapeFactors, shapes
 from ..training.run import Run
@@ -12,7 +13,7 @@ from ..training.run import Run
 STEPS, IMAGES = 150, 1000
 
 
-def lab_config(switches, seed=0, steps=STEPS):
+def lab_config(switches: Switches, seed: int = 0, steps: int = STEPS) -> Config:
     """The `Config` of a run small enough to watch: 8 x 8 patches, an encoder of width 32 and depth 2."""
     model = ModelConfig(
         image_size=32, width=32, depth=2, predictor_width=16, predictor_depth=1,
@@ -26,7 +27,13 @@ def lab_config(switches, seed=0, steps=STEPS):
     return Config(model, MaskConfig(context_scale=(0.4, 0.6)), train)
 
 
-def lab_run(switches, seed=0, steps=STEPS, images=None, kind=SwitchedIJEPA):
+def lab_run(
+    switches: Switches,
+    seed: int = 0,
+    steps: int = STEPS,
+    images: Tensor | None = None,
+    kind: type[SwitchedIJEPA] = SwitchedIJEPA,
+) -> Run:
     """A `Run` of I-JEPA with `switches`: the same first weights, images and masks for the same seed.
 
     The images are `shapes` under a light that the whole image shares, because a tiny network learns that

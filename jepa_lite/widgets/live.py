@@ -8,12 +8,14 @@ needs a trained model. The static twin is curve_figures.curves.
 import copy
 import math
 import time
+from collections.abc import Iterable
 
 import numpy as np
 import traitlets
 
 from ..data.readers import Files
 from ..figures import curves as curve_figures
+from ..figures.style import Picture
 from ..training.run import Run
 from .background_training import Home, Player
 from .base import Explorer, script
@@ -24,7 +26,7 @@ RECENT = 20  # steps whose pace is shown
 CURVES = ("loss", "rank", "knn", "linear")
 
 
-def packed(log, keys):
+def packed(log: list[dict], keys: Iterable[str]) -> dict[str, bytes]:
     """{key: bytes of float32 (n, 2)}: step and value of the records that hold `key`, at most `MOST` + 1."""
     found = {}
     for key in keys:
@@ -37,7 +39,7 @@ def packed(log, keys):
     return found
 
 
-def whereabouts(run, log, state):
+def whereabouts(run: Run, log: list[dict], state: str) -> dict:
     """Where a run stands, for the page: step, of how many, steps a second, seconds left; None: not known."""
     recent = sum(r["seconds"] for r in log[-RECENT:] if "seconds" in r)
     steps = sum("seconds" in r for r in log[-RECENT:])
@@ -58,12 +60,12 @@ class TrainingView(Explorer):
     series = traitlets.Dict(help="{key: float32 pairs of step and value}").tag(sync=True)
     curves = buttons = ()
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.home, self.player, self.records, self._shown = Home(), None, [], 0.0
         self.on_msg(lambda _, message, buffers: self.home.run(self._press, message))
 
-    def pressed(self, do):
+    def pressed(self, do: str) -> None:
         """What the page's button `do` does."""
         if do not in self.buttons:
             raise ValueError(f"a button does one of {', '.join(self.buttons)}, not {do!r}")
@@ -109,7 +111,7 @@ class LiveTraining(TrainingView):
     probed = traitlets.Bool(help="whether accuracy will be measured").tag(sync=True)
     curves, buttons = CURVES, ("start", "pause", "stop", "again")
 
-    def __init__(self, run, random=None):
+    def __init__(self, run: Run, random: dict[str, float] | None = None) -> None:
         if not hasattr(run, "steps"):
             raise TypeError(f"LiveTraining shows a jepa_lite.Run, not a {type(run).__name__}")
         super().__init__()
@@ -120,27 +122,27 @@ class LiveTraining(TrainingView):
         self._tell()
 
     @property
-    def run(self):
+    def run(self) -> Run:
         """The run that is shown: the one that was handed over, or the newest of `again`."""
         return self.player.run
 
     @property
-    def error(self):
+    def error(self) -> Exception | None:
         """What a step raised, or None."""
         return self.player.error
 
-    def start(self):
+    def start(self) -> None:
         """Train, or go on, in the background. Raises RuntimeError outside a notebook."""
         self.player.start()
 
-    def pause(self):
+    def pause(self) -> None:
         self.player.pause()
 
-    def stop(self):
+    def stop(self) -> None:
         """End it for good. `run` is then yours: `run.steps()` would go on."""
         self.player.stop()
 
-    def again(self):
+    def again(self) -> None:
         """Train a new run from where the first one stood when it was handed over, which is left as it is."""
         self.player.stop()
         old, (weights, state) = self.run, self._first
@@ -152,11 +154,11 @@ class LiveTraining(TrainingView):
         self.records, self.trouble = [], ""
         self.start()
 
-    def train(self, steps=None):
+    def train(self, steps: int | None = None) -> list[dict]:
         """Train now, `steps` or to the end, while the page follows; returns the records."""
         self.player.train(steps)
         return self.records
 
-    def figure(self):
+    def figure(self) -> Picture:
         """`curve_figures.curves` of what was trained so far, or that nothing was."""
         return curve_figures.curves(self.records, self.random) if self.records else curve_figures.untrained()

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 import traitlets
 from PIL import Image
+from torch import Tensor
 
 from ..config import MASK_RULES, MaskConfig
 from ..data import find_image
 from ..figures import masks as mask_figures
+from ..figures.style import Picture
 from ..method.masks import sample_masks
 from .base import Explorer, script
 
@@ -27,7 +29,7 @@ ALWAYS = ("rows", "columns", "patch", "batch")  # what every rule reads
 SETTINGS = (*COUNTS, "target_share", *INTERVALS, "rule")
 
 
-def mask_table(grid, config, draws, batch=1):
+def mask_table(grid: tuple[int, int], config: MaskConfig, draws: range, batch: int = 1) -> np.ndarray:
     """Masks of seeds `draws` (a range) as bytes (len(draws), N): bit 0 context, bit m target m.
 
     Each seed draws a batch of `batch` images, of which the first is shown: with rule "official" the others
@@ -44,12 +46,12 @@ def mask_table(grid, config, draws, batch=1):
     return table
 
 
-def described(grid, table):
+def described(grid: tuple[int, int], table: np.ndarray) -> dict:
     """What a table (draws, N) holds, for the page. The highest bit in use tells the number of targets."""
     return {"grid": list(grid), "targets": int(table.max()).bit_length() - 1, "draws": len(table)}
 
 
-def encoded(pixels):
+def encoded(pixels: Tensor) -> bytes:
     """uint8 (3, H, W) as the bytes of a picture file: lossless while small, else JPEG."""
     picture, buffer = Image.fromarray(pixels.permute(1, 2, 0).numpy()), io.BytesIO()
     small = pixels.shape[-1] * pixels.shape[-2] <= 96 * 96
@@ -87,7 +89,15 @@ class MaskExplorer(Explorer):
     reads = traitlets.Dict(help="{rule: settings that it reads}").tag(sync=True)
     can = traitlets.List(list(SETTINGS), help="settings that this page can change").tag(sync=True)
 
-    def __init__(self, image="cat", grid=(14, 14), patch_size=16, masks=None, batch=1, seed=0):
+    def __init__(
+        self,
+        image: object = "cat",
+        grid: tuple[int, int] = (14, 14),
+        patch_size: int = 16,
+        masks: MaskConfig | None = None,
+        batch: int = 1,
+        seed: int = 0,
+    ) -> None:
         masks = masks or MaskConfig()
         if masks.num_targets > MOST_TARGETS:
             raise ValueError(
@@ -105,15 +115,15 @@ class MaskExplorer(Explorer):
         self.observe(lambda _: self._draw_more(), ["wanted", "seed"])
 
     @property
-    def grid(self):
+    def grid(self) -> tuple[int, int]:
         """(rows, columns) of patches."""
         return self.rows, self.columns
 
-    def config(self):
+    def config(self) -> MaskConfig:
         """The `MaskConfig` of the present settings. Raises ValueError for impossible ones."""
         return MaskConfig(**{name: getattr(self, name) for name in OF_MASKS})
 
-    def figure(self):
+    def figure(self) -> Picture:
         """The masks that are shown, as `mask_figures.masks` draws them."""
         grid, config, batch = self._request
         masks = sample_masks(grid, batch, config, torch.Generator().manual_seed(self.seed))

@@ -7,8 +7,10 @@ position_plots.position_similarity.
 
 import torch
 import traitlets
+from torch import Tensor
 
 from ..figures import positions as position_plots
+from ..figures.style import Picture
 from .base import MOST_BYTES, Explorer, script
 
 
@@ -27,7 +29,9 @@ class PositionExplorer(Explorer):
     table = traitlets.Bytes(help="cosines, float32 (tables, N, N)").tag(sync=True)
     patch = traitlets.Int(help="the patch that is kept in view").tag(sync=True)
 
-    def __init__(self, positions, grid, patch=None):
+    def __init__(
+        self, positions: Tensor | dict[str, Tensor], grid: tuple[int, int], patch: int | None = None
+    ) -> None:
         rows, columns = grid
         self._positions = positions if isinstance(positions, dict) else {"positions": positions}
         if 4 * len(self._positions) * (rows * columns) ** 2 > MOST_BYTES:
@@ -44,6 +48,6 @@ class PositionExplorer(Explorer):
         )
         self.keep_below("patch", rows * columns)
 
-    def figure(self):
+    def figure(self) -> Picture:
         """The row of the present patch: `position_plots.position_similarity`."""
         return position_plots.position_similarity(self._positions, tuple(self.grid), self.patch)

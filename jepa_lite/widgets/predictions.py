@@ -7,24 +7,28 @@ predicted in one batch; predictions.js paints them. predictor_plots.retrieval is
 
 import io
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 import traitlets
 from PIL import Image
+from torch import Tensor
 
 from ..data import normalize
 from ..data.image_forms import many_images
 from ..figures import predictor as predictor_plots
-from ..method.masks import Places, block_masks
+from ..figures.style import Picture
+from ..method.ijepa import IJEPA
+from ..method.masks import Masks, Places, block_masks
 from .base import MOST_BYTES, Explorer, script
 
 NEAREST, ROWS, PART = 5, 4, 64  # patches shown; rows of the twin; places of the hole in one pass
 SETTINGS = ("image", "hole_rows", "hole_columns", "reach")
 
 
-def hole_masks(grid, size, reach):
+def hole_masks(grid: Sequence[int], size: Sequence[int], reach: int) -> Masks:
     """Masks of every place of a hole of `size` = (rows, columns), from the top left: L rows, one target each.
 
     The context is what lies outside the hole, at most `reach` patches away. Raises ValueError for a hole that
@@ -55,7 +59,7 @@ class Answers(NamedTuple):
 
 
 @torch.no_grad()
-def answer(model, images, bank, image, masks):
+def answer(model: IJEPA, images: Tensor, bank: Tensor, image: int, masks: Masks) -> Answers:
     """`Answers` for image number `image` of images (n, C, H, W); bank (n, N, D): their targets."""
     parts = []
     for rows in torch.arange(len(masks)).split(PART):
@@ -79,7 +83,7 @@ def _compare(vectors, bank, image, target_idx):
     return nearest.unflatten(0, shape), torch.stack([*ranks, cosine], -1).float().unflatten(0, shape)
 
 
-def sprite(images):
+def sprite(images: Tensor) -> tuple[bytes, int]:
     """All images, uint8 (n, 3, H, W), as one picture file, and how many stand in a row of it."""
     n, _, H, W = images.shape
     columns = math.ceil(math.sqrt(n))
@@ -115,7 +119,14 @@ class PredictionExplorer(Explorer):
     nearest = traitlets.Bytes(help="tokens of other images, uint32 (L, T, k)").tag(sync=True)
     scores = traitlets.Bytes(help="rank, rank at the same place, cosine: float32 (L, T, 3)").tag(sync=True)
 
-    def __init__(self, model, images, hole=(3, 3), image=0, reach=None):
+    def __init__(
+        self,
+        model: IJEPA,
+        images: object,
+        hole: tuple[int, int] = (3, 3),
+        image: int = 0,
+        reach: int | None = None,
+    ) -> None:
         images = many_images(images)
         _check(model, images)
         (rows, columns), self._model = model.config.grid, model
@@ -136,7 +147,7 @@ class PredictionExplorer(Explorer):
         self._draw()
         self.observe(lambda _: self._draw_again(), [*SETTINGS])
 
-    def figure(self):
+    def figure(self) -> Picture:
         """Some patches of the present hole, and what they resemble: `predictor_plots.retrieval`."""
         masks, image = self._masks, self.drawn["image"]
         places = [n - side + 1 for n, side in zip(self.grid, masks.target_size, strict=True)]

@@ -6,8 +6,11 @@ be drawn. The other widgets paint in the browser and are quicker.
 """
 
 import html
+from collections.abc import Callable
 
 import ipywidgets
+
+from ..figures.style import Picture
 
 LOOK = {"style": {"description_width": "initial"}, "layout": {"width": "60%"}}
 
@@ -15,7 +18,7 @@ LOOK = {"style": {"description_width": "initial"}, "layout": {"width": "60%"}}
 class Drawn(ipywidgets.VBox):
     """Base: `draw(*values)` -> a Figure with `alt_text`, of the values of some stock controls."""
 
-    def __init__(self, draw, controls):
+    def __init__(self, draw: Callable[..., Picture], controls: list[ipywidgets.Widget]) -> None:
         self.draw, self.controls, self.trouble = draw, controls, ""
         self.picture = ipywidgets.HTML()
         super().__init__([*controls, self.picture])
@@ -23,7 +26,7 @@ class Drawn(ipywidgets.VBox):
         for control in controls:
             control.observe(lambda _: self._redraw(), "value")
 
-    def figure(self):
+    def figure(self) -> Picture:
         """The static twin: the figure of the present values."""
         return self.draw(*(control.value for control in self.controls))
 
@@ -51,7 +54,15 @@ class Drawn(ipywidgets.VBox):
 class Dial(Drawn):
     """One number. name: what the slider is called. low, high, step: its range. value: where it begins."""
 
-    def __init__(self, draw, name, value, low=0.0, high=1.0, step=0.05):
+    def __init__(
+        self,
+        draw: Callable[..., Picture],
+        name: str,
+        value: float,
+        low: float = 0.0,
+        high: float = 1.0,
+        step: float = 0.05,
+    ) -> None:
         self.slider = ipywidgets.FloatSlider(value, min=low, max=high, step=step, description=name, **LOOK)
         super().__init__(draw, [self.slider])
 
@@ -59,7 +70,7 @@ class Dial(Drawn):
 class Choices(Drawn):
     """Choices from lists: {what is chosen: its options, the first one first}, a slider for each list."""
 
-    def __init__(self, draw, lists):
+    def __init__(self, draw: Callable[..., Picture], lists: dict[str, list]) -> None:
         self.lists = [
             ipywidgets.SelectionSlider(options=options, description=name, readout=False, **LOOK)
             for name, options in lists.items()
@@ -68,7 +79,7 @@ class Choices(Drawn):
         self.children = [*map(in_words, self.lists), self.picture]
 
 
-def in_words(slider):
+def in_words(slider: ipywidgets.SelectionSlider) -> ipywidgets.HBox:
     """A slider through a list, and its choice in full beside it: its own readout cuts long words off."""
     words = ipywidgets.Label(slider.label)
     slider.observe(lambda _: setattr(words, "value", slider.label), "value")

@@ -28,7 +28,9 @@ h1 { font-size: 1.5rem; margin: 0 0 .3rem }
 POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-def explorer_page(image="cat", grid=(14, 14), patch_size=16, draws=64):
+def explorer_page(
+    image: object = "cat", grid: tuple[int, int] = (14, 14), patch_size: int = 16, draws: int = 64
+) -> str:
     """The page as text. Every rule is on it, the multi-block ones with 1 to 5 targets, `draws` seeds each.
 
     Raises ValueError or FileNotFoundError as `MaskExplorer` does, and ValueError for sizes beyond a page.

@@ -1,34 +1,69 @@
 """Exercises of the notebooks: `check.NAME(your_function)`, `hint.NAME()`, `reveal.NAME()`.
 
 `check` answers not yet, wrong (and why), or right. `reveal` shows the library's own source: the package
-is the answer key. A file holds a notebook's exercises, in the order of the course: start, why, patches,
-masking, encoder, predictor, collapse, training, probing, meaning, scaling, ablation. engine holds how
-they are judged, and differences how a wrong answer is told from the right one.
+is the answer key. A file holds one exercise and has its name; a helper that two of a notebook share stands
+with the first. engine holds how they are judged, and differences how a wrong answer is told from the right
+one. In the order of the course:
+
+00  typical_seconds, steps_in_budget
+01  l2_minimiser, least_loss, l1_minimiser
+02  unpatchify, address_table, pick_tokens
+03  place_block, context_left, patch_rate
+04  attention, kept_tokens, pre_norm_block
+05  predictor_input, rows_used
+06  ema_update, ema_closed_form, stop_gradient_loss
+07  warmup_cosine, decay_groups
+08  standardise, knn_predict
+09  rank_of_true, pca_to_colour
+10  tokens_per_step, rows_of_rank
+11  mend_the_sampler, interval, paired_effect
 """
 
 import difflib
+from collections.abc import Callable
 
-from . import (  # noqa: F401 (importing a file registers its exercises)
-    ablation,
-    collapse,
-    encoder,
+# isort: off
+from . import (  # noqa: F401 (importing a file registers its exercise, in the course's order)
     engine,
-    masking,
-    meaning,
-    patches,
-    predictor,
-    probing,
-    scaling,
-    start,
-    training,
-    why,
+    typical_seconds,
+    steps_in_budget,
+    l2_minimiser,
+    least_loss,
+    l1_minimiser,
+    unpatchify,
+    address_table,
+    pick_tokens,
+    place_block,
+    context_left,
+    patch_rate,
+    attention,
+    kept_tokens,
+    pre_norm_block,
+    predictor_input,
+    rows_used,
+    ema_update,
+    ema_closed_form,
+    stop_gradient_loss,
+    warmup_cosine,
+    decay_groups,
+    standardise,
+    knn_predict,
+    rank_of_true,
+    pca_to_colour,
+    tokens_per_step,
+    rows_of_rank,
+    mend_the_sampler,
+    interval,
+    paired_effect,
 )
+
+# isort: on
 from .engine import Exercise, Verdict
 
 __all__ = ["Exercise", "Verdict", "check", "exercises", "hint", "reveal"]
 
 
-def exercises():
+def exercises() -> dict[str, Exercise]:
     """{name: Exercise} of the whole course, in its order."""
     return dict(sorted(engine.REGISTRY.items(), key=lambda item: item[1].notebook))
 
@@ -36,7 +71,7 @@ def exercises():
 class Desk:
     """One of `check`, `hint` and `reveal`: an attribute for every exercise, which the Tab key completes."""
 
-    def __init__(self, name, act):
+    def __init__(self, name: str, act: Callable) -> None:
         self._name, self._act = name, act
 
     def __getattr__(self, name):

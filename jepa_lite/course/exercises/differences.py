@@ -7,11 +7,12 @@ did is left to him; where many make the same mistake, it belongs into `mistakes`
 import math
 
 import torch
+from torch import Tensor
 
 # --- equal or not -----------------------------------------------------------------------------------
 
 
-def same(mine, other, tolerance=0.0, nan=False):
+def same(mine: object, other: object, tolerance: float = 0.0, nan: bool = False) -> bool:
     """Equal in shape and, up to `tolerance` of their size, in value; any dtype, lists and numpy as well."""
     if isinstance(mine, BaseException) or isinstance(other, BaseException):
         return nan and type(mine) is type(other)
@@ -25,25 +26,25 @@ def same(mine, other, tolerance=0.0, nan=False):
     return bool(near(mine, other, tolerance, nan).all())
 
 
-def near(mine, other, tolerance, nan=False):
+def near(mine: Tensor, other: Tensor, tolerance: float, nan: bool = False) -> Tensor:
     """Value by value, whether two tensors of one shape are equal up to `tolerance` of the largest one."""
     size = other.abs().nan_to_num(0.0, 0.0).max().item() if other.numel() else 0.0  # a mistake may give NaN
     return torch.isclose(mine, other, rtol=0.0, atol=tolerance * max(size, 1e-12), equal_nan=nan)
 
 
-def is_row(value):
+def is_row(value: object) -> bool:
     """Whether it has items: a list or a tuple, or an array with an axis."""
     return isinstance(value, tuple | list) or bool(getattr(value, "ndim", 0))
 
 
-def listed(value):
+def listed(value: object) -> object:
     """A list of tensors as one tensor, its gradient kept; anything else as it is."""
     if isinstance(value, list | tuple) and any(isinstance(item, torch.Tensor) for item in value):
         return torch.stack([torch.as_tensor(item) for item in value])
     return value
 
 
-def tensor(value):
+def tensor(value: object) -> Tensor | None:
     """`value` as a tensor in double precision, or None where it is no array of numbers."""
     try:
         return torch.as_tensor(listed(value)).detach().double().cpu()
@@ -54,7 +55,7 @@ def tensor(value):
 # --- what differs -----------------------------------------------------------------------------------
 
 
-def difference(task, got, right):
+def difference(task, got: list, right: list) -> str:
     """In a sentence, how what came out on each input differs from what is right; some of it does."""
     if isinstance(right[0], tuple):
         return _of_parts(task, got, right)
@@ -157,7 +158,7 @@ def _first(pairs, tolerance):
     return "It differs from the right answer."
 
 
-def apart(mine, wanted):
+def apart(mine: float, wanted: float) -> tuple[str, str]:
     """Two different numbers in as many digits as show that they differ."""
     digits = next((d for d in range(5, 17) if f"{mine:.{d}g}" != f"{wanted:.{d}g}"), 17)
     return f"{mine:.{digits}g}", f"{wanted:.{digits}g}"
@@ -178,7 +179,7 @@ CHANGES = (
 )
 
 
-def relation(pairs, tolerance):
+def relation(pairs: list[tuple[Tensor, Tensor]], tolerance: float) -> str | None:
     """The one simple thing that turns every right value into what came out, in a sentence, or None."""
     mine, wanted = (torch.cat([pair[i].flatten() for pair in pairs]) for i in (0, 1))
     if wanted.unique().numel() < 2:  # anything is simple on a single value

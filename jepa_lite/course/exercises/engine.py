@@ -11,7 +11,7 @@ import inspect
 import itertools
 import linecache
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +81,7 @@ class Unfinished(Exception):
     """The stub as it came: it returned nothing, whatever it was asked."""
 
 
-def exercise(**fields):
+def exercise(**fields: object) -> None:
     """Add an `Exercise` to the registry."""
     made = Exercise(**fields)
     if made.name in REGISTRY:
@@ -92,7 +92,7 @@ def exercise(**fields):
 # --- judging ----------------------------------------------------------------------------------------
 
 
-def judge(task, function):
+def judge(task: Exercise, function: Callable) -> Verdict:
     """The `Verdict` on a learner's function; whatever it does, nothing is raised."""
     if not callable(function):
         return Verdict("wrong", f"Hand over the function itself, not what it returns: check.{task.name}"
@@ -110,7 +110,7 @@ def judge(task, function):
     return Verdict("right", f"reveal.{task.name}() shows how the library does it.")
 
 
-def compare(task, function):
+def compare(task: Exercise, function: Callable) -> str | None:
     """None if `function` does what `task.answer` does on every case and every trap, else what is wrong."""
     calls = [call(function, case) for case in task.cases()]
     if all(nothing(one.result) for one in calls):
@@ -127,7 +127,7 @@ def compare(task, function):
     return caught(task, traps) or unlearned(task, function)
 
 
-def call(function, case):
+def call(function: Callable, case: tuple) -> Call:
     """The `Call` of a function with copies of the arguments."""
     args = tuple(copied(value) for value in case)
     try:
@@ -136,18 +136,18 @@ def call(function, case):
         return Call(case, args, error)
 
 
-def answers(function, cases):
+def answers(function: Callable, cases: list[tuple]) -> list:
     return [call(function, case).result for case in cases]
 
 
-def copied(value):
+def copied(value: object) -> object:
     """A tensor, with its wish for a gradient, a list and a network are copied; anything else is shared."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone().requires_grad_(value.requires_grad)
     return copy.deepcopy(value) if isinstance(value, list | torch.nn.Module) else value
 
 
-def nothing(result):
+def nothing(result: object) -> bool:
     """Whether this is what a stub returns: None, an ellipsis, or its own `raise NotImplementedError`.
 
     PyTorch raises that error as well, for whole numbers where it wants others; then no `raise` is at fault.
@@ -162,7 +162,7 @@ def nothing(result):
     return ours and code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
-def silent(calls):
+def silent(calls: list[Call]) -> str | None:
     """What is said when nothing comes out for some inputs, or None."""
     for number, one in enumerate(calls, 1):
         if one.result is None or one.result is ...:
@@ -173,7 +173,7 @@ def silent(calls):
     return None
 
 
-def changed(calls):
+def changed(calls: list[Call]) -> str | None:
     """What is said when an argument is no longer what it was, or None."""
     for one in calls:
         if not all(untouched(mine, before) for mine, before in zip(one.args, one.case, strict=True)):
@@ -181,7 +181,7 @@ def changed(calls):
     return None
 
 
-def untouched(mine, before):
+def untouched(mine: object, before: object) -> bool:
     if isinstance(before, torch.nn.Module):
         pairs = zip(mine.parameters(), before.parameters(), strict=True)
         return all(untouched(one, two) for one, two in pairs)
@@ -190,7 +190,7 @@ def untouched(mine, before):
     return mine == before
 
 
-def known(task, got):
+def known(task: Exercise, got: list) -> str | None:
     """The message of the known mistake that gives the same on every case, or None.
 
     An error or nothing but nan is no trace of a mistake: some case has to show numbers.
@@ -203,12 +203,12 @@ def known(task, got):
     return None
 
 
-def shows_numbers(result):
+def shows_numbers(result: object) -> bool:
     numbers = [tensor(item) for item in (result if isinstance(result, tuple | list) else [result])]
     return any(item is not None and item.isfinite().any() for item in numbers)
 
 
-def stumbles(got):
+def stumbles(got: list) -> str | None:
     """What is said of the first error that it stops with, or None."""
     for number, mine in enumerate(got, 1):
         if isinstance(mine, BaseException):
@@ -217,7 +217,7 @@ def stumbles(got):
     return None
 
 
-def stopped(error):
+def stopped(error: BaseException) -> str:
     """An error in a sentence, with the learner's line in which it happened."""
     if isinstance(error, SystemExit):
         return "It ends the whole program with exit(): take that out, and return the answer."
@@ -227,7 +227,7 @@ def stopped(error):
     return f"It stops with {type(error).__name__}{at}: {error}"
 
 
-def caught(task, traps):
+def caught(task: Exercise, traps: dict[str, Call]) -> str | None:
     """The sentence of the first trap on which an answer goes wrong that is right on all cases, or None."""
     for sentence, one in traps.items():
         right = call(task.answer, one.case).result
@@ -240,7 +240,7 @@ def caught(task, traps):
     return None
 
 
-def unlearned(task, function):
+def unlearned(task: Exercise, function: Callable) -> str | None:
     """What is said when a gradient does not go where it should, or None."""
     if not task.gradients:
         return None
@@ -257,7 +257,7 @@ def unlearned(task, function):
     return task.gradients(*[g is not None and bool(g.any()) for g in reached])
 
 
-def asked(case, number, count):
+def asked(case: tuple, number: int, count: int) -> str:
     """How a sentence begins that is about one input: with the numbers themselves where they are few."""
     plain = all(isinstance(value, int | float | tuple | list) for value in case)
     shown = ", ".join(map(repr, case))
@@ -270,10 +270,10 @@ def asked(case, number, count):
 class Source:
     """The library's own code for an exercise, shown as code."""
 
-    def __init__(self, task):
+    def __init__(self, task: Exercise) -> None:
         self.task = task
 
-    def parts(self):
+    def parts(self) -> Iterator[str]:
         for found in self.task.source:
             lines, first = inspect.getsourcelines(found)
             path = Path(inspect.getsourcefile(found)).resolve().relative_to(PACKAGE.parent)

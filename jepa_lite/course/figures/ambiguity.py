@@ -4,8 +4,21 @@ Pure functions from tensors to a Figure with `alt_text`, as in style.py; the sig
 """
 
 import torch
+from torch import Tensor
 
-from ...figures.style import BLUE, GREEN, GREY, NOTHING, ORANGE, PURPLE, VERMILION, figure, show, styled
+from ...figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    NOTHING,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    Picture,
+    figure,
+    show,
+    styled,
+)
 from ..ambiguity import unavoidable_loss, weighted_mean
 
 WORLDS = ((BLUE, "-", "////"), (ORANGE, "--", "\\\\\\\\"))  # of world A and world B
@@ -14,7 +27,7 @@ CURVES = ((VERMILION, "-"), (PURPLE, "--"), (GREEN, "-."), (BLUE, ":"))
 
 
 @styled
-def torn_wave(seen, worlds, guess=None):
+def torn_wave(seen: Tensor, worlds: Tensor, guess: Tensor | None = None) -> Picture:
     """A wave (L,) and its two possible continuations (2, L); a guess (L,) between them, if there is one."""
     L = len(seen)
     fig = figure(2.4)
@@ -35,7 +48,7 @@ def torn_wave(seen, worlds, guess=None):
 
 
 @styled
-def odds_of_two(worlds, odds):
+def odds_of_two(worlds: Tensor, odds: float) -> Picture:
     """Two images (2, 1, H, W) in [0, 1], the best guess when the first has probability `odds`, its loss.
 
     The loss is over the pixels in which the worlds differ.
@@ -63,7 +76,7 @@ def odds_of_two(worlds, odds):
 
 
 @styled
-def direction_bars(energies):
+def direction_bars(energies: dict[str, Tensor]) -> Picture:
     """Contrast by the direction of stripes, {name: (bins,)}, as bars side by side."""
     fig = figure(2.5)
     ax, told, count = fig.subplots(), [], len(energies)
@@ -83,7 +96,7 @@ def direction_bars(energies):
 
 
 @styled
-def shares_of_variance(curves, floors):
+def shares_of_variance(curves: dict[str, list[float]], floors: dict[str, float]) -> Picture:
     """Losses as shares of what they had to explain, {name: a list a step}, and {name: the least possible}."""
     fig = figure(2.9)
     ax, told = fig.subplots(), []

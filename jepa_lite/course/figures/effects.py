@@ -17,6 +17,7 @@ from ...figures.style import (
     HEAT,
     ORANGE,
     VERMILION,
+    Picture,
     figure,
     listed,
     picture,
@@ -29,7 +30,7 @@ MARKS = ("o", "s", "^", "v", "D", "P")  # of the seeds
 
 
 @styled
-def effects_beside_paper(table, probe="linear"):
+def effects_beside_paper(table: dict, probe: str = "linear") -> Picture:
     """Every change's effect on accuracy with its 95% interval over seeds, and the paper's effect beside it.
 
     table: benchmarks/results/ablations.json, with any number of seeds; of one seed there is no interval.
@@ -68,7 +69,7 @@ def effects_beside_paper(table, probe="linear"):
     return fig
 
 
-def told(row):
+def told(row: dict) -> str:
     """An effect in words: name, mean, interval and the paper's."""
     here = "not run here"
     if row["seeds"]:
@@ -79,7 +80,7 @@ def told(row):
 
 
 @styled
-def one_ablation(table, name, probe="linear"):
+def one_ablation(table: dict, name: str, probe: str = "linear") -> Picture:
     """One change up close: accuracy beside the controls, loss and rank, a line for each seed.
 
     table: benchmarks/results/ablations.json; name: a row that is not the reference. Raises ValueError else.
@@ -149,7 +150,9 @@ def _mean(values):
 
 
 @styled
-def live_beside_reference(reference, changed, levels, name):
+def live_beside_reference(
+    reference: list[dict], changed: list[dict], levels: dict[str, float], name: str
+) -> Picture:
     """A run's log beside the reference's, up to the last step of the shorter: 20-NN, loss and rank.
 
     reference, changed: records of `Run.steps()`. levels: {control: 20-NN accuracy}, drawn as lines.
@@ -181,7 +184,7 @@ def live_beside_reference(reference, changed, levels, name):
 
 
 @styled
-def block_sizes(shares, grid):
+def block_sizes(shares: dict[str, dict[tuple[int, int], float]], grid: tuple[int, int]) -> Picture:
     """Which sizes of blocks are drawn, and how often: a map of rows against columns for each rule.
 
     shares: {rule: {(rows, columns): share of the draws}}; grid: (rows, columns) of patches.

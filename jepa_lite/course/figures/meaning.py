@@ -1,10 +1,12 @@
 """A hole in images, filled with what each source says is in it: pure functions, a Figure with alt text."""
 
-from ...figures.style import HIDDEN, WIDTH, aspect, figure, hatched, show, styled
+from torch import Tensor
+
+from ...figures.style import HIDDEN, WIDTH, Picture, aspect, figure, hatched, show, styled
 from ...method.patches import patchify, unpatchify
 
 
-def filled(image, hidden, patches, patch_size):
+def filled(image: Tensor, hidden: Tensor, patches: Tensor, patch_size: int) -> Tensor:
     """A copy of an image (C, H, W) whose patches `hidden` (T,) are replaced by patches (T, C*P*P)."""
     grid = image.shape[1] // patch_size, image.shape[2] // patch_size
     whole = patchify(image[None], patch_size).clone()  # (1, N, C*P*P)
@@ -12,7 +14,7 @@ def filled(image, hidden, patches, patch_size):
     return unpatchify(whole, patch_size, grid)[0]
 
 
-def cut(image, hidden, patch_size, margin=1):
+def cut(image: Tensor, hidden: Tensor, patch_size: int, margin: int = 1) -> Tensor:
     """The part of an image (C, H, W) around the patches `hidden` (T,), with `margin` patches on each side."""
     columns = image.shape[2] // patch_size
     row, column = hidden // columns, hidden % columns
@@ -22,7 +24,7 @@ def cut(image, hidden, patch_size, margin=1):
 
 
 @styled
-def mosaic(images, hidden, fillings, patch_size):
+def mosaic(images: Tensor, hidden: Tensor, fillings: dict[str, Tensor], patch_size: int) -> Picture:
     """Images (n, C, H, W) in [0, 1], one a row: the whole with a hole `hidden` (T,), the truth, fillings.
 
     fillings: {what fills the hole: patches (n, T, C*P*P)}. All but the first column show the hole's

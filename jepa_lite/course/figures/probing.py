@@ -5,7 +5,7 @@ Pure functions, state -> Figure with `alt_text`. curve_figures.ladder has the ba
 
 from matplotlib.ticker import NullLocator
 
-from ...figures.style import BLACK, BLUE, GREY, NAMES, ORANGE, PURPLE, VERMILION, figure, styled
+from ...figures.style import BLACK, BLUE, GREY, NAMES, ORANGE, PURPLE, VERMILION, Picture, figure, styled
 
 LOOKS = {  # colour, dashes, mark
     "ijepa": (BLUE, "-", "o"),
@@ -16,7 +16,7 @@ LOOKS = {  # colour, dashes, mark
 
 
 @styled
-def label_curves(table, chosen=None, chance=None):
+def label_curves(table: dict[str, dict], chosen: int | None = None, chance: float | None = None) -> Picture:
     """Accuracy against labelled images per class: table {name: {count: [accuracy of a draw, ...]}}.
 
     name: "ijepa", "pixel_twin", "random" or "pixels". A band shows the spread of the draws. chosen: a count
@@ -58,7 +58,7 @@ def label_curves(table, chosen=None, chance=None):
 
 
 @styled
-def leak(rows):
+def leak(rows: dict[str, tuple[float, float]]) -> Picture:
     """What a leaky split adds: rows {name: (honest, leaky)}, accuracies on a split that shares and one that
     does not share photographs' regions between train and test."""
     fig = figure(0.6 * len(rows) + 1.1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...figures.curves import series
-from ...figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, figure, listed, styled
+from ...figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, Picture, figure, listed, styled
 
 MEASURES = {
     "rank": "effective rank",
@@ -14,7 +14,7 @@ MEASURES = {
 
 
 @styled
-def cost_against_tokens(rows, base):
+def cost_against_tokens(rows: list[dict], base: int) -> Picture:
     """What a training step costs against the patches of an image, in units of what it costs at patch `base`.
 
     rows: [{"patch", "tokens", "flops", "seconds"}], where seconds of None were not measured. Both axes are
@@ -55,7 +55,7 @@ def cost_against_tokens(rows, base):
 
 
 @styled
-def log_reading(run, measure, name, tell=False):
+def log_reading(run: dict, measure: str, name: str, tell: bool = False) -> Picture:
     """A run's loss above one of its MEASURES: is it healthy?
 
     run: {"name", "curve", "at_first", "alarms"}, a row of benchmarks/results/alarms.json: records every some

@@ -4,10 +4,13 @@ Pure functions from numbers to a Figure with `alt_text`, as in style.py. The dra
 who learns how (paper, section 3, Figure 3), not how large anything is.
 """
 
+from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from torch import Tensor
 
 from ...figures.masks import draw_masks, draw_seen, mask_sets
-from ...figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, TARGETS, figure, percent, styled
+from ...figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, TARGETS, Picture, figure, percent, styled
+from ...method.masks import Masks
 from ..timing import median_seconds
 
 BOX = {"boxstyle": "round,pad=0.01,rounding_size=0.03", "ec": "#333333", "lw": 1.2}
@@ -18,7 +21,7 @@ LOOKS = ((ORANGE, "////"), (BLUE, "\\\\\\\\"), (GREEN, "||||"))
 
 
 @styled
-def three_networks(image, masks, row=0):
+def three_networks(image: Tensor, masks: Masks, row: int = 0) -> Picture:
     """Who sees what, and learns how: image (C, H, W) in [0, 1] and its row in a `masking.Masks`."""
     context, targets, _ = mask_sets(masks, row)
     fig = figure(3.5)
@@ -52,7 +55,7 @@ def three_networks(image, masks, row=0):
     return fig
 
 
-def box(ax, corner, name, how, look):
+def box(ax: Axes, corner: tuple[float, float], name: str, how: str, look: dict) -> None:
     x, y = corner
     ax.add_patch(FancyBboxPatch(corner, 0.31, 0.24, gid=name.replace("\n", " "), **BOX, **look))
     ax.text(x + 0.155, y + 0.12, name, ha="center", va="center", fontweight="bold")
@@ -61,7 +64,7 @@ def box(ax, corner, name, how, look):
             fontsize=8.5)  # fmt: skip
 
 
-def tokens(ax, y, count, name):
+def tokens(ax: Axes, y: float, count: int, name: str) -> None:
     """A row of squares, one a target block, in the looks that the blocks have on the image."""
     for m in range(count):
         colour, hatch = TARGETS[m % len(TARGETS)]
@@ -71,7 +74,9 @@ def tokens(ax, y, count, name):
     ax.text(1.76, y + (0.13 if y > 0.5 else -0.1), name, ha="center", va="center", fontweight="bold")
 
 
-def arrow(ax, start, end, style="-|>", ls="-"):
+def arrow(
+    ax: Axes, start: tuple[float, float], end: tuple[float, float], style: str = "-|>", ls: str = "-"
+) -> None:
     ax.add_patch(FancyArrowPatch(start, end, arrowstyle=style, mutation_scale=11, color=BLACK, ls=ls, lw=1.2))
 
 
@@ -79,7 +84,7 @@ def arrow(ax, start, end, style="-|>", ls="-"):
 
 
 @styled
-def timings(times, warm_up):
+def timings(times: dict[str, list[float]], warm_up: int) -> Picture:
     """Every single timing, {name: [seconds]}, in its round, and the median without the first `warm_up`."""
     fig = figure(2.7)
     ax, told = fig.subplots(), []
@@ -102,7 +107,7 @@ def timings(times, warm_up):
 
 
 @styled
-def beside_reference(yours, reference, notebooks):
+def beside_reference(yours: float, reference: float, notebooks: dict[str, float]) -> Picture:
     """Your steps a second beside the `reference`'s, and what {notebook: its seconds there} would take here.
 
     A notebook's seconds are scaled by the ratio of the two: an estimate, for not all of it is training.
@@ -139,9 +144,9 @@ def beside_reference(yours, reference, notebooks):
     return fig
 
 
-def bar(ax, y, value, height, look, gid):
+def bar(ax: Axes, y: float, value: float, height: float, look: tuple[str, str], gid: str) -> None:
     ax.barh(y, value, height, fc=look[0], hatch=look[1], ec="#333333", lw=0.6, gid=gid)
 
 
-def beside(ax, value, y, words):
+def beside(ax: Axes, value: float, y: float, words: str) -> None:
     ax.annotate(words, (value, y), (4, 0), textcoords="offset points", va="center")
