@@ -5,6 +5,7 @@ Understood are <class>/..., train/<class>/... with a test/ or val/ beside it (by
 What can be read in two ways is refused. Nothing here opens an image: see image_files.py.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,12 +57,13 @@ class Found:
     def __str__(self) -> str:
         """One line: how many classes and images, which split is from where, what was left out."""
         classes = self._classes()
-        kinds = f"{_count(len(classes), 'class')} ({_some(classes)})" if self.labelled else "no labels"
+        named = _some(map(_class_of, classes))
+        kinds = f"{_count(len(classes), 'class')} ({named})" if self.labelled else "no labels"
         line = [f"{shown(self.root)} holds {kinds}"]
         for split, part in self.parts.items():
             line.append(f"{split}: {_count(sum(map(len, part.values())), 'image')}{self.origins[split]}")
         if untrained := [name for name in classes if name not in self.parts["train"]]:
-            line.append(f"no training images of {_some(untrained)}")
+            line.append(f"no training images of {_some(map(_class_of, untrained))}")
         if self.ignored:
             line.append(f"ignored: {', '.join(self.ignored)}")
         return "; ".join(line + _told(self.unread))
@@ -101,7 +103,7 @@ def find(root: str | Path, seed: int = 0) -> Found:
     parts = {"train": train, "test": test} if test else _hold_out(train, seed)
     if not test:
         origins["test"] = f", a tenth {'of each class' if labelled else 'of them'}, held out"
-    ignored = passed_over + unused + _ignored(scan, base, classes, train, labelled)
+    ignored = passed_over + unused + _ignored(scan, top, base, classes, train, labelled)
     return Found(root, parts, origins, labelled, tuple(ignored), scan.unread)
 
 
@@ -164,11 +166,27 @@ def _refuse_two_readings(scan, where, classes, tests):
             f"{_some(sets)} in {where} hold training and test images of their own; give one of them as the "
             f"root, or put the splits above the classes, as in {where}/train/<class>"
         )
+    named = {_but_for_split(name): name for name in classes}
+    for (kind, rest), name in named.items():
+        tests = [named[other, rest] for other in ("test", "val") if (other, rest) in named]
+        if kind == "train" and tests and scan.folders(classes[name]):
+            raise ValueError(
+                f"{_some([name, *tests])} in {where} look like splits, not like classes; put the class "
+                f"folders that they hold into {where}/train and {where}/test"
+            )
 
 
 def _split_of(name):
     """Which of NAMES a folder's name stands for, or None."""
     return next((kind for kind, names in NAMES.items() if name.lower() in names), None)
+
+
+def _but_for_split(name):
+    """Which of NAMES is a word of a folder's name, and the other words: "seg_train" is "train" of ["seg"]."""
+    words = re.split(r"[\W_]+", name.lower())
+    kinds = list(map(_split_of, words))
+    rest = tuple(word for word, kind in zip(words, kinds, strict=True) if not kind)
+    return next(filter(None, kinds), None), rest
 
 
 # --- what is in it --------------------------------------------------------------------------------
@@ -232,12 +250,14 @@ def _nothing(scan, classes):
     )
 
 
-def _ignored(scan, base, classes, train, labelled):
-    """Words about what lies among the training images and was not taken."""
+def _ignored(scan, top, base, classes, train, labelled):
+    """Words about what lies among the training images, or beside the splits, and was not taken."""
     empty = [f"{name}/" for name in classes if labelled and name not in train]
     loose = len(scan.look(base)[2]) if labelled else 0
     words = [f"{_some(empty)} without images"] if empty else []
     words += [f"{_count(loose, 'image')} beside the class folders"] if loose else []
+    beside = len(scan.look(top)[2]) if base != top else 0
+    words += [f"{_count(beside, 'image')} beside {shown(base)}"] if beside else []
     others = [_count(count, f"{kind} file") for kind, count in scan.others.most_common()]
     return words + ([_some(others)] if others else [])
 

@@ -107,6 +107,13 @@ LAYOUTS = {  # name: (files, classes, training and test images, words of the lin
         "cat/{}.jpg 20, dog/{}.jpg 20, eel/x.heic 1, {}.jpg 3", "cat dog", 36, 4,
         ["ignored: eel/ without images, 3 images beside the class folders, 1 .heic file"],
     ),
+    "images beside the splits": (
+        "train/cat/{}.jpg 9, test/cat/{}.jpg 2, {}.jpg 3", "cat", 9, 2, ["ignored: 3 images beside train/"],
+    ),
+    "classes named like splits": (
+        "train_station/{}.jpg 20, test_tube/{}.jpg 20, train_car/x/{}.jpg 10",
+        "test_tube train_car train_station", 45, 5, ["3 classes"],
+    ),
     "a class for testing only": (
         "train/cat/{}.jpg 9, test/cat/1.jpg, test/dog/1.jpg", "cat dog", 9, 2, ["no training images of dog"],
     ),
@@ -158,6 +165,15 @@ REFUSED = {  # name: (files, words of the sentence, with R for the root)
     "splits in the classes": (
         "cat/Train/1.jpg, cat/Val/1.jpg, dog/Train/1.jpg", ["cat in R", "R/train/<class>"],
     ),
+    "splits with longer names": (
+        "training_set/cat/1.jpg, training_set/dog/1.jpg, test_set/cat/1.jpg, test_set/dog/1.jpg",
+        ["training_set, test_set in R look like splits", "R/train and R/test"],
+    ),
+    "splits in folders of the same name": (
+        "seg_train/seg_train/cat/1.jpg, seg_test/seg_test/cat/1.jpg, seg_pred/seg_pred/1.jpg",
+        ["seg_train, seg_test in R look like splits"],
+    ),
+    "a split of folders and a flat one": ("img_train/n1/1.JPEG, img_val/1.JPEG", ["img_train, img_val in R"]),
     "two training folders": ("train/a/1.jpg, Training/a/1.jpg", ["Training, train", "only one"]),
     "other files": ("a/b.txt", ["no image files", ".jpg", ".png"]),
     "nothing": ("a.txt", ["neither images nor folders", "R/<class>"]),
