@@ -165,6 +165,17 @@ def test_a_slip_in_our_own_code_is_no_input_error(capsys, monkeypatch):  # 2
     assert status == 1 and "unexpected ValueError: invalid literal" in err
 
 
+@pytest.mark.parametrize("place", ["config.py", "data/x.py", "training/x.py", "course/exercises/x.py"])
+def test_what_any_folder_of_the_package_refuses_is_bad_input(place, capsys):  # 2
+    package = os.path.dirname(cli.__file__)
+    for folder, status in ((package, 2), (f"{package}_of_others", 1)):
+        exec(
+            compile("def refuse():\n    raise ValueError('no')\n", os.path.join(folder, place), "exec"),
+            found := {},
+        )
+        assert ended(capsys, found["refuse"])[0] == status
+
+
 @pytest.mark.parametrize("words", [["pretrain", "--preset", "vast"], ["explain", "nowhere", "a.jpg"]])
 def test_bad_input_stays_a_sentence_and_debug_shows_more(words, capsys):  # 2
     for more, tracebacks in (([], 0), (["--debug"], 1)):
@@ -206,15 +217,14 @@ def test_a_signal_before_training_ends_with_its_status(number, monkeypatch, caps
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send itself these signals")
-@pytest.mark.parametrize("module", ["jepa_lite", "jepa_lite.training.run"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_pytorch_is_imported_ends_quietly(tmp_path, module, number):  # 3
+def test_a_signal_while_pytorch_is_imported_ends_quietly(tmp_path, number):  # 3
     (tmp_path / "torch.py").write_text(  # stands in for the real one, and is found first
         f"import os, time\nos.kill(os.getpid(), {int(number)})\ntime.sleep(60)\n"
     )
     paths = [str(tmp_path), *filter(None, sys.path)]
     done = subprocess.run(
-        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, timeout=50,
+        [sys.executable, "-m", "jepa_lite", "--help"], capture_output=True, text=True, timeout=50,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, cwd=tmp_path,
     )  # fmt: skip
     assert (done.returncode, done.stderr.strip()) == (128 + number, "jepa-lite: stopped")
