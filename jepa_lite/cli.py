@@ -171,6 +171,7 @@ def probe(
 
     _check_seed(seed)
     check_count("limit", limit, most=10**9)
+    _check_heads(heads)
     device, out = _device(device), output(out)
     encoder, model = load_encoder(checkpoint, which, heads)
     check_last(model.depth, last)
@@ -209,6 +210,7 @@ def explain(
     from .training.checkpoints import load_model
 
     _check_seed(seed)
+    _check_heads(heads)
     out = output(out, PICTURES)
     model, config = load_model(checkpoint, heads)
     generator = torch.Generator().manual_seed(seed)
@@ -244,6 +246,11 @@ def explorer(
 
 def _check_seed(seed):
     check_count("seed", seed, least=0, most=MOST_SEED)
+
+
+def _check_heads(heads):
+    if heads is not None:
+        check_count("heads", heads, most=2**15)
 
 
 def settings(preset: str = "laptop"):

@@ -261,6 +261,14 @@ def test_a_seed_that_one_command_refuses_every_command_refuses(
     assert status == 2 and err.startswith("jepa-lite: seed must be at "), err
 
 
+@pytest.mark.parametrize("words", [["probe", "run"], ["explain", "run", "a.png"]])
+def test_heads_that_no_model_has_are_refused(words, capsys, tmp_path, monkeypatch):  # 7
+    monkeypatch.chdir(tmp_path)
+    for heads in (0, -3):
+        status, _, err = command(capsys, *words, "--heads", heads)
+        assert status == 2 and f"heads must be at least 1 and whole, not {heads}" in err
+
+
 def test_a_file_has_the_name_that_is_said(run_folder, tmp_path, capsys, monkeypatch):  # 7
     Image.new("RGB", (70, 90), "teal").save(tmp_path / "a.png")
     for given, written in (("new/noext", "new/noext.png"), ("b.svg", "b.svg")):

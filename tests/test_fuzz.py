@@ -38,8 +38,8 @@ OPTIONS = {
     "demo": ("minutes", "seed", "device"),
     "plan": ("preset", "images", "minutes", "steps", "epochs", "set", "device", "seconds"),
     "pretrain": ("preset", "data", "minutes", "steps", "epochs", "seed", "device", "set"),
-    "probe run": ("data", "which", "last", "limit", "seed", "device"),
-    "explain run a.png": ("out", "seed"),
+    "probe run": ("data", "which", "heads", "last", "limit", "seed", "device"),
+    "explain run a.png": ("out", "seed", "heads"),
     "explorer": ("image", "patch-size", "draws", "grid"),
     "settings": ("preset",),
 }

@@ -127,8 +127,11 @@ def _cut(path, step):
             last = number
         else:
             damaged = True
-    if missing := step - len(kept):
+    missing = step - len(kept)
+    if missing or damaged:
         words = f"{path} lacks {missing} of {step} steps, as it was damaged, shortened or deleted"
+        if not missing:
+            words = f"{path} holds lines that are no steps, which are left out"
         if damaged:
             words += f"; as it was it is kept in {shutil.copyfile(path, free_name(path))}"
         warnings.warn(f"{words}; the run itself is whole and goes on", stacklevel=4)

@@ -165,6 +165,17 @@ def test_a_slip_in_our_own_code_is_no_input_error(capsys, monkeypatch):  # 2
     assert status == 1 and "unexpected ValueError: invalid literal" in err
 
 
+@pytest.mark.parametrize("place", ["config.py", "data/x.py", "training/x.py", "course/exercises/x.py"])
+def test_what_any_folder_of_the_package_refuses_is_bad_input(place, capsys):  # 2
+    package = os.path.dirname(cli.__file__)
+    for folder, status in ((package, 2), (f"{package}_of_others", 1)):
+        exec(
+            compile("def refuse():\n    raise ValueError('no')\n", os.path.join(folder, place), "exec"),
+            found := {},
+        )
+        assert ended(capsys, found["refuse"])[0] == status
+
+
 @pytest.mark.parametrize("words", [["pretrain", "--preset", "vast"], ["explain", "nowhere", "a.jpg"]])
 def test_bad_input_stays_a_sentence_and_debug_shows_more(words, capsys):  # 2
     for more, tracebacks in (([], 0), (["--debug"], 1)):

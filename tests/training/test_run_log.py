@@ -286,6 +286,14 @@ def test_a_log_that_lacks_steps_is_named_and_nothing_of_it_is_lost(
     assert aside.exists() == damaged and (not damaged or aside.read_bytes() == content)
 
 
+def test_a_line_that_is_no_step_is_kept_aside_also_where_no_step_is_missing(tmp_path):  # 3
+    path, content = tmp_path / "log.jsonl", lines(1) + b'{"loss": 3}\n' + lines(2, 3)
+    path.write_bytes(content)
+    with pytest.warns(UserWarning, match="holds lines that are no steps.*damaged-log.jsonl"):
+        _cut(path, 3)
+    assert path.read_bytes() == lines(1, 2, 3) and (tmp_path / "damaged-log.jsonl").read_bytes() == content
+
+
 def test_a_second_damaged_log_does_not_replace_the_first(tmp_path):  # 3
     path = tmp_path / "log.jsonl"
     for name in ("damaged-log.jsonl", "damaged-2-log.jsonl", "damaged-3-log.jsonl"):
