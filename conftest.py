@@ -32,7 +32,8 @@ PATIENCE = 900  # seconds by the clock until a cell counts as hanging
 
 
 COURSE = "JEPA_LITE_TEST_COURSE"  # names the folder of models, which all processes of a test run share
-LOOPS = ("notebooks", "tests/course", "tests/widgets")  # they start event loops of their own
+# Their tests start event loops, or see what happens where none runs.
+LOOPS = ("notebooks", "tests/course", "tests/widgets", "tests/baselines")
 
 
 def pytest_configure(config):
@@ -45,24 +46,21 @@ def pytest_unconfigure(config):
         shutil.rmtree(os.environ[COURSE], ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(config, items):
     """Notebooks first, because they last longest. What starts an event loop comes before the browser's tests,
-    since Playwright keeps one running that no other can stand beside; with several processes, all of the
-    browser's tests are one's, and any other file is one process's."""
+    since Playwright keeps one running that no other can stand beside."""
     items.sort(key=_place)
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
-            file = (
-                item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else item.path.name
-            )
-            group = (
-                "browser"
-                if file.startswith("tests/browser")
-                else item.name
-                if file.endswith("ipynb")
-                else file
-            )
-            item.add_marker(pytest.mark.xdist_group(group))
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item):
+    """What one process must run, of several: a run of a notebook, all of the browser's tests, a file."""
+    if isinstance(item, Unsolved):
+        return item.name
+    return "browser" if "/tests/browser/" in item.path.as_posix() else item.path.name
 
 
 def _place(item):

@@ -6,6 +6,7 @@ A test that connects to another machine fails, even if the code under test swall
 import http.server
 import os
 import re
+import signal
 import socket
 import threading
 import time
@@ -51,6 +52,10 @@ def _guarded_getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
 
 
 def pytest_configure():
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # as in a job that a shell started in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     socket.socket.connect, socket.socket.connect_ex = _guarded(_connect), _guarded(_connect_ex)
     socket.getaddrinfo = _guarded_getaddrinfo
 

@@ -78,6 +78,7 @@ def log_of(folder):
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_demo_leaves_what_it_promises(run_folder):
     results = json.loads((run_folder / "results.json").read_text())
     assert [row["name"] for row in results["ladder"]] == ["chance", "pixels", "random", "pixel_twin", "ijepa"]
@@ -93,6 +94,7 @@ def test_demo_leaves_what_it_promises(run_folder):
     assert page.count("<img") >= 6 and f"{results['ladder'][-1]['linear']:.3f}" in page
 
 
+@pytest.mark.slow
 def test_what_demo_wrote_can_be_probed_and_explained(run_folder, tmp_path, capsys):
     rows = tmp_path / "sub" / "rows.json"
     status, out, _ = command(
@@ -319,6 +321,7 @@ def test_the_home_folder_has_its_short_name_everywhere(pictures, tmp_path, capsy
     assert (home / "facts.json").exists() and not list(tmp_path.rglob("~"))
 
 
+@pytest.mark.slow
 def test_two_processes_train_together(pictures, tmp_path):
     words = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",

@@ -20,6 +20,8 @@ from jepa_lite.system.signals import Stopped
 from jepa_lite.training.checkpoints import load_model
 from jepa_lite.training.provenance import write_json
 
+pytestmark = pytest.mark.slow
+
 STEPS = 5
 SMALL = {
     "model.width": 16, "model.depth": 1, "model.heads": 2, "model.predictor_width": 16,

@@ -27,6 +27,8 @@ from jepa_lite.training.checkpoints import CHECKSUMS, CONFIG, STATE, WEIGHTS, lo
 from jepa_lite.training.pretrain import pretrain
 from jepa_lite.training.provenance import write_json
 
+pytestmark = pytest.mark.slow
+
 LONGEST = 60  # seconds: a guard against hangs, for a refusal takes a fraction of one
 DEEP = "[" * 20000
 VALUES = [

@@ -23,6 +23,8 @@ from pathlib import Path
 import pytest
 from make_lab import FIRST, copy_course, lab_command
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 120  # seconds until a JupyterLab that does not answer counts as broken
 STARTS = re.compile(r"(?:jupyter[ -]?lab|jupyter[ -](?:notebook|server))\b", re.I)

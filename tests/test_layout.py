@@ -20,13 +20,7 @@ import jepa_lite
 
 PACKAGE = Path(jepa_lite.__file__).parent
 FOLDERS = ["method", "baselines", "system", "data", "evaluation", "training", "figures", "widgets", "course"]
-SETTINGS = {
-    "config",
-    "field_checks",
-    "limits",
-    "presets",
-    "randomness",
-}  # at the door, for all but method/
+SETTINGS = {"config", "field_checks", "limits", "presets", "randomness"}  # at the door, for all but method/
 COMMANDS = {"__init__", "__main__", "arguments", "cli", "demo"}  # files at the door that use everything
 
 
@@ -111,7 +105,17 @@ def test_public_functions_are_annotated():
         f"{path.relative_to(PACKAGE)}:{name}"
         for path in sorted(PACKAGE.rglob("*.py"))
         if path != PACKAGE / "cli.py"  # whose annotations are the command line: tyro reads them
+        if path.parent.name != "exercises"  # answers are written as a learner writes them
         for name, node in public_functions(ast.parse(path.read_text("utf-8")).body)
         if not is_annotated(node)
     ]
     assert not bare, f"{len(bare)} public functions do not say what they return:\n" + "\n".join(bare)
+
+
+def test_importing_the_library_costs_little_more_than_torch():  # 5
+    code = "from jepa_lite import IJEPA, Run, load, preset, sample_masks; import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"torchvision", "sklearn", "scipy", "skimage", "matplotlib", "anywidget"} & set(
+        done.stdout.split()
+    )
+    assert not slow, f"{slow} is imported before it is needed"

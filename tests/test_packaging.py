@@ -275,6 +275,7 @@ def installed(tmp_path_factory):
     return here / "site"
 
 
+@pytest.mark.slow
 def test_an_ordinary_install_has_what_notebooks_ask_for(installed, tmp_path):
     notebooks = "".join(text(path) for path in project_files() if path.suffix == ".ipynb")
     names = set(re.findall(r'\bresults\(\\"(\w+)\\"\)', notebooks))

@@ -30,7 +30,6 @@ from .photos import PHOTOS, find_image, photo, photo_crops
 from .readers import Files
 from .shapes import CLASSES, shapes
 from .splits import find
-from .torchvision_sets import obtain
 
 __all__ = [
     "DATASETS",
@@ -167,6 +166,13 @@ def _photos(split, size, seed, limit):
 
 
 # --- sets that lie in files -----------------------------------------------------------------------
+
+
+def obtain(name: str, root: Path | None, progress: bool, **choice: str | bool) -> object:
+    """A data set of torchvision (torchvision_sets.py), imported when one is asked for, because it is slow."""
+    from .torchvision_sets import obtain as fetch
+
+    return fetch(name, root, progress, **choice)
 
 
 def _torchvision(name, split, size, root, seed, limit, progress):

@@ -34,10 +34,10 @@ def ladder(
     _check_ladder(config, encoders, train, test, last, k)
     if attentive:
         _check_tokens(config, encoders, train.images, test.images)
-    measured = ("linear", "knn", "attentive") if attentive else ("linear", "knn")
+    columns = ("linear", "knn", "attentive") if attentive else ("linear", "knn")
     counts = {"n_train": len(train.labels), "n_test": len(test.labels)}
     chance = probes.accuracy(train.labels.mode().values, test.labels)
-    rows = [{"name": "chance"} | dict.fromkeys(measured, chance) | counts] if controls else []
+    rows = [{"name": "chance"} | dict.fromkeys(columns, chance) | counts] if controls else []
     for name, (pool, cut) in _views(config, encoders, seed, last, device, controls).items():
         x, z = pool(train.images), pool(test.images)
         row = {"name": name, "linear": probes.linear(x, train.labels, z, test.labels)}

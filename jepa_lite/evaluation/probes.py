@@ -1,9 +1,8 @@
 """How good are frozen features? kNN, linear and attentive probe, beside their controls (paper, section 4).
 
-Features are the mean over tokens of the encoder's last layer, or of its last four, joined (appendix A.2).
-A number means something only beside chance, raw pixels and random weights: see comparison.py.
-Nothing is fitted to the test set: scaling, penalty and weights come from the training set alone, and
-no image's prediction depends on which others are tested. The encoder itself is never tuned here.
+Features are the mean over tokens of the encoder's last layer, or of its last four, joined (appendix A.2). A
+number means something only beside chance, raw pixels and random weights (comparison.py). Nothing is fitted to
+the test set, and no image's prediction depends on which others are tested.
 """
 
 import math
@@ -13,8 +12,6 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from ..config import ModelConfig
@@ -153,6 +150,9 @@ def predict_linear(train_x: Array, train_y: Array, test_x: Array) -> Tensor:
     The L2 penalty is chosen on every fifth image of each training class, held out; then all are fitted.
     Raises ValueError for a single class, NaN or infinity.
     """
+    from sklearn.exceptions import ConvergenceWarning  # late: a run that is not probed need not wait for it
+    from sklearn.linear_model import LogisticRegression
+
     train_x, train_y, test_x = _check_features(train_x, train_y, test_x)
     train, test = (x.numpy() for x in _standardise(train_x, test_x))
     label = train_y.numpy()

@@ -66,7 +66,10 @@ def table(caption: str, head: tuple, rows: Iterable[tuple], kind: str = "", ours
     body = ""
     for name, *cells in rows:
         cells = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
-        body += f'<tr{" class=ours" * (name == ours)}><th scope="row">{escape(str(name))}</th>{cells}</tr>'
+        told = escape(str(name)).replace(
+            "/", "/<br>"
+        )  # a file below its folder, for what tells files apart ends them
+        body += f'<tr{" class=ours" * (name == ours)}><th scope="row">{told}</th>{cells}</tr>'
     return (
         f'<div class="wide" role="group" tabindex="0" aria-label="{escape(caption)}"><table class="{kind}">'
         f"<caption>{escape(caption)}</caption><thead><tr>{html}</tr></thead><tbody>{body}</tbody></table></div>"

@@ -242,7 +242,7 @@ def _files(folder):
     rows = [
         (path.relative_to(folder).as_posix(), FILES.get(path.name, ""), f"{path.stat().st_size:,}")
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith("report.html")
+        if path.is_file() and not path.name.startswith(("report.html", "."))
     ]
     table = page.table(
         f"In the folder {folder.name}, beside this page", ("file", "what it holds", "bytes"), rows

@@ -21,7 +21,7 @@ from .signals import Interrupted, Stopped, StopSignals
 
 FORESEEN = (ValueError, OSError, FloatingPointError, SafetensorError)  # OSError: a full disk, too
 NO_MEMORY = re.compile("out of memory|not enough memory|(can't|cannot) allocate memory", re.IGNORECASE)
-PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # whose errors are foreseen
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LONGEST = 2000  # characters of a sentence: it may quote what was given
 DIALS = (
     "lower train.batch_size or model.image_size, or raise train.groups, which makes micro-batches smaller "
@@ -82,7 +82,7 @@ def is_ours(error: BaseException) -> bool:
     while frame.tb_next:
         frame = frame.tb_next
     code = frame.tb_frame.f_code
-    ours = code.co_filename.startswith(PACKAGE)
+    ours = code.co_filename.startswith(PACKAGE + os.sep)
     return ours and dis.opname[code.co_code[frame.tb_lasti]] == "RAISE_VARARGS"
 
 

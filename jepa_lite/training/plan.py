@@ -1,7 +1,7 @@
 """What a run will cost on this machine, before it is started: a table, and an estimate of its time.
 
-Sizes, FLOPs and memory are counted (cost.py). Time is measured, in some ten seconds of real training steps on
-random images, and scaled to the run. Not here: what a GPU would take, which has to be measured on one.
+Sizes, FLOPs and memory are counted (cost.py). Time is measured, in some ten seconds of real training
+steps on random images, and scaled to the run. Not here: what a GPU would take, to be measured on one.
 """
 
 import math

@@ -5,12 +5,11 @@ import json
 import os
 import platform
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import sklearn
 import torch
-import torchvision
 
 
 def describe(out: Path, run, **facts: Any) -> None:
@@ -73,8 +72,8 @@ def machine(device: str | torch.device = "cpu") -> dict:
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
-            "scikit-learn": sklearn.__version__,
+            "torchvision": version("torchvision"),
+            "scikit-learn": version("scikit-learn"),
         },
         "machine": {
             "system": platform.system(),

@@ -35,6 +35,8 @@ from jepa_lite.training.run import Run
 from jepa_lite.widgets import CollapseLab
 from jepa_lite.widgets.collapse_run import lab_config, lab_run
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ModelConfig(
     image_size=(12, 20), patch_size=4, width=8, depth=1, heads=2, predictor_width=8, predictor_depth=1,
     predictor_heads=2, target_norm="place", loss="l2",

@@ -39,7 +39,7 @@ def modules(pattern):
 
 BANKS, SLIPS = {}, {}
 for notebook, bank in modules("answers_*.py"):
-    for name in {*bank.RIGHT, *bank.WRONG}:
+    for name in sorted({*bank.RIGHT, *bank.WRONG}):  # in the same order in every process
         BANKS[name] = (notebook, bank.RIGHT.get(name, []), bank.WRONG.get(name, []))
 for _, bank in modules("slips_*.py"):
     SLIPS |= bank.SLIPS

@@ -161,7 +161,7 @@ def test_counts_are_the_defaults(monkeypatch):  # 2
 @pytest.mark.parametrize("size", [(16, 16), (12, 30), (50, 9)])
 def test_photo_crops_of_train_and_test_share_no_pixel(monkeypatch, size):  # 3
     ramp = np.repeat(np.arange(255, dtype=np.uint8)[None, :, None], 301, 0).repeat(3, 2)  # value = column
-    monkeypatch.setattr(data, "photo", lambda name: Image.fromarray(ramp))
+    monkeypatch.setattr(data.photos, "photo", lambda name: Image.fromarray(ramp))
     train, test = (data.load("photos", s, image_size=size, limit=800).images for s in ("train", "test"))
     assert int(train.max()) < int(test.min()), f"train reaches column {train.max()}, test begins {test.min()}"
     assert train.min() < 10 and train.max() > 165 and test.max() > 245, (
@@ -182,7 +182,7 @@ def test_photos_are_eight_real_and_different_photographs():  # 3
 
 
 def test_a_missing_photograph_is_named(monkeypatch):  # 1, 3
-    monkeypatch.setattr(data, "PHOTOS", {"yeti": ("skimage", "data/yeti.png")})
+    monkeypatch.setattr(data.photos, "PHOTOS", {"yeti": ("skimage", "data/yeti.png")})
     with pytest.raises(FileNotFoundError) as error:
         data.load("photos", image_size=8)
     assert_one_sentence(error.value, ["yeti.png", "scikit-image", "shapes"])

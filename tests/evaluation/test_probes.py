@@ -137,7 +137,7 @@ def test_a_fit_that_does_not_converge_is_not_the_user_s_warning(monkeypatch):
     hasty = lambda **settings: LogisticRegression(**settings | {"max_iter": 1})  # noqa: E731
     with pytest.warns(ConvergenceWarning):
         hasty(C=1e4).fit(train_x.numpy(), train_y.numpy())
-    monkeypatch.setattr(probes, "LogisticRegression", hasty)
+    monkeypatch.setattr("sklearn.linear_model.LogisticRegression", hasty)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         probes.predict_linear(train_x, train_y, test_x)

@@ -221,7 +221,7 @@ def test_files_of_the_folder_are_listed_with_their_sizes(tmp_path):
     (tmp_path / "log.jsonl").write_text("{}")
     (tmp_path / "report.html.part").write_text("from a run that was killed")
     table = report._files(tmp_path)
-    name = "checkpoint-000001/model.safetensors"
+    name = "checkpoint-000001/<br>model.safetensors"
     assert f'<th scope="row">{name}</th><td>weights</td><td>12,345</td>' in table
     assert '<th scope="row">log.jsonl</th>' in table and "<td>2</td>" in table and "killed" not in table
     assert "report.html" not in table

@@ -131,6 +131,7 @@ def test_a_table_has_the_names_of_the_readme():
     assert max(map(len, cli._table(ROWS).splitlines())) <= 50
 
 
+@pytest.mark.slow
 def test_fifty_columns_are_enough_for_a_plan(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "50")
     assert status_of("plan", "--seconds", "0.1", "--steps", "1", "--images", "300", "--device", "cpu") == 0
@@ -182,6 +183,7 @@ def test_the_error_of_another_pipe_is_said(monkeypatch, capsys):
     assert "Broken pipe" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 def test_the_real_command_into_a_head_that_has_left():
     command = f"'{sys.executable}' -m jepa_lite.cli --help | head -n 0; exit ${{PIPESTATUS[0]}}"

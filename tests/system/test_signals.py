@@ -37,6 +37,8 @@ from jepa_lite.training.checkpoints import load_state, newest
 from jepa_lite.training.pretrain import recorded
 from jepa_lite.training.run import Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def handlers():

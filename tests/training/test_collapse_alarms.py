@@ -19,6 +19,8 @@ from jepa_lite.presets import preset
 from jepa_lite.training.collapse_alarms import CEILING, FLOOR, HIGH, LOW, CollapseWarning, Watch
 from jepa_lite.training.run import Run
 
+pytestmark = pytest.mark.slow
+
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "alarms.json"
 FINE = {"rank": 20.0, "std": 0.05, "position_share": 0.1}
 

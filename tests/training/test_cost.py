@@ -23,6 +23,8 @@ from jepa_lite.training import cost
 from jepa_lite.training import run as train
 from jepa_lite.training.step_timer import Clock
 
+pytestmark = pytest.mark.slow
+
 MODEL = ModelConfig(
     image_size=(20, 28), width=48, depth=3, heads=3, mlp_ratio=3.0, predictor_width=24, predictor_depth=4,
     predictor_heads=2,

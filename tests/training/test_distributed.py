@@ -32,6 +32,8 @@ from jepa_lite.training.checkpoints import load_model
 from jepa_lite.training.pretrain import pretrain
 from jepa_lite.training.run_log import read_log
 
+pytestmark = pytest.mark.slow
+
 CHILD = Path(__file__).with_name("processes_child.py")
 
 

@@ -22,6 +22,8 @@ from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.training import cost, plan
 from jepa_lite.training.run import Run
 
+pytestmark = pytest.mark.slow
+
 SMALL = Config(
     ModelConfig(image_size=(24, 32), width=48, depth=2, heads=3, predictor_width=24),
     MaskConfig(context_scale=(0.4, 0.6)),

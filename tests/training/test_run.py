@@ -327,6 +327,7 @@ def test_autocast_really_runs_and_agrees_with_plain(images, seed):
     sys.platform != "linux" or not (shutil.which("g++") or os.environ.get("CI") == "true"),
     reason="torch.compile needs a C++ compiler: apt install g++ python3-dev",
 )
+@pytest.mark.slow
 def test_compile_really_compiles_and_agrees_with_plain(images):
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
