@@ -167,7 +167,7 @@ def worker_died(error: Exception) -> ChildProcessError:
             "(docker run --shm-size=2g), lower train.workers or train.batch_size, or use train.workers=0"
         )
     elif "exited unexpectedly" in said:
-        why = f"a process that reads images ended by itself; {UNGUARDED}"
+        why = f"a process that reads images died ({said[:500]}); if it was not killed, {UNGUARDED}"
     elif "timed out" in said:
         why = f"no image came for {PATIENCE} seconds from the processes that read them; use train.workers=0"
     else:

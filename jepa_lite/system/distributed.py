@@ -7,6 +7,7 @@ added up over all processes, so that all decide alike. With one process nothing 
 
 import datetime
 import gc
+import importlib
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,6 +28,9 @@ def join_processes() -> tuple[int, int]:
     if not dist.is_initialized():
         if torch.cuda.is_available():
             torch.cuda.set_device(local_rank())
+        # DistributedDataParallel would import it later. Where a process group exists already, it keeps hold
+        # of it, and gloo's threads outlive the group (see `leave_processes`).
+        importlib.import_module("torch._dynamo")
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, **_fresh_store())
     return dist.get_rank(), dist.get_world_size()
