@@ -2,7 +2,7 @@
 
 1. A folder imports itself and the folders before it, in functions too; method/ torch and itself alone.
 2. Nobody but the door imports the commands, and nobody but the door the course.
-3. Each folder's docstring names every file in it, and `__all__` lists them in the order to read them.
+3. Each folder's docstring names every file in it, in the order to read them, and it has an `__all__`.
 4. method/ is one sitting: under 700 lines.
 5. The names that `jepa_lite` offers are those that it can import, and importing it imports no torch.
 6. Public functions are annotated: what each returns, at least.

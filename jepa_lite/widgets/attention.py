@@ -1,7 +1,7 @@
 """The attention explorer: point at a patch of an image, and see where each layer and head looks from there.
 
 Python runs the encoder once and hands over every attention map; attention.js paints the rows of the patch
-that is pointed at. Where a token looks is not yet what it takes from there. encoder_plots.attention is its
+that is pointed at. Where a token looks is not yet what it takes from there. figures/encoder.py has its
 static twin.
 """
 
@@ -87,7 +87,7 @@ class AttentionExplorer(Explorer):
         self.keep_below("layer", len(layers))
 
     def figure(self) -> Picture:
-        """Where the present query looks, by layer and by head of one: `encoder_plots.attention`."""
+        """Where the present query looks, by layer and by head of one: `attention` of figures/encoder.py."""
         numbers = [layer + 1 for layer in self.layers]
         return attention(self._pixels / 255, self._maps, tuple(self.grid), self.patch, self.layer, numbers)
 

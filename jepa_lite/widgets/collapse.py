@@ -2,7 +2,7 @@
 
 Each run is a real one of the library, seconds long (jepa_lite/baselines/switches.py has what the switches
 do, in formulas). Earlier runs stay as lines and in a table, to compare with; benchmarks/README.md has
-what three seeds gave. The static twin is collapse_plots.runs.
+what three seeds gave. The static twin is `runs` of figures/collapse.py.
 """
 
 import dataclasses
@@ -79,7 +79,7 @@ class CollapseLab(TrainingView):
         return self.records
 
     def figure(self) -> Picture:
-        """`collapse_plots.runs` of the history."""
+        """`runs` of figures/collapse.py, of the history."""
         return collapse_plots.runs(self.history)
 
     def pressed(self, do: str, name: str | None = None, value: object = None) -> None:

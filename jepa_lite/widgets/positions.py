@@ -2,7 +2,7 @@
 
 Python computes all cosines once, positions.js paints the row of the patch that is pointed at. The table may
 be the fixed sin-cos one, a learned one of a predictor, or several to compare. Its static twin is
-position_plots.position_similarity.
+`position_similarity` of figures/positions.py.
 """
 
 import torch
@@ -49,5 +49,5 @@ class PositionExplorer(Explorer):
         self.keep_below("patch", rows * columns)
 
     def figure(self) -> Picture:
-        """The row of the present patch: `position_plots.position_similarity`."""
+        """The row of the present patch: `position_similarity` of figures/positions.py."""
         return position_plots.position_similarity(self._positions, tuple(self.grid), self.patch)
