@@ -1,8 +1,9 @@
-"""Every notebook runs twice under `pytest --nbmake`: as it comes, and with its exercises solved.
+"""Every notebook runs under `pytest --nbmake` as it comes, and each of its exercises is also solved.
 
-Both runs are offline: a kernel that asks another machine for anything fails its notebook. Both fail also on
-what nbmake does not see: an error that a widget swallowed, a traceback on stderr, a picture without alt text,
-an exercise that is not judged as it should be.
+The cell of an exercise runs first with the stub replaced by a right answer, then as a learner finds it, so
+that all that follows runs unsolved. The kernel is offline: asking another machine for anything fails the
+notebook. So does what nbmake does not see: an error that a widget swallowed, a traceback on stderr, a picture
+without alt text, an exercise that is not judged as it should be.
 """
 
 import ast
@@ -19,6 +20,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbmake.pytest_items import NotebookFailedException, NotebookFile, NotebookItem
+from traitlets.config import Config
 
 ROOT = Path(__file__).parent
 NOTEBOOKS, ANSWERS = ROOT / "notebooks", ROOT / "tests/course/answers"
@@ -28,6 +30,9 @@ CEILING = 300  # seconds of the processor, of the kernel and all that it starts
 # Resized images of the tests' and notebooks' own trees are not for the user's cache.
 RESIZED = tempfile.TemporaryDirectory(prefix="jepa-lite-resized-")
 os.environ.setdefault("JEPA_LITE_CACHE", RESIZED.name)
+# A kernel's ports are chosen before it binds them, and another process may take one in between. Sockets that
+# are files lie in a folder that no other has; Windows has only ports.
+SOCKETS = {"transport": "ipc"} if os.name == "posix" else {}
 PATIENCE = 900  # seconds by the clock until a cell counts as hanging
 
 
@@ -57,8 +62,8 @@ def pytest_collection_modifyitems(config, items):
 
 
 def _group(item):
-    """What one process must run, of several: a run of a notebook, all of the browser's tests, a file."""
-    if isinstance(item, Unsolved):
+    """What one process must run, of several: a notebook, all of the browser's tests, a file."""
+    if isinstance(item, NotebookRun):
         return item.name
     return "browser" if "/tests/browser/" in item.path.as_posix() else item.path.name
 
@@ -80,30 +85,23 @@ def pytest_collect_file(file_path, parent):
 
 class NotebookRuns(NotebookFile):
     def collect(self):
-        yield Unsolved.from_parent(self, filename=str(self.path))
-        yield Solved.from_parent(self, filename=str(self.path))
+        yield NotebookRun.from_parent(self, filename=str(self.path))
 
 
-class Unsolved(NotebookItem):
-    """The notebook as a learner finds it."""
-
-    state, said = "unsolved", "Not yet."
-
+class NotebookRun(NotebookItem):
     def __init__(self, parent, filename):
-        pytest.Item.__init__(self, f"{Path(filename).stem}[{self.state}]", parent)
+        pytest.Item.__init__(self, Path(filename).stem, parent)
         self.filename = filename
 
-    def notebook(self):
-        return nbformat.read(self.filename, 4)
-
     def runtest(self):
-        notebook, attempts = self.notebook(), self.config.rootpath / ".pytest_cache" / f"{self.name}.hosts"
+        attempts = self.config.rootpath / ".pytest_cache" / f"{self.name}.hosts"
         attempts.parent.mkdir(exist_ok=True)
         attempts.unlink(missing_ok=True)
+        notebook = with_solutions(nbformat.read(self.filename, 4), answers_of(self.name[:2]))
         began = busy()
         run_offline(notebook, attempts)
         seconds = busy() - began
-        problems = [*swallowed(notebook), *without_alt(notebook), *self.judged(notebook)]
+        problems = [*swallowed(notebook), *without_alt(notebook), *misjudged(notebook)]
         if attempts.exists():
             problems.append(
                 f"it asked for {sorted(set(attempts.read_text('utf-8').split()))}: it must run offline"
@@ -113,30 +111,38 @@ class Unsolved(NotebookItem):
         assert not problems, f"{self.name}: " + "; ".join(problems)
         self.add_report_section("call", "seconds", f"{seconds:.1f}")
 
-    def judged(self, notebook):
-        """Every exercise must have been judged, and as it should be."""
-        for cell in notebook.cells:
-            for name in re.findall(r"^check\.(\w+)\(", cell.source, re.M) if cell.cell_type == "code" else []:
-                if self.said not in text_of(cell):
-                    yield f"check.{name} says {text_of(cell)!r} while it is {self.state}"
-
     def repr_failure(self, excinfo, style=None):
         if excinfo.type is NotebookFailedException:
             return super().repr_failure(excinfo, style)
         return str(excinfo.value)
 
 
-class Solved(Unsolved):
-    """The same with each stub replaced by the first right answer of tests/course/answers/answers_NN.py."""
+def with_solutions(notebook, answers):
+    """The notebook with a solved copy before each cell of an exercise that has an answer."""
+    cells = []
+    for cell in notebook.cells:
+        if is_exercise(cell) and (source := solved(cell.source, answers)) != cell.source:
+            cells.append(nbformat.v4.new_code_cell(source, metadata=cell.metadata | {"solved": True}))
+        cells.append(cell)
+    notebook.cells = cells
+    return notebook
 
-    state, said = "solved", "Right."
 
-    def notebook(self):
-        notebook, answers = super().notebook(), answers_of(Path(self.filename).stem[:2])
-        for cell in notebook.cells:
-            if cell.cell_type == "code" and "exercise" in cell.metadata.get("tags", []):
-                cell.source = solved(cell.source, answers)
-        return notebook
+def is_exercise(cell):
+    return cell.cell_type == "code" and "exercise" in cell.metadata.get("tags", [])
+
+
+def misjudged(notebook):
+    """Every exercise must have been judged twice: right when solved, not yet as it comes."""
+    checked = {"solved": [], "unsolved": []}
+    for cell in notebook.cells:
+        state = "solved" if cell.metadata.get("solved") else "unsolved"
+        for name in re.findall(r"^check\.(\w+)\(", cell.source, re.M) if cell.cell_type == "code" else []:
+            checked[state].append(name)
+            if {"solved": "Right.", "unsolved": "Not yet."}[state] not in text_of(cell):
+                yield f"check.{name} says {text_of(cell)!r} while it is {state}"
+    for name in set(checked["unsolved"]) - set(checked["solved"]):
+        yield f"check.{name} has no right answer in {ANSWERS.relative_to(ROOT)}"
 
 
 def answers_of(number):
@@ -171,11 +177,16 @@ def run_offline(notebook, attempts):
         "JEPA_LITE_COURSE": os.environ[COURSE],
     }
     changes |= {"OMP_WAIT_POLICY": "PASSIVE"}  # a waiting thread gives way: other work may run beside
-    client = NotebookClient(
-        notebook, timeout=PATIENCE, kernel_name="python3", store_widget_state=True,
-        resources={"metadata": {"path": str(NOTEBOOKS)}},
-    )  # fmt: skip
-    client.execute(env=os.environ | changes)
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=PATIENCE,
+            kernel_name="python3",
+            store_widget_state=True,
+            resources={"metadata": {"path": str(NOTEBOOKS)}},
+            config=Config(KernelManager=SOCKETS | {"connection_file": f"{folder}/kernel.json"}),
+        )
+        client.execute(env=os.environ | changes)
 
 
 def busy():
