@@ -8,7 +8,8 @@
 6. Killed at any moments, by SIGKILL or Ctrl-C, a download goes on, ends whole and leaves nothing behind; so
    does an unpacking.
 7. No more is taken than a file can have, and a redirect is followed to https alone.
-8. One process at a time: several that want one file fetch it once; a lock dies with its holder.
+8. One process at a time: several that want one file fetch it once; who waits is told so, once, and goes on
+   when the other is killed.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from torchvision import datasets as tv
 
 from jepa_lite.data import download as module
 from jepa_lite.data import torchvision_sets as fetch
-from jepa_lite.data.download import alone, download
+from jepa_lite.data.download import download
 
 BODY = random.Random(7).randbytes(100_003)
 SUM = hashlib.md5(BODY).hexdigest()
@@ -250,7 +251,8 @@ def cifar(host, monkeypatch):
 
 
 PATH = "/c/cifar-10-python.tar.gz"
-FINISHED = ["cifar-10-batches-py", "cifar-10-python.tar.gz"]
+LOCK = ".cifar10.lock"  # an empty file; the lock itself is free once its holder has ended
+FINISHED = [LOCK, "cifar-10-batches-py", "cifar-10-python.tar.gz"]
 
 
 def names(root):
@@ -272,12 +274,11 @@ def test_a_download_killed_at_random_moments_goes_on(cifar, host, tmp_path, how,
         process.join()
         begins.append(part.stat().st_size)
         assert part.read_bytes() == cifar[: begins[-1]] and begins[-1] < len(cifar), begins
-        lock = [".cifar10.lock"] if how == "SIGKILL" else []  # the empty file; the lock itself is free
-        assert names(tmp_path) == [*lock, part.name], names(tmp_path)
+        assert names(tmp_path) == [LOCK, part.name], names(tmp_path)
     host.cut.clear()
     assert fetch.obtain("cifar10", tmp_path, False).data == BODY
     assert host.ranges_asked == [None, *(f"bytes={begin}-" for begin in begins)], host.ranges_asked
-    assert names(tmp_path) == FINISHED and (tmp_path / FINISHED[1]).read_bytes() == cifar
+    assert names(tmp_path) == FINISHED and (tmp_path / FINISHED[2]).read_bytes() == cifar
 
 
 @forked
@@ -290,7 +291,7 @@ def test_a_killed_unpacking_is_done_again(cifar, host, tmp_path, monkeypatch):  
     with monkeypatch.context() as patch:
         patch.setattr(fetch, "extract", killed)
         fork(fetch.obtain, "cifar10", tmp_path, False).join()
-    assert ".unpacking-cifar10" in names(tmp_path) and not (tmp_path / FINISHED[0]).exists()
+    assert ".unpacking-cifar10" in names(tmp_path) and not (tmp_path / FINISHED[1]).exists()
     assert fetch.obtain("cifar10", tmp_path, False).data == BODY
     assert names(tmp_path) == FINISHED and len(host.asked) == 1, (names(tmp_path), host.asked)
 
@@ -305,54 +306,26 @@ def test_several_that_want_one_file_fetch_it_once(cifar, host, tmp_path):  # 8
     [process.join() for process in processes]
     assert [process.exitcode for process in processes] == [0] * 4
     assert host.sent == [len(cifar)], f"the host sent {host.sent} bytes for a file of {len(cifar)}"
-    assert names(tmp_path) == FINISHED and (tmp_path / FINISHED[0] / "noise").read_bytes() == BODY
-
-
-def count(folder, turns):
-    for _ in range(turns):
-        with alone(folder / "lock", wait=0.0005):
-            number = int((folder / "number").read_text())
-            time.sleep(0.0002)
-            (folder / "number").write_text(str(number + 1))
+    assert names(tmp_path) == FINISHED and (tmp_path / FINISHED[1] / "noise").read_bytes() == BODY
 
 
 @forked
-def test_a_lock_is_held_by_one_process_and_dies_with_it(tmp_path):  # 8
-    (tmp_path / "number").write_text("0")
-    processes = [fork(count, tmp_path, 150) for _ in range(4)]
-    [process.join() for process in processes]
-    assert (tmp_path / "number").read_text() == "600", "two processes were at it at once"
-    assert names(tmp_path) == ["number"]
-
-    def hold(folder):
-        with alone(folder / "lock"):
-            (folder / "held").touch()
-            time.sleep(600)
-
-    process, told = fork(hold, tmp_path), []
-    wait_until((tmp_path / "held").exists, process)
+def test_a_killed_download_frees_the_one_that_waits_for_it(cifar, host, tmp_path, monkeypatch):  # 8
+    host.silent, host.cut = True, {PATH: 900}
+    process, told = fork(fetch.obtain, "cifar10", tmp_path, False), []
+    part = tmp_path / "cifar-10-python.tar.gz.part"
+    wait_until(lambda: part.exists() and part.stat().st_size == 900, process)
 
     def kill(words):
+        assert process.is_alive(), "nothing was waited for"
         told.append(words)
+        host.cut.clear()
         process.kill()
 
-    with alone(tmp_path / "lock", wait=0.001, say=kill):
-        process.join()
-        assert process.exitcode == -signal.SIGKILL, "the lock was given while another process held it"
-    assert len(told) == 1 and "another process" in told[0] and str(tmp_path / "lock") in told[0], told
-    assert not (tmp_path / "lock").exists()
-
-
-def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):  # 8
-    def none(*_):
-        raise OSError(37, "No locks available")
-
-    name = "fcntl.flock" if os.name == "posix" else "msvcrt.locking"
-    monkeypatch.setattr(f"jepa_lite.data.download.{name}", none)
-    with pytest.raises(OSError) as error, alone(tmp_path / "lock"):
-        pass
-    message = str(error.value)
-    assert str(tmp_path / "lock") in message and "No locks" in message and "folder" in message, message
+    monkeypatch.setattr(fetch.tqdm, "write", kill)
+    assert fetch.obtain("cifar10", tmp_path).data == BODY
+    assert process.exitcode == -signal.SIGKILL and host.ranges_asked == [None, "bytes=900-"]
+    assert len(told) == 1 and "another process" in told[0] and str(tmp_path) in told[0], told
 
 
 def test_cifars_real_class_still_has_what_is_read_of_it():  # keeps the stand-in above honest
