@@ -58,7 +58,7 @@ def run_demo(
     if results and _is_complete(results):
         return results
     with held(out), StopSignals() as signals:
-        demo = Demo(out, config, device, signals, report)
+        demo = _Demo(out, config, device, signals, report)
         if not resume:
             shutil.rmtree(out / UNFINISHED, ignore_errors=True)
         results = results or demo.train_jepa()
@@ -98,7 +98,7 @@ def _is_complete(results):
     return TWIN in [row["name"] for row in results["ladder"]]
 
 
-class Demo:
+class _Demo:
     """The images of a demo, and the two trainings on them."""
 
     def __init__(

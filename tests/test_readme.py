@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from jepa_lite.baselines.switches import Switches
-from jepa_lite.course.effects import effects, in_paper
+from jepa_lite.course.effects import effects
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -152,8 +152,9 @@ def ablations_table():
     for r in data["rows"]:
         runs = r["runs"]
         means = [percent(sum(run["ijepa"][p] for run in runs) / len(runs)) for p in ("linear", "knn")]
-        effect = ["", ""] if r["group"] == "reference" else [points(found[p][r["name"]]) for p in found]
-        paper = in_paper(r["name"])
+        reference = r["group"] == "reference"
+        effect = ["", ""] if reference else [points(found[p][r["name"]]) for p in found]
+        paper = None if reference else found["linear"][r["name"]]["paper"]
         seen = percent(runs[0]["context_share"])
         rows.append([r["name"], seen, *means, *effect, "" if paper is None else f"{paper:+.1f}"])
     for control, name in (("random", "random weights"), ("pixels", "raw pixels")):

@@ -39,7 +39,7 @@ def packed(log: list[dict], keys: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-def whereabouts(run: Run, log: list[dict], state: str) -> dict:
+def _whereabouts(run: Run, log: list[dict], state: str) -> dict:
     """Where a run stands, for the page: step, of how many, steps a second, seconds left; None: not known."""
     recent = sum(r["seconds"] for r in log[-RECENT:] if "seconds" in r)
     steps = sum("seconds" in r for r in log[-RECENT:])
@@ -90,7 +90,7 @@ class TrainingView(Explorer):
         with self.hold_sync():
             if error := self.player.error:
                 self.trouble = f"The training has ended at step {self.player.run.step}: {_sentence(error)}."
-            self.now = whereabouts(self.player.run, self.records, self.player.state)
+            self.now = _whereabouts(self.player.run, self.records, self.player.state)
             self.series = packed(self.records, self.curves)
 
 

@@ -83,7 +83,7 @@ def _compare(vectors, bank, image, target_idx):
     return nearest.unflatten(0, shape), torch.stack([*ranks, cosine], -1).float().unflatten(0, shape)
 
 
-def sprite(images: Tensor) -> tuple[bytes, int]:
+def _sprite(images: Tensor) -> tuple[bytes, int]:
     """All images, uint8 (n, 3, H, W), as one picture file, and how many stand in a row of it."""
     n, _, H, W = images.shape
     columns = math.ceil(math.sqrt(n))
@@ -133,7 +133,7 @@ class PredictionExplorer(Explorer):
         self._images = normalize(images.to(next(model.parameters()).device))
         self._bank = model.targets(self._images).float().cpu()  # all at once: they may be normed over it
         self._pixels = images.cpu() / 255
-        picture, across = sprite(images)
+        picture, across = _sprite(images)
         super().__init__(
             sprite=picture,
             sheet={"images": len(images), "columns": across, "patch": model.config.patch_size},

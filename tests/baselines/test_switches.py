@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 import torch
 
-from jepa_lite.baselines.switches import MeanOfContext, SwitchedIJEPA, Switches
+from jepa_lite.baselines.switches import SwitchedIJEPA, Switches
 from jepa_lite.config import MaskConfig, ModelConfig
 from jepa_lite.course import results
 from jepa_lite.figures import collapse as collapse_plots
@@ -149,7 +149,7 @@ def test_without_predictor_the_answer_is_the_mean_of_the_real_context():
     assert answers.shape[:3] == masks.target_idx.shape
     assert not list(net.predictor.parameters()) and list(model().predictor.parameters())
     tokens, place = torch.tensor([[[1.0], [4.0]]]), torch.tensor([[3, 5]])
-    assert MeanOfContext()(tokens, place, torch.zeros(1, 2, 3, dtype=int)).unique().item() == 2.5
+    assert net.predictor(tokens, place, torch.zeros(1, 2, 3, dtype=int)).unique().item() == 2.5
 
 
 @pytest.mark.parametrize(

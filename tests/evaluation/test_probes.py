@@ -209,7 +209,7 @@ def test_the_attentive_probe_is_cross_attention_with_folded_matrices():
         weight.data = torch.randn(weight.shape, generator=g) * 0.5
     q, k, v = attention.in_proj_weight.detach().view(3, h, D // h, D)  # each (h, D/h, D)
     out = attention.out_proj.weight.detach().view(D, h, D // h)
-    folded = probes.AttentiveProbe(D, 3, h, g)
+    folded = probes._AttentiveProbe(D, 3, h, g)
     folded.query.data = torch.einsum("hed,d,hef->fh", q, query[0, 0], k) * (D // h) ** -0.5
     folded.weight.data = torch.einsum("hed,ohe,oc->hdc", v, out, read).reshape(h * D, 3)
     tokens = torch.randn(5, 7, D, generator=g)

@@ -118,7 +118,7 @@ def words(fig, shown, bare):
 @pytest.mark.parametrize("when", ["day", "night"])
 def test_every_word_stands_out(drawn, when):
     fig, pictures = drawn
-    ratios = [(text, night.contrast(ink, behind)) for text, ink, behind in words(fig, *pictures[when])]
+    ratios = [(text, night._contrast(ink, behind)) for text, ink, behind in words(fig, *pictures[when])]
     faint = [f"{text!r}: {ratio:.2f}" for text, ratio in ratios if ratio < 4.5]
     assert len(ratios) > 1 and not faint, faint
 
@@ -126,12 +126,12 @@ def test_every_word_stands_out(drawn, when):
 def test_the_ground_is_dark_and_stands_out_little_from_jupyterlabs(drawn):
     for when, ground in JUPYTERLAB.items():
         edge = drawn[1][when][0][0, 0]
-        assert night.contrast(edge, ground) < 1.2, f"by {when}: {colors.to_hex(edge)} on {ground}"
+        assert night._contrast(edge, ground) < 1.2, f"by {when}: {colors.to_hex(edge)} on {ground}"
 
 
 def test_lines_stand_out():
     for colour in (canvas.BLACK, canvas.GREY, "#333333", *(look[0] for look in canvas.TARGETS), canvas.SKY):
-        ratio = night.contrast(night.turned(colour), night.GROUND)
+        ratio = night._contrast(night._turned(colour), night.GROUND)
         assert ratio >= 3, f"{colour}: {ratio:.2f}"
 
 
@@ -147,22 +147,22 @@ def test_words_on_bright_things_stay_dark():
 
 def test_greys_are_turned_over_and_colours_stay():
     assert (
-        colors.to_hex(night.turned("black")) == night.INK
-        and colors.to_hex(night.turned("white")) == night.GROUND
+        colors.to_hex(night._turned("black")) == night.INK
+        and colors.to_hex(night._turned("white")) == night.GROUND
     )
-    ramp = [night.turned(str(level / 10))[0] for level in range(11)]
+    ramp = [night._turned(str(level / 10))[0] for level in range(11)]
     assert ramp == sorted(ramp, reverse=True)
-    assert night.turned((0.0, 0.0, 0.0, 0.25))[3] == 0.25
+    assert night._turned((0.0, 0.0, 0.0, 0.25))[3] == 0.25
     for colour in (canvas.ORANGE, canvas.BLUE, (0.8, 0.2, 0.2, 0.5), "none"):
-        assert night.turned(colour) == colour
+        assert night._turned(colour) == colour
 
 
 def test_contrast_is_that_of_the_guidelines():
-    assert night.contrast("black", "white") == pytest.approx(21)
+    assert night._contrast("black", "white") == pytest.approx(21)
     assert (
-        night.contrast("#767676", "white")
+        night._contrast("#767676", "white")
         == pytest.approx(4.54, abs=0.01)
-        == night.contrast("white", "#767676")
+        == night._contrast("white", "#767676")
     )
 
 

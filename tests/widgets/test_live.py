@@ -360,9 +360,9 @@ def test_pace_and_time_left():
     run = small(steps=101)
     run.step, run.elapsed = 25, 50.0
     log = [{"seconds": 9.0}] * 30 + [{"seconds": 0.5}] * 20
-    now = live.whereabouts(run, log, "paused")
+    now = live._whereabouts(run, log, "paused")
     assert now == {"state": "paused", "step": 25, "total": 101, "pace": 2.0, "left": pytest.approx(150.0)}
-    assert live.whereabouts(small(), [], "ready") == {
+    assert live._whereabouts(small(), [], "ready") == {
         "state": "ready", "step": 0, "total": STEPS, "pace": None, "left": None,
     }  # fmt: skip
 

@@ -26,7 +26,7 @@ from jepa_lite import ModelConfig
 from jepa_lite.baselines.pixel_target import make_model
 from jepa_lite.data import normalize
 from jepa_lite.widgets import PredictionExplorer, predictions
-from jepa_lite.widgets.predictions import answer, hole_masks, sprite
+from jepa_lite.widgets.predictions import _sprite, answer, hole_masks
 
 CONFIG = ModelConfig(
     image_size=(12, 20), patch_size=4, width=16, depth=2, heads=2, predictor_width=8, predictor_depth=1,
@@ -205,7 +205,7 @@ def test_impossible_moves_are_said_and_the_last_tables_stay(move, sentence):
 
 @pytest.mark.parametrize("count", [2, 4, 5, 7])
 def test_the_sprite_holds_every_image_at_its_place(count):
-    data, columns = sprite(images(count))
+    data, columns = _sprite(images(count))
     sheet = np.asarray(Image.open(io.BytesIO(data)))
     for i, image in enumerate(images(count)):
         top, left = i // columns * 12, i % columns * 20
@@ -214,7 +214,7 @@ def test_the_sprite_holds_every_image_at_its_place(count):
 
 
 def test_a_large_sprite_is_compressed():
-    data, columns = sprite(images(6, (640, 640)))
+    data, columns = _sprite(images(6, (640, 640)))
     assert columns == 3 and Image.open(io.BytesIO(data)).format == "JPEG"
 
 
