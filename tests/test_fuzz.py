@@ -255,9 +255,9 @@ def test_a_hostile_config_is_refused_whatever_part_of_it_is_hostile(copied):  # 
 
 
 def test_a_hostile_state_is_refused_whatever_part_of_it_is_hostile(copied, monkeypatch):  # 3
-    from jepa_lite.training import run as train
+    from jepa_lite.training.run import Run
 
-    monkeypatch.setattr("jepa_lite.training.pretrain.Run", train.Run)
+    monkeypatch.setattr("jepa_lite.training.pretrain.Run", Run)
     pixels = torch.ones(9, 3, 16, 16, dtype=torch.uint8)
     monkeypatch.setattr("jepa_lite.training.pretrain._images", lambda *_, **__: (pixels, None, ()))
     monkeypatch.setattr("jepa_lite.training.pretrain.recorded", lambda *_: (_ for _ in ()).throw(Accepted()))

@@ -22,7 +22,7 @@ from ..config import Config, ModelConfig
 from ..limits import brief
 from ..method.ijepa import IJEPA
 from ..method.vit import Encoder
-from . import published_weights as published
+from . import published_weights
 from .damage import CHECKSUMS, CONFIG, STATE, STATE_TENSORS, WEIGHTS, checksum, find_damage
 from .packing import pack, unpack
 from .provenance import read_json
@@ -111,7 +111,7 @@ def load_model(path: str | Path, heads: int | None = None) -> tuple[IJEPA, Confi
     """
     weights = _find(path)
     if not _is_ours(weights):
-        model, tensors = published.whole(_read_tensors(weights), weights, heads)
+        model, tensors = published_weights.whole(_read_tensors(weights), weights, heads)
         return _filled(IJEPA, model, tensors, weights), Config(model)
     config = _own_config(weights)
     network = PixelTwin if config.model.predicts == "pixels" else IJEPA
@@ -151,7 +151,7 @@ def load_encoder(
         config, tensors = _own_config(weights).model, _read_tensors(weights, NETWORKS[which] + ".")
     else:
         content, beside = _read_tensors(weights), _config_beside(weights)
-        config, tensors = published.encoder(content, NETWORKS[which], weights, beside, heads)
+        config, tensors = published_weights.encoder(content, NETWORKS[which], weights, beside, heads)
     return _filled(Encoder, config, tensors, weights), config
 
 

@@ -18,8 +18,7 @@ import pytest
 import torch
 from scipy import stats
 
-from jepa_lite.course import effects as ablations
-from jepa_lite.course.effects import PAPER, effects, interval, paired_effect, verdict
+from jepa_lite.course.effects import LEVEL, PAPER, effects, interval, paired_effect, verdict
 from jepa_lite.course.figures.effects import (
     block_sizes,
     effects_beside_paper,
@@ -246,4 +245,4 @@ def test_sizes_are_shown_with_their_shares():
     assert right.images[0].get_array()[5, 6] == 1 and right.images[0].get_array()[7, 3] == 0
     assert {text.get_text() for text in left.texts} == {"25", "75"}
     assert "14 x 9 grid" in fig.alt_text and "7 x 3 75%" in fig.alt_text
-    assert ablations.LEVEL == 0.95
+    assert LEVEL == 0.95

@@ -12,9 +12,9 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torchvision.transforms.functional import InterpolationMode, resized_crop
 
-import jepa_lite.data.augment as augment_module
 from jepa_lite.config import TrainConfig
 from jepa_lite.data.augment import RATIO, augment, crop, draw_boxes
 
@@ -129,14 +129,14 @@ def test_augment_does_what_the_config_says():  # 7
 def test_padding_does_not_matter(monkeypatch, size):  # 8
     images, boxes = pictures(40, size), draw_boxes(40, size, (0.05, 1.0), RATIO, seeded(9))
     corner, extent = (torch.cat([drawn, whole]) for drawn, whole in zip(boxes, edges(size), strict=True))
-    images, sampled, modes = torch.cat([images, images[:4]]), augment_module.F.grid_sample, []
+    images, sampled, modes = torch.cat([images, images[:4]]), F.grid_sample, []
 
     def padded(mode):
         def sample(images, grid, **options):
             modes.append(options["padding_mode"])
             return sampled(images, grid, **options | {"padding_mode": mode})
 
-        monkeypatch.setattr(augment_module.F, "grid_sample", sample)
+        monkeypatch.setattr(F, "grid_sample", sample)
         return crop(images, corner, extent)
 
     zeros, border = padded("zeros"), padded("border")

@@ -25,8 +25,7 @@ import time
 import pytest
 from torchvision import datasets as tv
 
-from jepa_lite.data import download as module
-from jepa_lite.data import torchvision_sets as fetch
+from jepa_lite.data import torchvision_sets
 from jepa_lite.data.download import download
 
 BODY = random.Random(7).randbytes(100_003)
@@ -149,14 +148,14 @@ def test_a_short_answer_is_noticed(get, host, tmp_path, claim, begin):  # 5
 
 
 def test_a_host_that_falls_silent_is_left_for_the_next(get, host, tmp_path, monkeypatch):  # 5
-    monkeypatch.setattr(module, "TIMEOUT", 1)
+    monkeypatch.setattr("jepa_lite.data.download.TIMEOUT", 1)
     host.cut[A], host.silent = 41_000, True
     assert get(A, B) == [] and whole(tmp_path)
     assert host.asked == [A, B] and host.ranges_asked == [None, "bytes=41000-"] and host.sent[1] == 59_003
 
 
 def test_a_host_that_says_nothing_at_all_is_left_for_the_next(get, host, tmp_path, monkeypatch):  # 5
-    monkeypatch.setattr(module, "TIMEOUT", 1)
+    monkeypatch.setattr("jepa_lite.data.download.TIMEOUT", 1)
     host.answer, answer = (
         lambda path, asked: host.open.wait() if path == A else answer(path, asked),
         host.answer,
@@ -169,7 +168,7 @@ def test_a_host_that_says_nothing_at_all_is_left_for_the_next(get, host, tmp_pat
 
 @pytest.mark.parametrize("begin", [0, 90_000])
 def test_an_endless_answer_ends(get, host, tmp_path, monkeypatch, begin):  # 7
-    monkeypatch.setattr(module, "LARGEST", 500_000)
+    monkeypatch.setattr("jepa_lite.data.download.LARGEST", 500_000)
     (tmp_path / "file.bin.part").write_bytes(BODY[:begin])
     host.files[A] = BODY * 20, None  # an answer without a length
     host.ranges = "ignored"
@@ -180,7 +179,7 @@ def test_an_endless_answer_ends(get, host, tmp_path, monkeypatch, begin):  # 7
 
 
 def test_more_than_a_data_set_can_have_is_not_begun(get, host, tmp_path, monkeypatch):  # 7
-    monkeypatch.setattr(module, "LARGEST", len(BODY))
+    monkeypatch.setattr("jepa_lite.data.download.LARGEST", len(BODY))
     host.files[A] = BODY, len(BODY) + 1
     (failure,) = get(A)
     assert "announced" in failure and not (tmp_path / "file.bin.part").exists(), failure
@@ -245,8 +244,8 @@ def cifar(host, monkeypatch):
                 raise RuntimeError("Dataset not found or corrupted.")
             self.data = (root / self.base_folder / "noise").read_bytes()
 
-    monkeypatch.setitem(fetch.KINDS, "cifar10", Cifar)
-    monkeypatch.setitem(fetch.MIRRORS, "cifar10", ())
+    monkeypatch.setitem(torchvision_sets.KINDS, "cifar10", Cifar)
+    monkeypatch.setitem(torchvision_sets.MIRRORS, "cifar10", ())
     return body
 
 
@@ -267,7 +266,7 @@ def test_a_download_killed_at_random_moments_goes_on(cifar, host, tmp_path, how,
     moments = sorted(random.Random(seed).sample(range(1, len(cifar)), 5))
     host.pace, host.silent, host.cut = 0.001, True, {PATH: -1}  # the last byte comes to none of those killed
     for moment in moments:
-        process = fork(fetch.obtain, "cifar10", tmp_path, False)
+        process = fork(torchvision_sets.obtain, "cifar10", tmp_path, False)
         wait_until(lambda: len(host.sent) > len(begins), process)
         wait_until(lambda m=moment: part.exists() and part.stat().st_size >= m, process)
         os.kill(process.pid, getattr(signal, how))
@@ -276,7 +275,7 @@ def test_a_download_killed_at_random_moments_goes_on(cifar, host, tmp_path, how,
         assert part.read_bytes() == cifar[: begins[-1]] and begins[-1] < len(cifar), begins
         assert names(tmp_path) == [LOCK, part.name], names(tmp_path)
     host.cut.clear()
-    assert fetch.obtain("cifar10", tmp_path, False).data == BODY
+    assert torchvision_sets.obtain("cifar10", tmp_path, False).data == BODY
     assert host.ranges_asked == [None, *(f"bytes={begin}-" for begin in begins)], host.ranges_asked
     assert names(tmp_path) == FINISHED and (tmp_path / FINISHED[2]).read_bytes() == cifar
 
@@ -289,10 +288,10 @@ def test_a_killed_unpacking_is_done_again(cifar, host, tmp_path, monkeypatch):  
         os.kill(os.getpid(), signal.SIGKILL)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetch, "extract", killed)
-        fork(fetch.obtain, "cifar10", tmp_path, False).join()
+        patch.setattr(torchvision_sets, "extract", killed)
+        fork(torchvision_sets.obtain, "cifar10", tmp_path, False).join()
     assert ".unpacking-cifar10" in names(tmp_path) and not (tmp_path / FINISHED[1]).exists()
-    assert fetch.obtain("cifar10", tmp_path, False).data == BODY
+    assert torchvision_sets.obtain("cifar10", tmp_path, False).data == BODY
     assert names(tmp_path) == FINISHED and len(host.asked) == 1, (names(tmp_path), host.asked)
 
 
@@ -302,7 +301,7 @@ def test_a_killed_unpacking_is_done_again(cifar, host, tmp_path, monkeypatch):  
 @forked
 def test_several_that_want_one_file_fetch_it_once(cifar, host, tmp_path):  # 8
     host.pace = 0.001
-    processes = [fork(fetch.obtain, "cifar10", tmp_path, False) for _ in range(4)]
+    processes = [fork(torchvision_sets.obtain, "cifar10", tmp_path, False) for _ in range(4)]
     [process.join() for process in processes]
     assert [process.exitcode for process in processes] == [0] * 4
     assert host.sent == [len(cifar)], f"the host sent {host.sent} bytes for a file of {len(cifar)}"
@@ -312,7 +311,7 @@ def test_several_that_want_one_file_fetch_it_once(cifar, host, tmp_path):  # 8
 @forked
 def test_a_killed_download_frees_the_one_that_waits_for_it(cifar, host, tmp_path, monkeypatch):  # 8
     host.silent, host.cut = True, {PATH: 900}
-    process, told = fork(fetch.obtain, "cifar10", tmp_path, False), []
+    process, told = fork(torchvision_sets.obtain, "cifar10", tmp_path, False), []
     part = tmp_path / "cifar-10-python.tar.gz.part"
     wait_until(lambda: part.exists() and part.stat().st_size == 900, process)
 
@@ -322,8 +321,8 @@ def test_a_killed_download_frees_the_one_that_waits_for_it(cifar, host, tmp_path
         host.cut.clear()
         process.kill()
 
-    monkeypatch.setattr(fetch.tqdm, "write", kill)
-    assert fetch.obtain("cifar10", tmp_path).data == BODY
+    monkeypatch.setattr(torchvision_sets.tqdm, "write", kill)
+    assert torchvision_sets.obtain("cifar10", tmp_path).data == BODY
     assert process.exitcode == -signal.SIGKILL and host.ranges_asked == [None, "bytes=900-"]
     assert len(told) == 1 and "another process" in told[0] and str(tmp_path) in told[0], told
 

@@ -32,8 +32,7 @@ from torch.overrides import TorchFunctionMode
 
 from jepa_lite.config import ModelConfig
 from jepa_lite.data import Images, normalize
-from jepa_lite.evaluation import comparison as ladder_module
-from jepa_lite.evaluation import probes
+from jepa_lite.evaluation import comparison, probes
 from jepa_lite.evaluation.comparison import ladder
 from jepa_lite.method.vit import Encoder
 
@@ -467,10 +466,10 @@ def tokens_of(n, seed):
 def test_tokens_of_all_images_must_fit_in_memory(monkeypatch):
     train, test = pictures(30), pictures(20, seed=1)
     N, D = math.prod(CONFIG.grid), max(CONFIG.width, 3 * CONFIG.patch_size**2)
-    free = 4 * N * D * 50 / ladder_module.MEMORY_SHARE
-    monkeypatch.setattr(ladder_module, "free_memory", lambda: free * 1.01)
+    free = 4 * N * D * 50 / comparison.MEMORY_SHARE
+    monkeypatch.setattr(comparison, "free_memory", lambda: free * 1.01)
     assert len(ladder(CONFIG, {}, train, test, seed=0, attentive=True, k=7)) == 3
-    monkeypatch.setattr(ladder_module, "free_memory", lambda: free * 0.99)
+    monkeypatch.setattr(comparison, "free_memory", lambda: free * 0.99)
     monkeypatch.setattr(probes, "features", None)  # it is refused before anything is computed
     with pytest.raises(ValueError, match=r"attentive would take .* GB .*free; take fewer images with limit"):
         ladder(CONFIG, {}, train, test, seed=0, attentive=True, k=7)

@@ -23,8 +23,7 @@ from PIL import Image
 from jepa_lite.baselines.pixel_target import PixelTwin
 from jepa_lite.config import Config, MaskConfig, ModelConfig
 from jepa_lite.figures import html as html
-from jepa_lite.figures import report
-from jepa_lite.figures import style as canvas
+from jepa_lite.figures import report, style
 from jepa_lite.method.ijepa import IJEPA
 from jepa_lite.training.checkpoints import load_model, save
 
@@ -173,7 +172,7 @@ def test_every_figure_is_inside_with_its_alt_text(page):
         kind, _, data = link.partition(";base64,")
         assert kind == "data:image/png"
         with Image.open(io.BytesIO(base64.b64decode(data, validate=True))) as png:
-            assert png.width == int(canvas.WIDTH * html.DPI) and len(png.convert("L").getcolors(256)) > 2
+            assert png.width == int(style.WIDTH * html.DPI) and len(png.convert("L").getcolors(256)) > 2
     assert len({image["alt"] for image in images}) == 6
 
 

@@ -35,7 +35,7 @@ from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.method.ijepa import IJEPA
 from jepa_lite.method.masks import sample_masks
 from jepa_lite.method.optim import make_optimizer
-from jepa_lite.training import checkpoints as checkpoint
+from jepa_lite.training import checkpoints
 from jepa_lite.training.checkpoints import load_encoder, load_model, load_state, newest, save, set_aside
 from jepa_lite.training.run import make_model
 
@@ -194,7 +194,7 @@ def crash_at(line, call):
 
     def trace(frame, event, _):
         nonlocal count
-        if frame.f_code.co_filename != checkpoint.__file__:
+        if frame.f_code.co_filename != checkpoints.__file__:
             return None
         if event == "line":
             count += 1
@@ -277,7 +277,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(checkpoints, "save_file", full)
     with pytest.raises(OSError, match="No space left"):
         save(tmp_path, *version(2))
     monkeypatch.undo()

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.training import cost
-from jepa_lite.training import run as train
+from jepa_lite.training.run import Run, _count
 from jepa_lite.training.step_timer import Clock
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,7 @@ CONFIG = Config(MODEL, MaskConfig(num_targets=3), TrainConfig(steps=2, batch_siz
 def run():
     """A real run after a step, its gradients kept."""
     images = torch.randint(0, 256, (11, 3, 20, 28), dtype=torch.uint8, generator=torch.Generator())
-    run = train.Run(CONFIG, images)
+    run = Run(CONFIG, images)
     run.train_step()
     return run
 
@@ -92,7 +92,7 @@ def test_tokens_are_those_of_the_masks():
     assert found["predictor_tokens"] == pytest.approx(
         sum(3 * (k + t) for k, t in zip(context, target, strict=True)) / len(context)
     )
-    read, real = map(sum, zip(*(train._count(list(step)) for step in draws), strict=True))
+    read, real = map(sum, zip(*(_count(list(step)) for step in draws), strict=True))
     assert cost.tokens_read(draws) == pytest.approx(read / 5)
     assert found["padding"] == pytest.approx(1 - real / read) and real < read
 

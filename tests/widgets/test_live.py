@@ -27,7 +27,7 @@ import torch
 
 from jepa_lite.baselines.switches import Switches
 from jepa_lite.evaluation.measures import Diverged
-from jepa_lite.figures import curves as curve_figures
+from jepa_lite.figures import curves
 from jepa_lite.training.collapse_alarms import CollapseWarning
 from jepa_lite.widgets import LiveTraining, live
 from jepa_lite.widgets.background_training import Home, Player
@@ -373,7 +373,7 @@ def test_the_twin_is_the_curves():
     assert view.figure().alt_text.startswith("No curves: not trained yet.")
     view.figure().canvas.draw()
     view.train(3)
-    assert view.figure().alt_text == curve_figures.curves(view.records, {"knn": 0.3}).alt_text
+    assert view.figure().alt_text == curves.curves(view.records, {"knn": 0.3}).alt_text
     assert "random weights, 0.300" in view.figure().alt_text
     data, about = view._repr_mimebundle_()
     assert "not trained" not in data["text/plain"] and about["image/jpeg"]["alt"] == view.figure().alt_text

@@ -1,6 +1,6 @@
 """What a probe says, drawn: accuracy against the number of labels, and a leaky split beside an honest one.
 
-Pure functions, state -> Figure with `alt_text`. curve_figures.ladder has the bars of encoder beside encoder.
+Pure functions, state -> Figure with `alt_text`. figures/curves.py has the bars of encoder beside encoder.
 """
 
 from matplotlib.ticker import NullLocator
