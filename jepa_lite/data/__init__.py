@@ -18,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..field_checks import plain
-from ..limits import brief, did_you_mean
+from ..limits import brief, did_you_mean, one_of
 from ..system.distributed import local_rank, local_world
 from ..system.file_names import shown
 from ..system.memory import free_memory
@@ -106,8 +106,7 @@ def _check(name, split, image_size, limit):
     if name not in DATASETS:
         hint = did_you_mean(name, DATASETS)
         raise ValueError(f"there is no data set {brief(name)}; there are: {', '.join(DATASETS)}{hint}")
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
+    one_of(split, SPLITS, "split")
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1 image or unset, not {limit}")
     image_size = plain(image_size)

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from ..baselines.pixel_target import PixelTwin
 from ..config import Config, ModelConfig
-from ..limits import brief
+from ..limits import brief, one_of
 from ..method.ijepa import IJEPA
 from ..method.vit import Encoder
 from . import published_weights
@@ -144,8 +144,7 @@ def load_encoder(
     heads, for files that do not say them and have none of the published widths. The config's sizes are
     those of the tensors; what it says of the predictor is only our default. Raises as `load_model` does.
     """
-    if which not in NETWORKS:
-        raise ValueError(f'which must be "target" or "context", not {brief(which)}')
+    one_of(which, NETWORKS, "which")
     weights = _find(path)
     if _is_ours(weights):
         config, tensors = _own_config(weights).model, _read_tensors(weights, NETWORKS[which] + ".")

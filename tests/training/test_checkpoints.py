@@ -177,8 +177,8 @@ def test_the_target_encoder_unless_asked_otherwise(tmp_path):
     ]:
         assert same_weights(loaded, encoder) and config == CONFIG.model
     assert not same_weights(model.encoder, model.target_encoder)
-    with pytest.raises(ValueError, match='which must be "target" or "context", not \'teacher\''):
-        load_encoder(tmp_path, which="teacher")
+    with pytest.raises(ValueError, match="one of target, context, not 'targt'; did you mean 'target'"):
+        load_encoder(tmp_path, which="targt")
 
 
 # --- crashes -----------------------------------------------------------------------------------------

@@ -164,8 +164,8 @@ def test_any_image_becomes_the_picture(kind, tmp_path):
 
 
 def test_what_is_no_image_says_so():
-    with pytest.raises(FileNotFoundError, match=r"no picture at dog.*astronaut, cat"):
-        explorer(image="dog")
+    with pytest.raises(FileNotFoundError, match=r"no picture at catt.*astronaut, cat.*did you mean 'cat'"):
+        explorer(image="catt")
     with pytest.raises(ValueError, match=r"\(3, H, W\) or \(1, H, W\), .*not \(2, 4, 4\)"):
         explorer(image=torch.ones(2, 4, 4))
 
