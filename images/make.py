@@ -10,7 +10,7 @@ from jepa_lite.data import denormalize, normalize
 from jepa_lite.data.shapes import shapes
 from jepa_lite.evaluation.probes import random_encoder
 from jepa_lite.figures import masks as mask_figures
-from jepa_lite.figures.curves import ladder
+from jepa_lite.figures.curves import control_bars
 from jepa_lite.figures.encoder import pca_features
 from jepa_lite.method.masks import sample_masks
 from jepa_lite.training.checkpoints import load_model
@@ -29,8 +29,8 @@ def main(folder):
         features = model.target_encoder(images), random(images)
     save(mask_figures.masks(seen[0], masks), "masks")
     save(pca_features(seen, features[0], grid, control=features[1]), "features")
-    rows = json.loads((HERE.parent / "benchmarks" / "results" / "demo.json").read_text())["ladder"]
-    save(ladder(rows), "ladder")
+    rows = json.loads((HERE.parent / "benchmarks" / "results" / "demo.json").read_text())["controls"]
+    save(control_bars(rows), "controls")
 
 
 def save(figure, name):

@@ -89,7 +89,7 @@ def nothing_long(tmp_path, monkeypatch):
         "training.pretrain.Run",
         "demo.Run",
         "training.plan.measure",
-        "evaluation.comparison.ladder",
+        "evaluation.comparison.table_of_controls",
     ):
         monkeypatch.setattr(f"jepa_lite.{name}", long)
     for name in ("data._shapes", "data._photos", "data._obtain", "widgets.standalone_page._tables"):

@@ -35,7 +35,7 @@ FILES = {
     "state.safetensors": "for a resumed run: the optimizer's tensors",
     "run.json": "what was run, where and with what",
     "log.jsonl": "a JSON record a step: loss and rates, at times rank, std, position share, gap, probe",
-    "results.json": "the ladder and how it was made",
+    "results.json": "the table of controls and how it was made",
 }
 
 
@@ -51,9 +51,9 @@ def write_report(
 ) -> Path:
     """Write `report.html` into the folder of a run, whole or not at all; returns its path.
 
-    model: the trained `IJEPA` or `PixelTwin`; images: uint8 (n, 3, H, W), held out, at least two;
+    model: the trained `IJEPA` or `PixelBaseline`; images: uint8 (n, 3, H, W), held out, at least two;
     results, log: what results.json and log.jsonl hold (`results["curve_random"]`, {"knn": ...}, is the level
-    of random weights in the log's own probe, where that is not the ladder's; `results["note"]` is said at the
+    of random weights in the log's own probe, where that is not the table's; `results["note"]` is said at the
     top); control: an `Encoder` with random weights, shown beside the trained one. Raises FileNotFoundError
     without a checkpoint, ValueError for one image.
     """
@@ -61,16 +61,16 @@ def write_report(
     if len(images) < 2:
         raise ValueError(f"a report compares images, so it needs at least two, not {len(images)}")
     config = load_model(folder)[1]
-    ladder = {row["name"]: row for row in results["ladder"]}
+    controls = {row["name"]: row for row in results["controls"]}
     drawn = images[torch.randperm(len(images), generator=generator)[:BANK]]
     state = _state(model, drawn, config.masks, generator, control)
-    level = results.get("curve_random") or ladder.get("random")
+    level = results.get("curve_random") or controls.get("random")
     sections = [
         html.section(
-            "The ladder",
-            curves.ladder(results["ladder"]),
-            *_ladder_claim(ladder),
-            _ladder_table(ladder),
+            "The table of controls",
+            curves.control_bars(results["controls"]),
+            *_controls_claim(controls),
+            _controls_table(controls),
         ),
         html.section("Loss, rank and probe", curves.curves(log, level), *_curves_claim(log)),
         *_pictures(state),
@@ -146,11 +146,11 @@ _MASKS = {  # scattered or not
 }
 
 
-def _ladder_claim(ladder):
-    rivals = [ladder[name] for name in ("chance", "pixels", "random") if name in ladder]
-    if "ijepa" not in ladder or not rivals:
+def _controls_claim(controls):
+    rivals = [controls[name] for name in ("chance", "pixels", "random") if name in controls]
+    if "ijepa" not in controls or not rivals:
         return "Accuracy on images that were held out.", "Nothing is claimed: a row to compare is missing."
-    lead = {key: ladder["ijepa"][key] - max(row[key] for row in rivals) for key in MEASURES}
+    lead = {key: controls["ijepa"][key] - max(row[key] for row in rivals) for key in MEASURES}
     told = " and ".join(f"{value:+.3f} ({NAMES[key]})" for key, value in lead.items())
     failed = " and ".join(NAMES[key] for key, value in lead.items() if value <= 0)
     wrong = "A difference of zero or less: training would have added nothing that these probes can read."
@@ -221,9 +221,9 @@ def _pictures(state):
 # --- the page ---------------------------------------------------------------------------------------
 
 
-def _ladder_table(ladder):
+def _controls_table(controls):
     rows = []
-    for name, row in ladder.items():
+    for name, row in controls.items():
         spread = {key: f" ± {row[f'{key}_std']:.3f}" if row.get(f"{key}_std") else "" for key in MEASURES}
         rows.append((NAMES.get(name, name), *(f"{row[key]:.3f}{spread[key]}" for key in MEASURES)))
     head = ("features", *(NAMES[key] for key in MEASURES))
@@ -249,7 +249,7 @@ def _flat(values, prefix=""):
 
 
 def _how(results, config):
-    facts = machine() | {name: value for name, value in results.items() if name not in ("ladder", "config")}
+    facts = machine() | {name: value for name, value in results.items() if name not in ("controls", "config")}
     table = html.table("How these numbers were made, and on what", ("what", "value"), _flat(facts))
     settings = escape(json.dumps(config.to_dict(), indent=2))
     return (
@@ -261,7 +261,7 @@ def _how(results, config):
 
 def _headline(model, results):
     config, (height, width) = model.config, model.config.image_size
-    kind = "A pixel twin" if config.predicts == "pixels" else "An I-JEPA"
+    kind = "A pixel baseline" if config.predicts == "pixels" else "An I-JEPA"
     return (
         f"{kind} with an encoder {config.width} wide and {config.depth} deep, on {height} x {width} pixels "
         f"in patches of {config.patch_size}, trained without labels on {results.get('data', 'images')} for "

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from ..baselines.pixel_target import PixelTwin
+from ..baselines.pixel_target import PixelBaseline
 from ..config import Config, ModelConfig
 from ..limits import brief, one_of
 from ..method.ijepa import IJEPA
@@ -104,9 +104,9 @@ def set_aside(folder: str | Path, after: Path) -> None:
 def load_model(path: str | Path, heads: int | None = None) -> tuple[IJEPA, Config]:
     """(model, Config) of a run folder (its newest checkpoint), a checkpoint folder or its weights file.
 
-    The model is an `IJEPA`, or a `PixelTwin` if `config.model.predicts` is "pixels", on the CPU. An official
-    `.pth.tar` does as well: its three networks make an `IJEPA`, with the paper's masks and the released
-    code's target norm and loss in the config. heads: as for `load_encoder`.
+    The model is an `IJEPA`, or a `PixelBaseline` if `config.model.predicts` is "pixels", on the CPU. An
+    official `.pth.tar` does as well: its three networks make an `IJEPA`, with the paper's masks and the
+    released code's target norm and loss in the config. heads: as for `load_encoder`.
     Raises FileNotFoundError or ValueError, in one sentence, for whatever is missing or damaged.
     """
     weights = _find(path)
@@ -114,7 +114,7 @@ def load_model(path: str | Path, heads: int | None = None) -> tuple[IJEPA, Confi
         model, tensors = published_weights.whole(_read_tensors(weights), weights, heads)
         return _filled(IJEPA, model, tensors, weights), Config(model)
     config = _own_config(weights)
-    network = PixelTwin if config.model.predicts == "pixels" else IJEPA
+    network = PixelBaseline if config.model.predicts == "pixels" else IJEPA
     return _filled(network, config.model, _read_tensors(weights), weights), config
 
 

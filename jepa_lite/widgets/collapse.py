@@ -2,7 +2,7 @@
 
 Each run is a real one of the library, seconds long (jepa_lite/baselines/switches.py has what the switches
 do, in formulas). Earlier runs stay as lines and in a table, to compare with; benchmarks/README.md has
-what three seeds gave. The static twin is `runs` of figures/collapse.py.
+what three seeds gave. The static figure is `runs` of figures/collapse.py.
 """
 
 import dataclasses

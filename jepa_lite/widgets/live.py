@@ -2,7 +2,7 @@
 
 The loss never stands alone: it is only a proxy (collapse_alarms.py). A click works while it trains,
 because the training takes turns with it (background_training.py). `train()` is for a cell whose next one
-needs a trained model. The static twin is curve_figures.curves.
+needs a trained model. The static figure is `curves` of figures/curves.py.
 """
 
 import copy

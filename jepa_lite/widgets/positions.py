@@ -1,7 +1,7 @@
 """The position explorer: point at a patch, and see whose position resembles its own (paper, section 3).
 
 Python computes all cosines once, positions.js paints the row of the patch that is pointed at. The table may
-be the fixed sin-cos one, a learned one of a predictor, or several to compare. Its static twin is
+be the fixed sin-cos one, a learned one of a predictor, or several to compare. Its static figure is
 `position_similarity` of figures/positions.py.
 """
 

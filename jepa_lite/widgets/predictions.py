@@ -2,7 +2,7 @@
 
 A prediction is a vector and no picture: each hidden patch is shown by the patch of the OTHER images whose
 target it resembles most, and judged by the rank of the true one, beside chance. Every place of the hole is
-predicted in one batch; predictions.js paints them. `retrieval` is its static twin.
+predicted in one batch; predictions.js paints them. `retrieval` is its static figure.
 """
 
 import io
@@ -24,7 +24,7 @@ from ..method.ijepa import IJEPA
 from ..method.masks import Masks, Places, block_masks
 from .base import MOST_BYTES, Explorer, script
 
-NEAREST, ROWS, PART = 5, 4, 64  # patches shown; rows of the twin; places of the hole in one pass
+NEAREST, ROWS, PART = 5, 4, 64  # patches shown; rows of the static figure; places of the hole in one pass
 SETTINGS = ("image", "hole_rows", "hole_columns", "reach")
 
 
@@ -100,8 +100,8 @@ def _sprite(images: Tensor) -> tuple[bytes, int]:
 class PredictionExplorer(Explorer):
     """What the predictor says is in the hole.
 
-    model: an `IJEPA` or a `PixelTwin`. images: uint8 (n, 3, H, W), or as arrays or PIL images, held out; all
-    are searched for resembling patches, so take some dozens. hole: (rows, columns) of the hidden block.
+    model: an `IJEPA` or a `PixelBaseline`. images: uint8 (n, 3, H, W), or as arrays or PIL images, held out;
+    all are searched for resembling patches, so take some dozens. hole: (rows, columns) of the hidden block.
     image: which to start with. reach: how many patches around the hole the context encoder sees; all if None.
     The model stays on its device. Raises ValueError for images that the model or the search cannot take, and
     for an impossible hole.

@@ -27,7 +27,7 @@ class _Drawn(ipywidgets.VBox):
             control.observe(lambda _: self._redraw(), "value")
 
     def figure(self) -> Picture:
-        """The static twin: the figure of the present values."""
+        """The static figure: the figure of the present values."""
         return self.draw(*(control.value for control in self.controls))
 
     def _shown(self):

@@ -9,7 +9,7 @@
 4. The spectrum and the direction of stripes are the same in both worlds, name cycles and angle, and their
    mean has neither.
 5. Figures show the numbers, over a grid of odds, sizes and guesses, and their alt text holds them.
-6. The dial redraws at every value that its slider can take, says what cannot be drawn, and has a static twin.
+6. The dial redraws at every value that its slider can take, says what cannot be drawn, and has a figure.
 """
 
 import re
@@ -190,8 +190,8 @@ def test_the_dial_follows_its_slider():
         shown.append(dial.picture.value)
         assert re.search(rf'<img class="jepa-day" alt="[^"]*odds {value:.2f} and', dial.picture.value)
     assert len(set(shown)) == 4 and dial.trouble == ""
-    twin = dial._repr_mimebundle_()
-    data, about = twin
+    shown = dial._repr_mimebundle_()
+    data, about = shown
     assert "odds 1.00" in about["image/png"]["alt"] and data["image/png"] in dial.picture.value
     assert "application/vnd.jupyter.widget-view+json" in data and data["text/plain"].startswith("Dial: ")
 

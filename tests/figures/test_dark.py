@@ -28,7 +28,7 @@ from jepa_lite.figures.dark import GROUND, INK, _all_of, _contrast, _turned
 
 DPI = 144
 JUPYTERLAB = {"day": "#ffffff", "night": "#111111"}  # its grounds behind an output, in its two themes
-LADDER = [
+CONTROLS = [
     {"name": "chance", "linear": 0.1, "knn": 0.111},
     {"name": "random", "linear": 0.683, "knn": 0.439, "knn_std": 0.013},
     {"name": "ijepa", "linear": 0.752, "knn": 0.703},
@@ -63,7 +63,7 @@ FIGURES = {
     "coverage": lambda: mask_figures.coverage_of_rules(
         {"paper": mask_coverage(masks("paper")), "official": mask_coverage(masks("official"))}
     ),
-    "ladder": lambda: curves.ladder(LADDER),
+    "controls": lambda: curves.control_bars(CONTROLS),
     "curves": lambda: curves.curves(LOG, {"knn": 0.3}),
     "guesses": lambda: course.guesses({"steps": (3, 7.25), "nothing": (None, 2)}, " s"),
     "runs": lambda: collapse.runs([{"number": 1, "switches": Switches(), "log": LOG}]),

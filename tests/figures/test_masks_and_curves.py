@@ -4,7 +4,7 @@
    are exactly the rest; the right panel hides exactly what is not context. Four targets differ in colour AND
    in hatch. Blocks have outlines, scattered targets have none, and the alt text says which they are.
 2. Curves: the loss is never alone; NaN and None are gaps and not crashes; the random level is a line.
-3. Ladder: bars are as long as the numbers, the numbers stand beside them, whiskers are the spreads.
+3. Bars of the controls: as long as the numbers, which stand beside them, whiskers are the spreads.
 4. PCA colours do not depend on the order of tokens, tell apart what differs, and say when nothing varies.
 5. Attention is shown in even shares, and is counted right: 1 patch when peaked, N when even. Of patches that
    an encoder does not see nothing is shown: they have no output, and nobody looks at them.
@@ -159,7 +159,7 @@ def test_coverage_of_rules_has_one_scale_for_all(shape, rules):
     assert f"never: {shape[0]} places" in fig.alt_text and "never: 0 places" in fig.alt_text
 
 
-# --- curves and ladder
+# --- curves and controls
 
 
 def log_of(steps, **every):
@@ -225,7 +225,7 @@ def test_empty_log_is_one_sentence():
         curves.curves([])
 
 
-LADDER = [
+CONTROLS = [
     {"name": "chance", "linear": 0.1, "knn": 0.1},
     {"name": "pixels", "linear": 0.151, "knn": 0.499, "linear_std": 0.004},
     {"name": "random", "linear": 0.683, "knn": 0.0, "knn_std": 0.02},
@@ -233,9 +233,9 @@ LADDER = [
 ]
 
 
-@pytest.mark.parametrize("rows", [LADDER[:1], LADDER[2:], LADDER])
+@pytest.mark.parametrize("rows", [CONTROLS[:1], CONTROLS[2:], CONTROLS])
 def test_bars_are_the_numbers(rows):
-    fig = rendered(curves.ladder(rows))
+    fig = rendered(curves.control_bars(rows))
     (ax,) = fig.axes
     words = " ".join(t.get_text() for t in ax.texts)
     for place, row in enumerate(rows):
@@ -453,7 +453,7 @@ def test_explanation_shows_each_part(grid, channels, P, targets):
 def test_figures_ignore_the_notebook_s_style_and_leave_it_alone():
     with matplotlib.style.context("dark_background"):
         before = [(key, matplotlib.rcParams[key]) for key in matplotlib.rcParams]
-        fig = rendered(curves.ladder(LADDER))
+        fig = rendered(curves.control_bars(CONTROLS))
         assert [(key, matplotlib.rcParams[key]) for key in matplotlib.rcParams] == before
     assert to_hex(fig.get_facecolor()) == "#ffffff"
     assert to_hex(fig.axes[0].xaxis.label.get_color()) == "#000000"
@@ -467,7 +467,7 @@ def test_no_figure_is_known_to_pyplot():
 
 
 def test_a_notebook_shows_a_figure_with_its_alt_text():
-    fig = curves.ladder(LADDER)
+    fig = curves.control_bars(CONTROLS)
     fig.alt_text = 'bars "of" <accuracy>'
     shown = fig._repr_mimebundle_()
     assert shown["text/plain"] == fig.alt_text

@@ -11,7 +11,7 @@
    other warnings are printed.
 5. The page is sent packed pairs of step and value, thinned beyond a thousand, at most a few times a second,
    and always when the state changes; what is sent can be sent (no NaN, no infinity).
-6. The twin is curve_figures.curves of the records; before the first step it says that nothing was trained.
+6. The static figure is `curves` of the records; before the first step it says that nothing was trained.
 7. Bad input, a nameless button and a missing event loop get one sentence.
 """
 
@@ -367,7 +367,7 @@ def test_pace_and_time_left():
     }  # fmt: skip
 
 
-def test_the_twin_is_the_curves():
+def test_the_static_figure_is_the_curves():
     probed = small(probe=lambda encoder: {"knn": 0.4}, **{"train.probes": 2})
     view = LiveTraining(probed, random={"knn": 0.3})
     assert view.figure().alt_text.startswith("No curves: not trained yet.")

@@ -5,7 +5,7 @@
    several, collapsed ones too; its alt text holds the means over neighbours and over all others.
 3. The table of the widget is those cosines, table after table.
 4. Every patch can be shown; any other number is undone and said, and the next good one clears the sentence.
-5. Without a front end the twin shows: a JPEG with alt text, small enough for a notebook.
+5. Without a front end the static figure shows: a JPEG with alt text, small enough for a notebook.
 """
 
 import base64
@@ -144,7 +144,7 @@ def test_every_patch_can_be_shown_and_no_other():
     assert widget.trouble == ""
 
 
-def test_the_twin_shows_without_a_front_end():
+def test_the_static_figure_shows_without_a_front_end():
     widget = PositionExplorer(table(15), (3, 5), 6)
     data, about = widget._repr_mimebundle_()
     picture = base64.b64decode(data["image/jpeg"])
