@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jepa_lite.cli import configure
 from jepa_lite.data import load
-from jepa_lite.evaluation.comparison import ladder
+from jepa_lite.evaluation.comparison import table_of_controls
 from jepa_lite.training.checkpoints import load_encoder
 from jepa_lite.training.pretrain import pretrain
 from jepa_lite.training.provenance import write_json
@@ -32,7 +32,10 @@ def main(root, out):
         load("folder", split, image_size=model.image_size, root=root, limit=PROBE)
         for split in ("train", "test")
     ]
-    rows = {f"last_{last}": ladder(model, {"ijepa": encoder}, *splits, seed=0, last=last) for last in (1, 4)}
+    rows = {
+        f"last_{last}": table_of_controls(model, {"ijepa": encoder}, *splits, seed=0, last=last)
+        for last in (1, 4)
+    }
     measured = [record for record in log if "rank" in record]
     keys = ("step", "loss", "rank", "std", "position_share", "gap")
     curve = [{key: record[key] for key in keys} for record in measured[:: max(len(measured) // 20, 1)]]
@@ -41,12 +44,12 @@ def main(root, out):
         "steps": len(log),
         "seconds": round(sum(record["seconds"] for record in log), 1),
         "encoder": "target",
-        "ladder": rows,
+        "controls": rows,
         "curve": curve,
     }
     write_json(RESULTS, facts | about)
-    for last, ladder_rows in rows.items():
-        print(last, *ladder_rows, sep="\n")
+    for last, table in rows.items():
+        print(last, *table, sep="\n")
 
 
 if __name__ == "__main__":

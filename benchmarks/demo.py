@@ -21,12 +21,15 @@ SEEDS = (0, 1, 2)
 def main():
     with tempfile.TemporaryDirectory() as folder:
         runs = [run_demo(Path(folder) / str(seed), seed=seed, report=False) for seed in SEEDS]
-    rows = [summary(name, runs) for name in (row["name"] for row in runs[0]["ladder"])]
-    kept = [{key: run[key] for key in ("seed", "steps", "seconds", "twin_seconds", "ladder")} for run in runs]
+    rows = [summary(name, runs) for name in (row["name"] for row in runs[0]["controls"])]
+    kept = [
+        {key: run[key] for key in ("seed", "steps", "seconds", "baseline_seconds", "controls")}
+        for run in runs
+    ]
     facts = {
         "command": "python benchmarks/demo.py",
         "config": runs[0]["config"],
-        "ladder": rows,
+        "controls": rows,
         "runs": kept,
     }
     write_json(RESULTS, facts | machine())
@@ -35,10 +38,10 @@ def main():
 
 
 def summary(name, runs):
-    """Mean and spread over seeds of one row of the ladder."""
+    """Mean and spread over seeds of one row of the table of controls."""
     row = {"name": name}
     for probe in ("linear", "knn"):
-        values = [r[probe] for run in runs for r in run["ladder"] if r["name"] == name]
+        values = [r[probe] for run in runs for r in run["controls"] if r["name"] == name]
         row |= {probe: statistics.mean(values), f"{probe}_std": statistics.stdev(values)}
     return row
 

@@ -9,9 +9,9 @@ import torch
 from jepa_lite.data import denormalize, normalize
 from jepa_lite.data.shapes import shapes
 from jepa_lite.evaluation.probes import random_encoder
-from jepa_lite.figures import curves as curve_figures
-from jepa_lite.figures import encoder as encoder_plots
 from jepa_lite.figures import masks as mask_figures
+from jepa_lite.figures.curves import control_bars
+from jepa_lite.figures.encoder import pca_features
 from jepa_lite.method.masks import sample_masks
 from jepa_lite.training.checkpoints import load_model
 
@@ -28,9 +28,9 @@ def main(folder):
     with torch.no_grad():
         features = model.target_encoder(images), random(images)
     save(mask_figures.masks(seen[0], masks), "masks")
-    save(encoder_plots.pca_features(seen, features[0], grid, control=features[1]), "features")
-    rows = json.loads((HERE.parent / "benchmarks" / "results" / "demo.json").read_text())["ladder"]
-    save(curve_figures.ladder(rows), "ladder")
+    save(pca_features(seen, features[0], grid, control=features[1]), "features")
+    rows = json.loads((HERE.parent / "benchmarks" / "results" / "demo.json").read_text())["controls"]
+    save(control_bars(rows), "controls")
 
 
 def save(figure, name):

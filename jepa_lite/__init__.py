@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .baselines.pixel_target import PixelTwin
+    from .baselines.pixel_target import PixelBaseline
     from .config import Config, MaskConfig, ModelConfig, TrainConfig
     from .data import denormalize, load, normalize
     from .method.ijepa import IJEPA
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .training.run import Run
 
 _HOMES = {
-    "baselines.pixel_target": ("PixelTwin",),
+    "baselines.pixel_target": ("PixelBaseline",),
     "config": ("Config", "MaskConfig", "ModelConfig", "TrainConfig"),
     "data": ("denormalize", "load", "normalize"),
     "method.ijepa": ("IJEPA",),
@@ -52,7 +52,7 @@ __all__ = [
     "MaskConfig",
     "Masks",
     "ModelConfig",
-    "PixelTwin",
+    "PixelBaseline",
     "Predictor",
     "Run",
     "TrainConfig",

@@ -48,7 +48,7 @@ def demo(
 
     Args:
         out: folder for weights, log, results.json and report.html.
-        minutes: the most that I-JEPA may train, and then its pixel twin: 3, unless you say otherwise.
+        minutes: the most that I-JEPA may train, and then its pixel baseline: 3, unless you say otherwise.
         seed: of the weights, the images and the masks, 0 unless you say otherwise.
         device: cpu, cuda, mps, or auto.
         resume: go on with a demo that was interrupted, with the minutes and the seed that it had.
@@ -57,7 +57,7 @@ def demo(
 
     _check_seed(0 if seed is None else seed)
     results = run_demo(out, minutes=minutes, seed=seed, device=_device(device), resume=resume)
-    print(_table(results["ladder"]))
+    print(_table(results["controls"]))
     said = f"{counted(results['steps'], 'step')} in {results['seconds']:.0f} s"
     print(f"\n{said}. Open {out / 'report.html'} in a browser.")
 
@@ -164,7 +164,7 @@ def probe(
         out: write the rows to this JSON file as well.
     """
     from .data import load as load_data
-    from .evaluation.comparison import ladder
+    from .evaluation.comparison import table_of_controls
     from .evaluation.probes import check_last
     from .training.checkpoints import load_encoder
     from .training.provenance import machine, trained_on, write_json
@@ -180,12 +180,14 @@ def probe(
         load_data(name, split, image_size=model.image_size, root=root or place, limit=limit, labelled=True)
         for split in ("train", "test")
     ]
-    rows = ladder(
+    rows = table_of_controls(
         model, {"ijepa": encoder}, *splits, seed=seed, last=last, attentive=attentive, device=device
     )
     print(_table(rows))
     if out is not None:
-        facts = {"ladder": rows, "data": name, "encoder": which, "last": last, "seed": seed} | machine(device)
+        facts = {"controls": rows, "data": name, "encoder": which, "last": last, "seed": seed} | machine(
+            device
+        )
         write_json(out, facts)
 
 
@@ -265,7 +267,7 @@ def settings(preset: str = "laptop"):
 
 
 def _table(rows):
-    """The ladder as text, one probe a column, named as in the README."""
+    """The table of controls as text, one probe a column, named as in the README."""
     from .figures.style import NAMES
 
     probes = {p: f"{heading:>11}" for p, heading in PROBES.items() if p in rows[-1]}

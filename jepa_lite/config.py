@@ -48,7 +48,7 @@ class ModelConfig:
     predictor_mlp_ratio: float | None = None
     # "learned" is our reading of the paper; "sincos" is the released code's choice.
     predictor_positions: str = "learned"
-    # "latents" is I-JEPA; "pixels" is its twin (Table 7), in pixel_target.py.
+    # "latents" is I-JEPA; "pixels" is the baseline of Table 7, in pixel_target.py.
     predicts: str = "latents"
     # Norm of the targets, without weights, so that no shrinking of them can save loss. "layer": each
     # token's own, as released. "place": over the batch, for short runs (ijepa.py says why). "none".

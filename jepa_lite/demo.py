@@ -1,6 +1,6 @@
 """The main job in one go: train on `shapes`, measure beside every control, write a report.
 
-I-JEPA comes first, and its report is there before the pixel twin, which is only to compare with, is begun.
+I-JEPA comes first, and its report is there before the pixel-prediction baseline is begun.
 Until I-JEPA is trained and probed a demo lies in the folder `unfinished` of its own, and the last demo, its
 log and its report stay as they are.
 """
@@ -15,7 +15,7 @@ import torch
 
 from .config import Config
 from .data import load as load_data
-from .evaluation.comparison import ladder
+from .evaluation.comparison import table_of_controls
 from .evaluation.probes import features, knn, random_encoder
 from .figures.report import write_report
 from .presets import preset
@@ -31,9 +31,9 @@ MINUTES, SEED = 3.0, 0
 PROBE = 2000  # labelled images of train that the probes learn from, and as many of test
 CURVE = 8  # times that kNN is measured during the run, for the curve
 CURVE_IMAGES = 500
-UNFINISHED, TWIN = "unfinished", "pixel_twin"  # folders; TWIN is the name of a row as well
-REPLACED = ("checkpoint-*", "damaged-*", "tensorboard", "log.jsonl", "trouble.json", TWIN)
-NOTE = "The pixel twin is still to come: when it is trained, this page is written anew."
+UNFINISHED, BASELINE = "unfinished", "pixel_baseline"  # folders; BASELINE is the name of a row as well
+REPLACED = ("checkpoint-*", "damaged-*", "tensorboard", "log.jsonl", "trouble.json", BASELINE)
+NOTE = "The pixel baseline is still to come: when it is trained, this page is written anew."
 
 
 def run_demo(
@@ -45,10 +45,10 @@ def run_demo(
     report: bool = True,
     resume: bool = False,
 ) -> dict:
-    """Train I-JEPA and its pixel twin, probe both and the controls, write everything to `out`.
+    """Train I-JEPA and its pixel baseline, probe both and the controls, write everything to `out`.
 
     minutes, the most that each of the two trainings takes, and seed are 3 and 0, or with `resume` what the
-    demo was begun with. Returns what `results.json` holds: ladder, steps, seconds, seed, config, versions,
+    demo was begun with. Returns what `results.json` holds: controls, steps, seconds, seed, config, versions,
     machine. Raises ValueError or FileNotFoundError, before any work, for a folder that holds another kind of
     run, or no demo to resume; `Stopped` when a signal has ended the demo early, saved.
     """
@@ -58,11 +58,11 @@ def run_demo(
     if results and _is_complete(results):
         return results
     with held(out), StopSignals() as signals:
-        demo = Demo(out, config, device, signals, report)
+        demo = _Demo(out, config, device, signals, report)
         if not resume:
             shutil.rmtree(out / UNFINISHED, ignore_errors=True)
         results = results or demo.train_jepa()
-        return demo.train_twin(results)
+        return demo.train_baseline(results)
 
 
 def _new(out, minutes, seed):
@@ -95,10 +95,10 @@ def _measured(out):
 
 
 def _is_complete(results):
-    return TWIN in [row["name"] for row in results["ladder"]]
+    return BASELINE in [row["name"] for row in results["controls"]]
 
 
-class Demo:
+class _Demo:
     """The images of a demo, and the two trainings on them."""
 
     def __init__(
@@ -116,26 +116,27 @@ class Demo:
         folder = self.out / UNFINISHED
         run = self._trained(folder, self.config, "I-JEPA", _curve(self.labelled, self.test, self.device))
         results = {
-            "ladder": self._ladder({"ijepa": run.model.target_encoder}), "data": "shapes", "steps": run.step,
-            "seconds": round(run.elapsed, 1), "seed": self.config.train.seed, "encoder": "target",
-            "config": self.config.to_dict(), "curve_random": run.probe(self._control()), "note": NOTE,
+            "controls": self._controls({"ijepa": run.model.target_encoder}), "data": "shapes",
+            "steps": run.step, "seconds": round(run.elapsed, 1), "seed": self.config.train.seed,
+            "encoder": "target", "config": self.config.to_dict(), "curve_random": run.probe(self._control()),
+            "note": NOTE,
         } | machine(self.device)  # fmt: skip
         write_json(folder / "results.json", results)
         _replace_last(self.out)
         self._write_report(results)
         return results
 
-    def train_twin(self, results: dict) -> dict:
-        """The results with the pixel twin: same encoder, seed, masks, batches and steps, if time allows."""
+    def train_baseline(self, results: dict) -> dict:
+        """The results with the pixel baseline: same encoder, seed, masks and, if time allows, steps."""
         changes = {"model.predicts": "pixels", "train.steps": results["steps"], "train.probes": 0}
-        twin = self._trained(self.out / TWIN, self.config.with_values(changes), "pixel twin")
-        (row,) = self._ladder({TWIN: twin.model.target_encoder}, controls=False)
-        *controls, jepa = results["ladder"]
+        baseline = self._trained(self.out / BASELINE, self.config.with_values(changes), "pixel baseline")
+        (row,) = self._controls({BASELINE: baseline.model.target_encoder}, controls=False)
+        *controls, jepa = results["controls"]
         results = {name: value for name, value in results.items() if name != "note"}
-        results |= {"ladder": [*controls, row, jepa]}
-        results |= {"twin_steps": twin.step, "twin_seconds": round(twin.elapsed, 1)}
-        if twin.step < results["steps"]:
-            print(f"the pixel twin had time for {twin.step} of {results['steps']} steps")
+        results |= {"controls": [*controls, row, jepa]}
+        results |= {"baseline_steps": baseline.step, "baseline_seconds": round(baseline.elapsed, 1)}
+        if baseline.step < results["steps"]:
+            print(f"the pixel baseline had time for {baseline.step} of {results['steps']} steps")
         write_json(self.out / "results.json", results)
         self._write_report(results)
         return results
@@ -158,10 +159,10 @@ class Demo:
             raise self.signals.stopped(run)
         return run
 
-    def _ladder(self, encoders, controls=True):
+    def _controls(self, encoders, controls=True):
         print("probing ...", flush=True)
         how = {"seed": self.config.train.seed, "device": self.device, "controls": controls}
-        return ladder(self.config.model, encoders, self.labelled, self.test, **how)
+        return table_of_controls(self.config.model, encoders, self.labelled, self.test, **how)
 
     def _control(self):
         return random_encoder(self.config.model, self.config.train.seed)
@@ -174,7 +175,9 @@ class Demo:
         model = load_model(self.out)[0].to(self.device)
         page = write_report(self.out, model, self.test.images[:512], generator=generator, **made)
         if not _is_complete(results):
-            print(f"{page} is there, and is written anew after the pixel twin, which comes next", flush=True)
+            print(
+                f"{page} is there, and is written anew after the pixel baseline, which comes next", flush=True
+            )
 
 
 def _replace_last(out):
@@ -188,7 +191,7 @@ def _replace_last(out):
 
 
 def _curve(train, test, device):
-    """A probe for `Run`: 20-NN accuracy from 500 labelled images to 500 others. The ladder is the measure."""
+    """A probe for `Run`: 20-NN accuracy from 500 labelled images to 500 others; too few to be a measure."""
 
     def probe(encoder):
         sides = [(s.images[:CURVE_IMAGES], s.labels[:CURVE_IMAGES]) for s in (train, test)]

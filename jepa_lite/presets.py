@@ -10,14 +10,12 @@ code does not clip). Both are ours, not tested against others.
 """
 
 from .config import Config, MaskConfig, ModelConfig, TrainConfig
-from .limits import brief, did_you_mean
+from .limits import one_of
 
 
 def preset(name: str) -> Config:
     """A named `Config`. Raises ValueError, listing the names, for one that is not there."""
-    if name not in PRESETS:
-        hint = did_you_mean(name, PRESETS)
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, not {brief(name)}{hint}")
+    one_of(name, PRESETS, "preset")
     return PRESETS[name]
 
 

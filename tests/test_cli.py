@@ -1,6 +1,6 @@
 """Claims about the command line and the main job.
 
-1. `demo` leaves what it promises: weights, config, log, results.json with the five-row ladder, report.html.
+1. `demo` leaves what it promises: weights, config, log, results.json with five rows, report.html.
 2. What demo wrote can be probed, explained, and told apart from another seed's.
 3. `pretrain` on a folder of pictures: what was interrupted goes on exactly; an old run is not overwritten.
    `--set masks.rule` trains with that rule, and `plan` and `explain` follow it.
@@ -81,8 +81,14 @@ def log_of(folder):
 @pytest.mark.slow
 def test_demo_leaves_what_it_promises(run_folder):
     results = json.loads((run_folder / "results.json").read_text())
-    assert [row["name"] for row in results["ladder"]] == ["chance", "pixels", "random", "pixel_twin", "ijepa"]
-    assert all(0 <= row[probe] <= 1 for row in results["ladder"] for probe in ("linear", "knn"))
+    assert [row["name"] for row in results["controls"]] == [
+        "chance",
+        "pixels",
+        "random",
+        "pixel_baseline",
+        "ijepa",
+    ]
+    assert all(0 <= row[probe] <= 1 for row in results["controls"] for probe in ("linear", "knn"))
     log = log_of(run_folder)
     assert results["seed"] == 3 and results["steps"] == len(log) == log[-1]["step"] == 6
     assert results["seconds"] == pytest.approx(sum(record["seconds"] for record in log), abs=0.1)
@@ -91,7 +97,7 @@ def test_demo_leaves_what_it_promises(run_folder):
     config = load_model(run_folder)[1]
     assert json.loads(json.dumps(config.to_dict())) == results["config"]
     page = (run_folder / "report.html").read_text()
-    assert page.count("<img") >= 6 and f"{results['ladder'][-1]['linear']:.3f}" in page
+    assert page.count("<img") >= 6 and f"{results['controls'][-1]['linear']:.3f}" in page
 
 
 @pytest.mark.slow
@@ -103,7 +109,7 @@ def test_what_demo_wrote_can_be_probed_and_explained(run_folder, tmp_path, capsy
     written = json.loads(rows.read_text())
     assert status == 0 and written["data"] == "shapes" and written["encoder"] == "context"
     assert re.search(
-        rf"I-JEPA +{written['ladder'][-1]['linear']:.1%} +{written['ladder'][-1]['knn']:.1%}", out
+        rf"I-JEPA +{written['controls'][-1]['linear']:.1%} +{written['controls'][-1]['knn']:.1%}", out
     ), out
     picture = tmp_path / "picture.jpg"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)).save(picture)

@@ -1,7 +1,7 @@
 """Claims about the demo's order and what it keeps, on a tiny network; what it leaves is in test_cli.py:
 
-1. The report is written when I-JEPA is probed, before the pixel twin is begun, and says so; then with it.
-2. The twin has I-JEPA's steps, and its minutes as a limit.
+1. The report is written when I-JEPA is probed, before the pixel baseline is begun, and says so; then with it.
+2. The baseline has I-JEPA's steps, and its minutes as a limit.
 3. A new demo that is stopped leaves all files of the last one; one that is measured replaces them, and no
    other file of the folder.
 4. Stopped by a signal in either training, also in its last step, a demo is resumed: its end is that of one
@@ -38,12 +38,12 @@ def told(monkeypatch):
     monkeypatch.setattr(demo, "preset", lambda name: preset(name).with_values(SMALL))
     monkeypatch.setattr(demo, "CURVE_IMAGES", 30)
 
-    def ladder(config, encoders, *_, controls, **__):
+    def table_of_controls(config, encoders, *_, controls, **__):
         names = [*["chance", "pixels", "random"] * controls, *encoders]
         return [{"name": name} | PROBES for name in names]
 
     def write_report(out, model, images, *, results, log, **_):
-        names = [row["name"] for row in results["ladder"]]
+        names = [row["name"] for row in results["controls"]]
         told.append((names, results.get("note"), [record["step"] for record in log]))
         (out / "report.html").write_text(f"{names} of seed {results['seed']}")
         return out / "report.html"
@@ -52,7 +52,7 @@ def told(monkeypatch):
         told.append(title)
         yield from recorded(run, folder, title)
 
-    for function in (ladder, write_report):
+    for function in (table_of_controls, write_report):
         monkeypatch.setattr(demo, function.__name__, function)
     monkeypatch.setattr(demo, "recorded", begun)
     return told
@@ -82,8 +82,8 @@ def files(folder):
 
 
 def same(one, other):
-    """Whether two demos have the same weights, of I-JEPA and of the twin."""
-    for name in (".", demo.TWIN):
+    """Whether two demos have the same weights, of I-JEPA and of the baseline."""
+    for name in (".", demo.BASELINE):
         a, b = (load_model(folder / name)[0].state_dict() for folder in (one, other))
         assert a.keys() == b.keys()
         if not all(a[key].equal(b[key]) for key in a):
@@ -94,21 +94,21 @@ def same(one, other):
 # 1, 2 ----------------------------------------------------------------------------------------------------
 
 
-def test_the_report_comes_before_the_twin(told, tmp_path, capsys):
+def test_the_report_comes_before_the_baseline(told, tmp_path, capsys):
     results = demo.run_demo(tmp_path, minutes=2, seed=3)
     first = ["chance", "pixels", "random", "ijepa"]
-    second = [*first[:-1], "pixel_twin", "ijepa"]
+    second = [*first[:-1], "pixel_baseline", "ijepa"]
     steps = list(range(1, STEPS + 1))
-    assert told == ["I-JEPA", (first, demo.NOTE, steps), "pixel twin", (second, None, steps)]
+    assert told == ["I-JEPA", (first, demo.NOTE, steps), "pixel baseline", (second, None, steps)]
     assert json.loads((tmp_path / "results.json").read_text()) == json.loads(json.dumps(results))
     assert f"{tmp_path / 'report.html'} is there" in capsys.readouterr().out
-    twin, config = load_model(tmp_path / demo.TWIN)[1], load_model(tmp_path)[1]
-    assert (twin.model.predicts, twin.train.steps, twin.train.seconds) == ("pixels", STEPS, 120)
-    assert (config.train.seconds, config.train.seed, twin.train.seed) == (120, 3, 3)
+    baseline, config = load_model(tmp_path / demo.BASELINE)[1], load_model(tmp_path)[1]
+    assert (baseline.model.predicts, baseline.train.steps, baseline.train.seconds) == ("pixels", STEPS, 120)
+    assert (config.train.seconds, config.train.seed, baseline.train.seed) == (120, 3, 3)
     assert not (tmp_path / demo.UNFINISHED).exists()
 
 
-def test_a_twin_that_was_cut_short_is_told(told, monkeypatch, tmp_path, capsys):
+def test_a_baseline_that_was_cut_short_is_told(told, monkeypatch, tmp_path, capsys):
     done = demo.Run.done
 
     def cut(run):
@@ -116,8 +116,8 @@ def test_a_twin_that_was_cut_short_is_told(told, monkeypatch, tmp_path, capsys):
 
     monkeypatch.setattr(demo.Run, "done", property(cut))
     results = demo.run_demo(tmp_path)
-    assert (results["steps"], results["twin_steps"]) == (STEPS, 3)
-    assert f"the pixel twin had time for 3 of {STEPS} steps" in capsys.readouterr().out
+    assert (results["steps"], results["baseline_steps"]) == (STEPS, 3)
+    assert f"the pixel baseline had time for 3 of {STEPS} steps" in capsys.readouterr().out
 
 
 # 3 -------------------------------------------------------------------------------------------------------
@@ -137,27 +137,27 @@ def test_the_last_demo_stays_until_the_new_one_is_measured(told, stop_at, tmp_pa
     results = demo.run_demo(tmp_path, seed=2, resume=True)
     assert results["seed"] == 2 and (tmp_path / "mine.txt").read_text() == "not a demo's"
     assert "seed 2" in (tmp_path / "report.html").read_text()
-    assert load_model(tmp_path)[1].train.seed == load_model(tmp_path / demo.TWIN)[1].train.seed == 2
+    assert load_model(tmp_path)[1].train.seed == load_model(tmp_path / demo.BASELINE)[1].train.seed == 2
     fresh = demo.run_demo(tmp_path / "fresh", seed=2)
-    assert fresh["ladder"] == results["ladder"] and same(tmp_path, tmp_path / "fresh")
+    assert fresh["controls"] == results["controls"] and same(tmp_path, tmp_path / "fresh")
 
 
 # 4 -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("title", ["I-JEPA", "pixel twin"])
+@pytest.mark.parametrize("title", ["I-JEPA", "pixel baseline"])
 @pytest.mark.parametrize("step", [2, STEPS])
 def test_a_stopped_demo_goes_on_to_the_same_end(title, step, told, stop_at, tmp_path):
     go_on = stop_at(title, step)
     with pytest.raises(Stopped, match="SIGINT after step"):
         demo.run_demo(tmp_path / "parts", minutes=7, seed=4)
-    assert (tmp_path / "parts" / "report.html").exists() == (title == "pixel twin")
+    assert (tmp_path / "parts" / "report.html").exists() == (title == "pixel baseline")
     go_on()
     told.clear()
     results = demo.run_demo(tmp_path / "parts", resume=True)
     assert ("I-JEPA" in told) == (title == "I-JEPA"), f"done again: {told}"
     whole = demo.run_demo(tmp_path / "whole", minutes=7, seed=4)
-    assert same(tmp_path / "parts", tmp_path / "whole") and results["ladder"] == whole["ladder"]
+    assert same(tmp_path / "parts", tmp_path / "whole") and results["controls"] == whole["controls"]
     parts = (json.loads(json.dumps(found["config"])) for found in (results, whole))
     assert next(parts) == next(parts) and results["config"]["train"]["seconds"] == 420
     logs = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("parts", "whole")]

@@ -89,10 +89,10 @@ def nothing_long(tmp_path, monkeypatch):
         "training.pretrain.Run",
         "demo.Run",
         "training.plan.measure",
-        "evaluation.comparison.ladder",
+        "evaluation.comparison.table_of_controls",
     ):
         monkeypatch.setattr(f"jepa_lite.{name}", long)
-    for name in ("data._shapes", "data._photos", "data.obtain", "widgets.standalone_page._tables"):
+    for name in ("data._shapes", "data._photos", "data._obtain", "widgets.standalone_page._tables"):
         monkeypatch.setattr(f"jepa_lite.{name}", long)
     for name in ("figures.report.explain", "training.cost.draw_groups"):
         monkeypatch.setattr(f"jepa_lite.{name}", long)
@@ -255,9 +255,9 @@ def test_a_hostile_config_is_refused_whatever_part_of_it_is_hostile(copied):  # 
 
 
 def test_a_hostile_state_is_refused_whatever_part_of_it_is_hostile(copied, monkeypatch):  # 3
-    from jepa_lite.training import run as train
+    from jepa_lite.training.run import Run
 
-    monkeypatch.setattr("jepa_lite.training.pretrain.Run", train.Run)
+    monkeypatch.setattr("jepa_lite.training.pretrain.Run", Run)
     pixels = torch.ones(9, 3, 16, 16, dtype=torch.uint8)
     monkeypatch.setattr("jepa_lite.training.pretrain._images", lambda *_, **__: (pixels, None, ()))
     monkeypatch.setattr("jepa_lite.training.pretrain.recorded", lambda *_: (_ for _ in ()).throw(Accepted()))

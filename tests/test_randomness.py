@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
-from jepa_lite.data import readers as stream
+from jepa_lite.data import readers
 from jepa_lite.randomness import generator_for
-from jepa_lite.training import run as train
+from jepa_lite.training.run import Run, _order
 
 
 def drawn(*purpose, count=4):
@@ -63,16 +63,16 @@ def test_no_two_draws_of_a_run_share_a_generator(tmp_path, monkeypatch):  # 3
         asked.append(purpose)
         return generator_for(*purpose)
 
-    monkeypatch.setattr(train, "generator_for", spy)
-    monkeypatch.setattr(stream, "generator_for", spy)
-    train._order.cache_clear()
+    monkeypatch.setattr("jepa_lite.training.run.generator_for", spy)
+    monkeypatch.setattr(readers, "generator_for", spy)
+    _order.cache_clear()
     for i in range(6):
         Image.new("RGB", (30 + i, 30), (40 * i, 9, 99)).save(tmp_path / f"{i}.png")
-    source = stream.Files(tmp_path, [f"{i}.png" for i in range(6)], (24, 24), (0.5, 1.0), workers=0)
+    source = readers.Files(tmp_path, [f"{i}.png" for i in range(6)], (24, 24), (0.5, 1.0), workers=0)
     model = ModelConfig(
         24, 4, width=8, depth=1, heads=1, predictor_width=8, predictor_depth=1, predictor_heads=1
     )
-    run = train.Run(Config(model, MaskConfig(), TrainConfig(steps=5, batch_size=3, groups=1)), source)
+    run = Run(Config(model, MaskConfig(), TrainConfig(steps=5, batch_size=3, groups=1)), source)
     list(run.steps())
     asked = [purpose for purpose in asked if purpose != (0,)]  # the measures' masks, always the same
     assert len(asked) == len(set(asked)) == 3 + 5 + 5 * 3, asked

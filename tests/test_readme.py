@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from jepa_lite.baselines.switches import Switches
-from jepa_lite.course.effects import effects, in_paper
+from jepa_lite.course.effects import effects
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -23,7 +23,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "RE
 NAMES = {
     "pixels": "raw pixels",
     "random": "random weights",
-    "pixel_twin": "pixel twin",
+    "pixel_baseline": "pixel baseline",
     "ijepa": "**I-JEPA**",
 }
 
@@ -42,18 +42,18 @@ def percent(value):
 
 
 def demo_table():
-    rows = result("demo")["ladder"]
+    rows = result("demo")["controls"]
     cells = [[f"{percent(r[p])} ± {percent(r[p + '_std'])}" for p in ("linear", "knn")] for r in rows]
     named = [[NAMES.get(r["name"], r["name"]), *c] for r, c in zip(rows, cells, strict=True)]
     return table(["features", "linear, %", "20-NN, %"], named)
 
 
 def cifar_table():
-    ladders = result("cifar10")["ladder"]
+    controls = result("cifar10")["controls"]
     probes = ("linear", "knn")
     rows = [
         [NAMES.get(a["name"], a["name"]), *(percent(row[probe]) for row in (a, b) for probe in probes)]
-        for a, b in zip(ladders["last_1"], ladders["last_4"], strict=True)
+        for a, b in zip(controls["last_1"], controls["last_4"], strict=True)
     ]
     return table(["features", "linear, %", "20-NN, %", "linear, last four layers", "20-NN, last four"], rows)
 
@@ -152,8 +152,9 @@ def ablations_table():
     for r in data["rows"]:
         runs = r["runs"]
         means = [percent(sum(run["ijepa"][p] for run in runs) / len(runs)) for p in ("linear", "knn")]
-        effect = ["", ""] if r["group"] == "reference" else [points(found[p][r["name"]]) for p in found]
-        paper = in_paper(r["name"])
+        reference = r["group"] == "reference"
+        effect = ["", ""] if reference else [points(found[p][r["name"]]) for p in found]
+        paper = None if reference else found["linear"][r["name"]]["paper"]
         seen = percent(runs[0]["context_share"])
         rows.append([r["name"], seen, *means, *effect, "" if paper is None else f"{paper:+.1f}"])
     for control, name in (("random", "random weights"), ("pixels", "raw pixels")):
@@ -201,9 +202,9 @@ def test_tables_are_the_data(page, name, make):
 
 
 def test_ijepa_stands_above_its_controls_by_more_than_the_spread():
-    rows = {row["name"]: row for row in result("demo")["ladder"]}
+    rows = {row["name"]: row for row in result("demo")["controls"]}
     for probe in ("linear", "knn"):
-        for control in ("chance", "pixels", "random", "pixel_twin"):
+        for control in ("chance", "pixels", "random", "pixel_baseline"):
             spread = rows["ijepa"][f"{probe}_std"] + rows[control][f"{probe}_std"]
             gain = rows["ijepa"][probe] - rows[control][probe]
             assert gain > spread, f"{probe}: {gain:.3f} above {control}, spread {spread:.3f}"
@@ -252,7 +253,7 @@ def test_numbers_in_prose_are_the_data():
     readme, benchmarks = ((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", PAGES[2]))
     seconds = [run["seconds"] for run in result("demo")["runs"]]
     assert f"{min(seconds):.0f} to {max(seconds):.0f}\nseconds" in readme, seconds
-    cifar = {row["name"]: row for row in result("cifar10")["ladder"]["last_1"]}
+    cifar = {row["name"]: row for row in result("cifar10")["controls"]["last_1"]}
     for name in ("ijepa", "random", "pixels"):
         for probe in ("linear", "knn"):
             assert percent(cifar[name][probe]) in readme, (name, probe)

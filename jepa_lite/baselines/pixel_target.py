@@ -1,4 +1,4 @@
-"""The twin: the same encoder, masks and steps, but it predicts pixels (paper, Table 7).
+"""The pixel-prediction baseline: same encoder, masks and steps, but it predicts pixels (paper, Table 7).
 
 The matched control for the claim that it pays to predict in the space of representations. A target is
 a patch's own pixels, normalised per patch (He et al. 2022, section 3, found that to help pixels).
@@ -13,7 +13,7 @@ from ..method.patches import patchify
 from ..method.predictor import Predictor
 
 
-class PixelTwin(IJEPA):
+class PixelBaseline(IJEPA):
     """`IJEPA` with other targets. The moving average is kept, so that the same encoder is probed."""
 
     def make_predictor(self, config: ModelConfig) -> Predictor:
@@ -28,7 +28,7 @@ class PixelTwin(IJEPA):
 
 
 def make_model(config: ModelConfig, seed: int = 0) -> IJEPA:
-    """The network of a ModelConfig, `IJEPA` or `PixelTwin`, with weights drawn from `seed`."""
+    """The network of a ModelConfig, `IJEPA` or `PixelBaseline`, with weights drawn from `seed`."""
     with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
         torch.default_generator.manual_seed(int(seed))
-        return (PixelTwin if config.predicts == "pixels" else IJEPA)(config)
+        return (PixelBaseline if config.predicts == "pixels" else IJEPA)(config)

@@ -2,7 +2,7 @@
 
 Rebuilt from the released code's behaviour, not from its text. It differs from the paper in what it does with
 sizes, borders, failed tries and contexts of unequal size; each function says where. Where the released
-code would loop for ever, `check_official` refuses instead.
+code would loop for ever, `_check_official` refuses instead.
 """
 
 import functools
@@ -14,7 +14,7 @@ import torch
 from ..method.masks import RULES, TRIES, Interval, Masks, Places, Size, between, block_masks
 
 
-def draw_official(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
+def _draw_official(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
     """What the released collator hands to the model: `official_uncut`, cut."""
     return cut(official_uncut(grid, batch, config, generator))
 
@@ -26,7 +26,7 @@ def official_uncut(grid: Size, batch: int, config, generator: torch.Generator | 
     context larger than `min_keep`, one more target is no longer kept out of it.
     """
     grid = tuple(grid)
-    check_official(grid, config)
+    _check_official(grid, config)
     u = torch.rand(2, generator=generator).tolist()
     targets = Places(grid, _size(grid, config.target_scale, config.target_aspect, u[0]), reach=1)
     contexts = Places(grid, _size(grid, config.context_scale, (1.0, 1.0), u[1]), reach=1)
@@ -81,7 +81,7 @@ def _inverse(interval, value):
 
 
 @functools.lru_cache(maxsize=256)
-def check_official(grid: Size, config) -> None:
+def _check_official(grid: Size, config) -> None:
     """The released code redraws places, never the size, so a small size loops for ever."""
     for name, scale, aspect in (
         ("target", config.target_scale, config.target_aspect),
@@ -97,4 +97,4 @@ def check_official(grid: Size, config) -> None:
             )
 
 
-RULES["official"] = draw_official, check_official
+RULES["official"] = _draw_official, _check_official

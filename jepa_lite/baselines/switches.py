@@ -46,7 +46,7 @@ class Switches:
         return ", ".join([*(off or ["all on"]), norm])
 
 
-class MeanOfContext(nn.Module):
+class _MeanOfContext(nn.Module):
     """What stands where the predictor was: every target's answer is the mean of the context's tokens.
 
     No weights and no places: context_tokens (B, K, D) -> (B, M, T, D).
@@ -68,7 +68,7 @@ class SwitchedIJEPA(IJEPA):
         super().__init__(config)
 
     def make_predictor(self, config: ModelConfig) -> nn.Module:
-        return super().make_predictor(config) if self.switches.predictor else MeanOfContext()
+        return super().make_predictor(config) if self.switches.predictor else _MeanOfContext()
 
     def targets(self, images: Tensor, parts: int = 1) -> Tensor:
         """`IJEPA.targets`; without stop-gradient they carry a gradient to the ENCODER's weights. (B, N, D)

@@ -11,7 +11,7 @@ import torch
 from ..method.masks import RULES, Masks, Places, Size, block_masks, draw_size, possible_sizes
 
 
-def draw_rasterized(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
+def _draw_rasterized(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
     """One quadrant of the image, any of the four, is the context; the other three are the targets.
 
     Quadrants have one size, so that targets stack: of an odd number of rows or columns the middle one belongs
@@ -25,13 +25,13 @@ def draw_rasterized(grid: Size, batch: int, config, generator: torch.Generator |
     return block_masks(places, place[:, 1:].sort(1).values, places.covers(place[:, 0]))
 
 
-def check_rasterized(grid: Size, config) -> None:
+def _check_rasterized(grid: Size, config) -> None:
     """The context is a quadrant, whatever is drawn."""
     h, w = _quadrant(grid)
     _refuse_a_poor_context(grid, f"the context, a quadrant of {h} x {w},", h * w, config.min_keep, "")
 
 
-def draw_block(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
+def _draw_block(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
     """One block that covers `target_share` of the image is the target; all the rest is the context.
 
     Its shape is drawn from `target_aspect` as for multi-block masking. At Table 6's share of 0.6 a block
@@ -42,7 +42,7 @@ def draw_block(grid: Size, batch: int, config, generator: torch.Generator | None
     return block_masks(places, place, ~places.any(place))
 
 
-def check_block(grid: Size, config) -> None:
+def _check_block(grid: Size, config) -> None:
     """The largest block decides: shape and rounding move its area a little."""
     sizes = possible_sizes(grid, (config.target_share,) * 2, config.target_aspect)
     h, w = max(sizes, key=lambda size: size[0] * size[1])
@@ -51,7 +51,7 @@ def check_block(grid: Size, config) -> None:
     _refuse_a_poor_context(grid, what, left, config.min_keep, " or target_share")
 
 
-def draw_random(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
+def _draw_random(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
     """Single patches, `target_share` of the image, are the one target; all the others are the context."""
     N, T = grid[0] * grid[1], _scattered(grid, config)
     order = torch.rand(batch, N, generator=generator, dtype=torch.float64).argsort(1)  # (B, N)
@@ -60,7 +60,7 @@ def draw_random(grid: Size, batch: int, config, generator: torch.Generator | Non
     return Masks(grid, context_idx, keep, target_idx[:, None], None, padded=False)
 
 
-def check_random(grid: Size, config) -> None:
+def _check_random(grid: Size, config) -> None:
     """Which patches are drawn changes nothing."""
     T = _scattered(grid, config)
     what = f"the context beside {T} scattered targets"
@@ -83,6 +83,6 @@ def _refuse_a_poor_context(grid, what, left, min_keep, dial):
         )
 
 
-RULES["rasterized"] = draw_rasterized, check_rasterized
-RULES["block"] = draw_block, check_block
-RULES["random"] = draw_random, check_random
+RULES["rasterized"] = _draw_rasterized, _check_rasterized
+RULES["block"] = _draw_block, _check_block
+RULES["random"] = _draw_random, _check_random

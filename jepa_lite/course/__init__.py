@@ -7,7 +7,6 @@ subjects of single notebooks: ambiguity (one signal, two worlds), timing, and ef
 changed).
 """
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -22,7 +21,6 @@ from importlib import resources
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 from tqdm import tqdm
 
@@ -33,6 +31,7 @@ from ..figures.style import BLUE, ORANGE, Picture, figure, styled
 from ..method.ijepa import IJEPA
 from ..presets import preset
 from ..system.caches import cache_folder
+from ..system.locks import locked
 from ..training import checkpoints
 from ..training.pretrain import curve_probe
 from ..training.run import Run
@@ -153,27 +152,15 @@ def trained(**changes: object) -> Trained:
     name = hashlib.sha256(facts.encode()).hexdigest()[:12]
     folder = cache_folder("course", "JEPA_LITE_COURSE", wanted=f"{name}/log.json") / name
     if not (folder / "log.json").exists():
-        with _alone(folder):
+        with locked(folder.with_suffix(".lock"), busy=_wait):
             if not (folder / "log.json").exists():  # else another kernel has trained it meanwhile
                 _train(config, folder)
     model, config = checkpoints.load_model(folder)
     return Trained(model, json.loads((folder / "log.json").read_text("utf-8")), config, folder)
 
 
-@contextlib.contextmanager
-def _alone(folder):
-    """Hold the lock of `folder`, which the system frees by itself when a kernel dies."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print("another kernel is training this model now; waiting for it", flush=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+def _wait():
+    print("another kernel is training this model now; waiting for it", flush=True)
 
 
 def _train(config, folder):

@@ -75,11 +75,11 @@ def effects(table: dict, probe: str = "linear") -> list[dict]:
         differences = [100 * (run[seed] - reference[seed]) for seed in seeds]
         mean, half = interval(differences) if seeds else (math.nan, math.nan)
         found.append({"name": name, "group": group, "seeds": seeds, "differences": differences,
-                      "mean": mean, "half": half, "paper": in_paper(name)})  # fmt: skip
+                      "mean": mean, "half": half, "paper": _in_paper(name)})  # fmt: skip
     return found
 
 
-def in_paper(name: str) -> float | None:
+def _in_paper(name: str) -> float | None:
     """The paper's effect of the change that our row `name` makes, in points; None where it has none."""
     if name not in PAPER:
         return None

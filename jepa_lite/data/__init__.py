@@ -18,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..field_checks import plain
-from ..limits import brief, did_you_mean
+from ..limits import brief, did_you_mean, one_of
 from ..system.distributed import local_rank, local_world
 from ..system.file_names import shown
 from ..system.memory import free_memory
@@ -106,8 +106,7 @@ def _check(name, split, image_size, limit):
     if name not in DATASETS:
         hint = did_you_mean(name, DATASETS)
         raise ValueError(f"there is no data set {brief(name)}; there are: {', '.join(DATASETS)}{hint}")
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
+    one_of(split, SPLITS, "split")
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1 image or unset, not {limit}")
     image_size = plain(image_size)
@@ -168,7 +167,7 @@ def _photos(split, size, seed, limit):
 # --- sets that lie in files -----------------------------------------------------------------------
 
 
-def obtain(name: str, root: Path | None, progress: bool, **choice: str | bool) -> object:
+def _obtain(name: str, root: Path | None, progress: bool, **choice: str | bool) -> object:
     """A data set of torchvision (torchvision_sets.py), imported when one is asked for, because it is slow."""
     from .torchvision_sets import obtain as fetch
 
@@ -177,7 +176,7 @@ def obtain(name: str, root: Path | None, progress: bool, **choice: str | bool) -
 
 def _torchvision(name, split, size, root, seed, limit, progress):
     choice = {"split": split} if name == "stl10" else {"train": split == "train"}
-    data = obtain(name, root, progress, **choice)
+    data = _obtain(name, root, progress, **choice)
     pixels, labels = np.asarray(data.data), data.labels if name == "stl10" else data.targets
     rows = _subset(len(pixels), limit, seed)
     _check_memory(name, len(rows), size)
@@ -193,7 +192,7 @@ def _files(name, split, size, root, seed, limit, progress, labelled=False, liste
     names = None
     if name == "imagenette":
         pixels = "160px" if max(size) <= 160 else "320px"
-        data = obtain(name, _root(root), progress, size=pixels)
+        data = _obtain(name, _root(root), progress, size=pixels)
         root, names = data._size_root, tuple(words[0] for words in data.classes)
     elif not (root or os.environ.get("JEPA_LITE_DATA")):
         raise ValueError("folder needs to know where: give root (--root) or set JEPA_LITE_DATA")

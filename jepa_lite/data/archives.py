@@ -27,7 +27,7 @@ DAMAGED += (RuntimeError, NotImplementedError, ValueError, LookupError, Overflow
 NAMES = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL)
 
 
-class Refused(ValueError):
+class _Refused(ValueError):
     """Why an archive was not unpacked, in one sentence that names it."""
 
 
@@ -41,13 +41,13 @@ def extract(archive: Path, into: Path, limit: int = LIMIT) -> None:
     unpack = _unpacker(archive)
     try:
         unpack(archive, into, limit)
-    except (Refused, MemoryError):
+    except (_Refused, MemoryError):
         raise
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and not isinstance(error, DAMAGED) and error.errno not in NAMES:
             raise
         reason = " ".join(str(error).split())
-        raise Refused(
+        raise _Refused(
             f"{archive} is cut short, damaged, encrypted or of an unknown kind ({reason}), and was not "
             "unpacked; delete it and get it again"
         ) from error
@@ -118,7 +118,7 @@ def _extract_gz(archive, into, limit):
 
 def _check_size(archive, left, limit):
     if left < 0:
-        raise Refused(
+        raise _Refused(
             f"{archive} unpacks to more than {limit / 1e9:.3g} GB, more than any data set here has; delete "
             "it, or unpack it yourself"
         )
@@ -133,7 +133,7 @@ def _leaves(name):
 
 def _refusal(archive, member):
     name = member if len(member) <= 200 else f"{member[:200]}..."
-    return Refused(
+    return _Refused(
         f"{archive} holds {name!r}, a link, a device or a path out of its folder (or too deep in it), and "
         "was not unpacked; delete it and get the archive from an address that you trust"
     )

@@ -29,27 +29,9 @@ def augment(
     if train_config.crop_scale != (1.0, 1.0):
         corner, size = draw_boxes(batch, images.shape[-2:], train_config.crop_scale, RATIO, generator)
         images = crop(images, corner[rows], size[rows])
-    return flip(images, _coins(batch, generator)[rows]) if train_config.flip else images
-
-
-def random_resized_crop(
-    images: Tensor, scale: tuple[float, float] = (0.3, 1.0), ratio: tuple[float, float] = RATIO,
-    generator: torch.Generator | None = None,
-) -> Tensor:  # fmt: skip
-    """Cut a random box from each image and stretch it to the whole: float (B, C, H, W), same shape out.
-
-    A box covers a share of the image's area drawn uniformly from `scale`; its width / height is drawn
-    log-uniformly from `ratio`. Torchvision redraws a box that does not fit, which favours small ones;
-    here the area is kept and the shape is bent. Boxes are whole pixels, and bilinear with no antialias
-    is exact: a crop is never larger than the image, so nothing shrinks.
-    """
-    corner, size = draw_boxes(len(images), images.shape[-2:], scale, ratio, generator)
-    return crop(images, corner, size)
-
-
-def random_flip(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Mirror each image left to right with probability one half: (B, C, H, W), a new tensor."""
-    return flip(images, _coins(len(images), generator))
+    if train_config.flip:
+        images = flip(images, (torch.rand(batch, generator=generator) < 0.5)[rows])
+    return images
 
 
 def flip(images: Tensor, chosen: Tensor) -> Tensor:
@@ -57,14 +39,11 @@ def flip(images: Tensor, chosen: Tensor) -> Tensor:
     return torch.where(chosen.to(images.device)[:, None, None, None], images.flip(-1), images)
 
 
-def _coins(batch, generator):
-    return torch.rand(batch, generator=generator) < 0.5  # (B,)
-
-
 def crop(images: Tensor, corner: Tensor, size: Tensor) -> Tensor:
     """Stretch one box per image to the whole image: float (B, C, H, W), boxes in pixels, (row, column).
 
-    `corner` (B, 2) is a box's top-left pixel and `size` (B, 2) its height and width, on any device.
+    `corner` (B, 2) is a box's top-left pixel and `size` (B, 2) its height and width, on any device. Bilinear
+    with no antialias is exact: a crop is never larger than the image, so nothing shrinks.
     Measured against two batched matrix products and against gathers: two to three times as fast.
     """
     y, x = (
@@ -90,7 +69,12 @@ def draw_boxes(
     batch: int, image_size: tuple[int, int], scale: tuple[float, float], ratio: tuple[float, float],
     generator: torch.Generator | None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Corners and sizes of random boxes, each (B, 2) int64, (row, column), all inside the image."""
+    """Corners and sizes of random boxes, each (B, 2) int64, (row, column), all inside the image.
+
+    A box covers a share of the image's area drawn uniformly from `scale`; its width / height is drawn
+    log-uniformly from `ratio`. Torchvision redraws a box that does not fit, which favours small ones;
+    here the area is kept and the shape is bent.
+    """
     H, W = image_size
     u = torch.rand(batch, 4, generator=generator)
     share = scale[0] + (scale[1] - scale[0]) * u[:, 0]  # (B,)

@@ -2,17 +2,14 @@
 
 What has come so far lies in one `<file>.part`, which outlives Ctrl-C, kill -9 and a dead host. All the
 addresses hold the same bytes, so any of them may give the rest; only the md5 decides what gets the file's
-name. `alone` keeps two processes from working on one file, by a lock that the kernel frees at death.
+name. Two processes must not work on one file at once: the caller holds a lock (system/locks.py).
 """
 
-import contextlib
 import http.client
 import os
 import re
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from torchvision.datasets.utils import check_integrity
@@ -20,18 +17,13 @@ from tqdm import tqdm
 
 from ..system.progress import hidden
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    import msvcrt
-
 TIMEOUT = 30  # seconds of silence before the next address is tried
 LARGEST = 8 * 2**30  # bytes after which no more is taken; STL-10, the largest set here, has 2.6 GB
 AGENT = {"User-Agent": "jepa-lite"}
 
 
 def download(path: Path, md5: str, addresses: list[str], progress: bool = True) -> list[str]:
-    """Have the file at `path`, whole and with this md5; call it while `alone`.
+    """Have the file at `path`, whole and with this md5; call it under a lock.
 
     Returns [] once it is there, else for each of `addresses` a clause that says why not. What came from
     them then waits in `<path>.part` for the next call, unless its md5 was found to be wrong.
@@ -45,49 +37,6 @@ def download(path: Path, md5: str, addresses: list[str], progress: bool = True) 
     if not failures:
         os.replace(part, path)
     return failures
-
-
-@contextlib.contextmanager
-def alone(lock: Path, wait: float = 0.2, say: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold the lock file `lock`, once no other process does; its own death frees it, however it dies.
-
-    wait: seconds between two looks. say: a function that is told, once, that another process is waited for.
-    """
-    file = _hold(lock)
-    if file is None and say:
-        say(f"waiting for another process, which holds {lock}")
-    while file is None:
-        time.sleep(wait)
-        file = _hold(lock)
-    try:
-        yield
-    finally:
-        if os.name == "posix":  # while it is held: afterwards it could be the next one's
-            lock.unlink(missing_ok=True)
-        file.close()
-        if os.name != "posix":  # Windows deletes no file that anyone has open
-            with contextlib.suppress(OSError):
-                lock.unlink()
-
-
-def _hold(lock):
-    """The lock file, open and held by us alone; None while another process holds it."""
-    file = open(lock, "ab")  # noqa: SIM115 (who holds it closes it)
-    try:
-        if os.name == "posix":
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        if os.path.samestat(os.fstat(file.fileno()), os.stat(lock)):  # not one that was just deleted
-            return file
-    except (BlockingIOError, PermissionError, FileNotFoundError):
-        pass
-    except OSError as error:
-        file.close()
-        raise OSError(
-            f"{lock} cannot be locked ({error.strerror}); choose a folder on a local disk"
-        ) from error
-    file.close()
 
 
 def _gather(part, md5, addresses, progress):

@@ -50,7 +50,7 @@ def read(
     path: str | Path, size: tuple[int, int], crop_scale: tuple[float, float] | None = None,
     generator: torch.Generator | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """One file -> uint8 (3, H, W), by `fit`, or by `fit_crop` where `crop_scale` is given.
+    """One file -> uint8 (3, H, W), by `fit`, or by `_fit_crop` where `crop_scale` is given.
 
     Raises on a file that is empty, broken, of too many pixels, or no file at all.
     """
@@ -58,9 +58,9 @@ def read(
     margin = 2 if crop_scale is None else (crop_scale[0] * RATIO[0]) ** -0.5
     with opened(path) as image:
         side = math.ceil(margin * max(size))  # both ways: a crop may be upright or not, a file turned
-        decodable(image, (side, side))
+        _decodable(image, (side, side))
         ImageOps.exif_transpose(image, in_place=True)
-        return fit(image, size) if crop_scale is None else fit_crop(image, size, crop_scale, generator)
+        return fit(image, size) if crop_scale is None else _fit_crop(image, size, crop_scale, generator)
 
 
 @contextlib.contextmanager
@@ -77,7 +77,7 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
             yield image
 
 
-def decodable(image: Image.Image, least: tuple[int, int] | None = None) -> None:
+def _decodable(image: Image.Image, least: tuple[int, int] | None = None) -> None:
     """Let an opened JPEG be decoded at a smaller scale, of at least `least` (W, H), and check MOST_PIXELS."""
     width, height = image.size
     if least:
@@ -96,7 +96,7 @@ def fit(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(image).transpose(2, 0, 1)
 
 
-def fit_crop(
+def _fit_crop(
     image: Image.Image, size: tuple[int, int], scale: tuple[float, float], generator: torch.Generator | None
 ) -> np.ndarray:
     """As `fit`, but a random box of a share of the area drawn from `scale`: augment.py's, on the file itself.

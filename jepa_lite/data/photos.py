@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..limits import did_you_mean
 from .image_files import fit, opened, read_image
 from .image_forms import AnyImage, bytes_of
 from .images import Images
@@ -85,6 +86,6 @@ def find_image(image: str | os.PathLike | AnyImage, size: tuple[int, int]) -> Te
     if not Path(image).expanduser().exists():
         raise FileNotFoundError(
             f"there is no picture at {image}, and no bundled photograph of that name; there are: "
-            f"{', '.join(PHOTOS)}"
+            f"{', '.join(PHOTOS)}{did_you_mean(image, PHOTOS)}"
         )
     return read_image(image, size)

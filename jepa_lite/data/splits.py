@@ -24,7 +24,6 @@ NAMES = {
 HELD_OUT = 0.1  # share of each class that is the test split, where the folder has none
 UNLABELLED = "unlabelled"  # the one class of images that lie in no class folders
 MOST_NAMED = 5  # of one kind, in a sentence; the others are counted
-SLASH = "%2F"  # in the name of a folder
 
 
 @dataclass(frozen=True)
@@ -52,33 +51,24 @@ class Found:
                 "class needs two images for one to be held out; add images or that folder"
             )
         files, labels = zip(*chosen, strict=True)
-        return list(files), torch.tensor(labels), tuple(shown(_class_of(name)) for name in classes)
+        return list(files), torch.tensor(labels), tuple(shown(name) for name in classes)
 
     def __str__(self) -> str:
         """One line: how many classes and images, which split is from where, what was left out."""
         classes = self._classes()
-        named = _some(map(_class_of, classes))
+        named = _some(classes)
         kinds = f"{_count(len(classes), 'class')} ({named})" if self.labelled else "no labels"
         line = [f"{shown(self.root)} holds {kinds}"]
         for split, part in self.parts.items():
             line.append(f"{split}: {_count(sum(map(len, part.values())), 'image')}{self.origins[split]}")
         if untrained := [name for name in classes if name not in self.parts["train"]]:
-            line.append(f"no training images of {_some(map(_class_of, untrained))}")
+            line.append(f"no training images of {_some(untrained)}")
         if self.ignored:
             line.append(f"ignored: {', '.join(self.ignored)}")
         return "; ".join(line + _told(self.unread))
 
     def _classes(self):
         return sorted({name for part in self.parts.values() for name in part})
-
-
-def folder_of(name: str) -> str:
-    """The folder's name for a class, which may hold a slash ("T-shirt/top"); `find` turns it back."""
-    return name.replace("/", SLASH)
-
-
-def _class_of(folder):
-    return folder.replace(SLASH, "/")
 
 
 def find(root: str | Path, seed: int = 0) -> Found:

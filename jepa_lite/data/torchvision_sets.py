@@ -14,8 +14,9 @@ from torchvision import datasets as tv
 from tqdm import tqdm
 
 from ..system.caches import cache_folder, unwritable
+from ..system.locks import locked
 from .archives import check_python, extract
-from .download import alone, download
+from .download import download
 
 KINDS = {
     "cifar10": tv.CIFAR10,
@@ -53,7 +54,7 @@ def obtain(name: str, root: Path | None, progress: bool = True, **choice: str | 
             f"{name} is not in {root}, and cannot be put there ({why}); choose another folder with --root or "
             "JEPA_LITE_DATA"
         )
-    with alone(root / f".{name}.lock", say=tqdm.write if progress else None):
+    with locked(root / f".{name}.lock", busy=lambda: _wait(name, root, progress)):
         with contextlib.suppress(RuntimeError):  # another process may have been at it
             return KINDS[name](root, **choice)
         files, own, folder = _archives(name, choice)
@@ -61,6 +62,11 @@ def obtain(name: str, root: Path | None, progress: bool = True, **choice: str | 
             _fetch(name, root / file, md5, [base + file for base in (*MIRRORS[name], own)], progress)
         _unpack([root / file for file, _ in files], root / f".unpacking-{name}", root, folder)
     return KINDS[name](root, **choice)
+
+
+def _wait(name, root, progress):
+    if progress:
+        tqdm.write(f"waiting for another process, which is fetching {name} to {root}")
 
 
 def _archives(name, choice):

@@ -12,7 +12,7 @@ from ..system.file_names import shown
 from . import PHOTOS, Images, load, photo
 from .image_files import opened
 from .scan import Scan
-from .splits import NAMES, folder_of
+from .splits import NAMES
 
 QUALITY = 95  # of the JPEGs
 
@@ -27,12 +27,12 @@ def class_trees(folder: str | Path) -> list[Path]:
         raise FileNotFoundError(
             f"there is no folder {shown(folder)}; name one that holds a folder of images per class"
         )
-    inside = [folder] if first_image(folder) else [folder / name for name in Scan(folder).folders()]
-    firsts = {tree: first_image(tree) for tree in inside}
+    inside = [folder] if _first_image(folder) else [folder / name for name in Scan(folder).folders()]
+    firsts = {tree: _first_image(tree) for tree in inside}
     return sorted((tree for tree, first in firsts.items() if first), key=lambda tree: _pixels(firsts[tree]))
 
 
-def first_image(tree: str | Path) -> Path | None:
+def _first_image(tree: str | Path) -> Path | None:
     """An image file of a tree `<class>/<file>` or `train/<class>/<file>`, or None if it is no such tree."""
     scan = Scan(tree)
     train = [path for name, path in scan.folders().items() if name.lower() in NAMES["train"]]
@@ -51,20 +51,18 @@ def _pixels(path):
         return 0
 
 
-def write_tree(images: Images, folder: str | Path) -> Path:
-    """Write an `Images` to `folder` as `<class>/<number>.jpg`; returns the folder."""
-    folder = Path(folder).expanduser()
+def _write_tree(images: Images, folder: Path) -> None:
+    """Write an `Images` to `folder` as `<class>/<number>.jpg`."""
     for number, (pixels, label) in enumerate(zip(images.images, images.labels.tolist(), strict=True)):
-        path = folder / folder_of(images.classes[label]) / f"{number:05d}.jpg"
+        path = folder / images.classes[label] / f"{number:05d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path, quality=QUALITY)
-    return folder
 
 
 def write_crops(folder: str | Path, image_size: int = 48, train: int = 600, test: int = 200) -> Path:
     """Crops of the bundled photographs as `folder`/train and `folder`/test, which never overlap."""
     for split, limit in (("train", train), ("test", test)):
-        write_tree(load("photos", split, image_size=image_size, limit=limit), Path(folder) / split)
+        _write_tree(load("photos", split, image_size=image_size, limit=limit), Path(folder) / split)
     return Path(folder)
 
 

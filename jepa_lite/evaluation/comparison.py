@@ -1,4 +1,4 @@
-"""The ladder: every encoder on every probe, beside what stands in for it being good (paper, section 4).
+"""The table of controls: every encoder on every probe, beside its controls (paper, section 4).
 
 Chance says what the labels alone give, raw pixels what the images give without a network, random weights
 what the network gives without training. A number of an encoder means something only above all three.
@@ -18,7 +18,7 @@ from ..system.memory import free_memory
 from . import probes
 
 
-def ladder(
+def table_of_controls(
     config: ModelConfig, encoders: dict[str, Encoder], train: Images, test: Images, *, seed: int,
     last: int = 1, attentive: bool = False, k: int = 20, device: str | torch.device | None = None,
     controls: bool = True,
@@ -31,7 +31,7 @@ def ladder(
     `controls` there are only the encoders' rows.
     Raises ValueError, before any fit, for data on which a probe would mean nothing.
     """
-    _check_ladder(config, encoders, train, test, last, k)
+    _check_sets(config, encoders, train, test, last, k)
     if attentive:
         _check_tokens(config, encoders, train.images, test.images)
     columns = ("linear", "knn", "attentive") if attentive else ("linear", "knn")
@@ -72,7 +72,7 @@ def _pixel_tokens(images, patch_size):
     return probes.joined(parts, len(images))  # (n, N, C*P*P)
 
 
-def _check_ladder(config, encoders, train, test, last, k):
+def _check_sets(config, encoders, train, test, last, k):
     probes.require(len(test.labels), f"the test set of {test.name} is empty")
     probes.check_classes(train.labels, train.name)
     probes.check_k(len(train.labels), k, "use more of them")
@@ -83,7 +83,9 @@ def _check_ladder(config, encoders, train, test, last, k):
     same = train.classes == test.classes
     probes.require(same, f"{train.name} and {test.name} have different classes, so their labels do not match")
     taken = ", ".join({"chance", "pixels", "random"} & set(encoders))
-    probes.require(not taken, f"the ladder has a row {taken} of its own; give that encoder another name")
+    probes.require(
+        not taken, f"the table of controls has a row {taken} of its own; give that encoder another name"
+    )
     probes.check_last(min([config.depth, *(len(encoder.blocks) for encoder in encoders.values())]), last)
 
 

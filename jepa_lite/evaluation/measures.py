@@ -107,7 +107,7 @@ def mask_coverage(*batches: Masks) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def measure(model: IJEPA, images: Tensor, masks: Masks) -> dict[str, float]:
-    """The training log's measures of an `IJEPA` or `PixelTwin`: {"rank", "std", "position_share", "gap"}.
+    """The training log's measures of an `IJEPA` or `PixelBaseline`: {"rank", "std", "position_share", "gap"}.
 
     images (B, C, H, W), normalised, and their masks. Rank and std are of the target encoder's tokens
     pooled over places (what probes read), position_share of those tokens; the gap is of the first

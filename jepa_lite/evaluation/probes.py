@@ -179,7 +179,7 @@ def predict_attentive(
     train_tokens, train_y, test_tokens = _check_features(train_tokens, train_y, test_tokens)
     mean, scale = _standards(train_tokens)  # applied batch by batch: all at once would be another copy
     classes, label = train_y.unique(return_inverse=True)
-    probe = AttentiveProbe(train_tokens.shape[-1], len(classes), heads, generator)
+    probe = _AttentiveProbe(train_tokens.shape[-1], len(classes), heads, generator)
     batch = max(1, min(128, len(train_tokens) // 8))
     total = epochs * math.ceil(len(train_tokens) / batch)
     rates = (cosine(lr, 0.0, i / total) for i in range(total))
@@ -196,7 +196,7 @@ def predict_attentive(
         return torch.cat([classes[probe(part).argmax(1)] for part in parts])
 
 
-class AttentiveProbe(torch.nn.Module):
+class _AttentiveProbe(torch.nn.Module):
     """One learned query attends to the tokens with several heads; a linear layer reads the result.
 
     With a single query the key matrix folds into one vector a head, and the value and output matrices

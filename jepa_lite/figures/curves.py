@@ -107,7 +107,7 @@ def _draw_probes(ax, log, random):
 
 
 @styled
-def ladder(rows: list[dict]) -> Picture:
+def control_bars(rows: list[dict]) -> Picture:
     """Held-out accuracy as bars; rows of {"name", "linear", "knn"}, with "linear_std", "knn_std" if known."""
     fig = figure(0.62 * len(rows) + 1.0)
     ax, thick = fig.subplots(), 0.38

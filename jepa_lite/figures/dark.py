@@ -41,12 +41,12 @@ def day_and_night(fig: Figure, dpi: float, **options: object) -> tuple[bytes, by
             _turn(artist, undo)
         for word, behind in zip(words, _behind(words, boxes, canvas), strict=True):
             ink = word.get_color()
-            _change(word, "color", max((ink, turned(ink)), key=lambda c: contrast(c, behind)), undo)
+            _change(word, "color", max((ink, _turned(ink)), key=lambda c: _contrast(c, behind)), undo)
         fig.savefig(files[1], format="png", dpi=dpi, facecolor=fig.get_facecolor(), **options)
     return tuple(file.getvalue() for file in files)
 
 
-def turned(colour: ColorType) -> ColorType:
+def _turned(colour: ColorType) -> ColorType:
     """A grey turned over, black to INK and white to GROUND; any other colour, and what is clear, as it is."""
     *rgb, alpha = colors.to_rgba(colour)
     if np.ptp(rgb) > GREY or not alpha:
@@ -55,7 +55,7 @@ def turned(colour: ColorType) -> ColorType:
     return (*(ink + np.mean(rgb) * (ground - ink)), alpha)
 
 
-def contrast(one: ColorType, other: ColorType) -> float:
+def _contrast(one: ColorType, other: ColorType) -> float:
     """How far two colours stand out from each other, from 1 to 21 (WCAG 2.2); text wants 4.5."""
     low, high = sorted(map(_luminance, (one, other)))
     return (high + 0.05) / (low + 0.05)
@@ -100,7 +100,7 @@ def _turn(artist, undo):
     for name in names:
         now = getattr(artist, f"get_{name}")()
         several = isinstance(artist, Collection)
-        then = [turned(colour) for colour in now] if several else turned(now)
+        then = [_turned(colour) for colour in now] if several else _turned(now)
         if not np.array_equal(colors.to_rgba_array(now), colors.to_rgba_array(then)):
             _change(artist, name, then, undo)
 

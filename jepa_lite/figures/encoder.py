@@ -147,22 +147,22 @@ def attention(
 # --- an encoder that sees a part of the image -------------------------------------------------------
 
 
-def rest(idx: Tensor, grid: tuple[int, int]) -> np.ndarray:
+def _rest(idx: Tensor, grid: tuple[int, int]) -> np.ndarray:
     """The patches of the grid that are not in `idx` (K,), ascending."""
     return np.setdiff1d(np.arange(grid[0] * grid[1]), np.asarray(idx))
 
 
-def on_grid(values: Tensor, idx: Tensor, grid: tuple[int, int]) -> np.ndarray:
+def _on_grid(values: Tensor, idx: Tensor, grid: tuple[int, int]) -> np.ndarray:
     """Values (K,) of the patches idx (K,) as a map (rows, columns), NaN elsewhere."""
     spread = np.full(grid[0] * grid[1], np.nan)
     spread[np.asarray(idx)] = np.asarray(values.detach().cpu().double())
     return spread.reshape(grid)
 
 
-def show_kept(ax: Axes, image: Tensor, idx: Tensor, grid: tuple[int, int], title: str) -> None:
+def _show_kept(ax: Axes, image: Tensor, idx: Tensor, grid: tuple[int, int], title: str) -> None:
     """An image of which only the patches idx (K,) are seen."""
     show(ax, image, title)
-    for patch in rest(idx, grid):
+    for patch in _rest(idx, grid):
         square(ax, patch, grid, image.shape[-2] // grid[0], "unseen", fc=NOTHING, ec="white", lw=0.5)
 
 
@@ -175,14 +175,14 @@ def leaks(image: Tensor, idx: Tensor, grid: tuple[int, int], changes: dict[str, 
     """
     fig = figure(WIDTH / (len(changes) + 1) * aspect(image) + 1.1)
     axes, told, K = fig.subplots(1, len(changes) + 1), [], len(idx)
-    show_kept(axes[0], image, idx, grid, f"{K} of {grid[0] * grid[1]} patches\nare kept")
+    _show_kept(axes[0], image, idx, grid, f"{K} of {grid[0] * grid[1]} patches\nare kept")
     top = max(*(float(change.max()) for change in changes.values()), 1e-9)
     for ax, (name, change) in zip(axes[1:], changes.items(), strict=True):
         count = int((change > 0).sum())
         heat = picture(
-            ax, on_grid(change, idx, grid), f"{name}:\n{count} of {K} change", cmap=HEAT, vmin=0, vmax=top
+            ax, _on_grid(change, idx, grid), f"{name}:\n{count} of {K} change", cmap=HEAT, vmin=0, vmax=top
         )
-        hatched(ax, rest(idx, grid), grid, 1, "hidden", DROPPED, 0.25, "#555555")
+        hatched(ax, _rest(idx, grid), grid, 1, "hidden", DROPPED, 0.25, "#555555")
         told.append(f"{name}: {count} of {K} change, by {percent(float(change.mean()))} on average")
     fig.colorbar(
         heat,
@@ -209,14 +209,14 @@ def kept_attention(image: Tensor, weights: Tensor, idx: Tensor, grid: tuple[int,
     heads = len(looks)
     fig = figure(WIDTH / (heads + 1.6) * aspect(image) + 0.3)
     axes = fig.subplots(1, heads + 1)
-    show_kept(axes[0], image, idx, grid, f"{K} patches seen")
+    _show_kept(axes[0], image, idx, grid, f"{K} patches seen")
     frame(axes[0], query, grid, image.shape[-2] // grid[0])
     counts, top = effective_patches(looks / K).tolist(), max(2.0, float(looks.max()))
     for head, (ax, look) in enumerate(zip(axes[1:], looks, strict=True), 1):
         heat = picture(
-            ax, on_grid(look, idx, grid), f"head {head}: {counts[head - 1]:.0f}", cmap=HEAT, vmin=0, vmax=top
+            ax, _on_grid(look, idx, grid), f"head {head}: {counts[head - 1]:.0f}", cmap=HEAT, vmin=0, vmax=top
         )
-        hatched(ax, rest(idx, grid), grid, 1, "dropped", DROPPED, 0.25, "#555555")
+        hatched(ax, _rest(idx, grid), grid, 1, "dropped", DROPPED, 0.25, "#555555")
         frame(ax, query, grid, 1)
     fig.colorbar(heat, ax=axes, label="even shares", shrink=0.8, aspect=15)
     fig.alt_text = (

@@ -90,7 +90,7 @@ def masks(image: object, masks: Masks, row: int = 0) -> Picture:
     return fig
 
 
-def draw_rate(ax: Axes, rate: np.ndarray, title: str, top: float) -> AxesImage:
+def _draw_rate(ax: Axes, rate: np.ndarray, title: str, top: float) -> AxesImage:
     """One heat map of shares (rows, columns) on the scale from 0 to `top`, with percents where they fit."""
     heat = picture(ax, rate, title, cmap=HEAT, vmin=0, vmax=top)
     for (r, c), value in np.ndenumerate(rate if max(rate.shape) <= 10 else np.empty((0, 0))):
@@ -99,7 +99,7 @@ def draw_rate(ax: Axes, rate: np.ndarray, title: str, top: float) -> AxesImage:
     return heat
 
 
-def rate_told(name: str, rate: np.ndarray) -> str:
+def _rate_told(name: str, rate: np.ndarray) -> str:
     return f"{name} in {rate.min():.2f} to {rate.max():.2f} (never: {(rate == 0).sum()} places)"
 
 
@@ -112,8 +112,8 @@ def coverage(context_rate: ArrayLike, target_rate: ArrayLike) -> Picture:
     fig = figure(WIDTH / 2.3 * min(rows / columns, 1.6) + 0.3)
     axes, told = fig.subplots(1, 2), []
     for ax, (name, rate) in zip(axes, rates.items(), strict=True):
-        heat = draw_rate(ax, rate, f"is {name}", top)
-        told.append(rate_told(name, rate))
+        heat = _draw_rate(ax, rate, f"is {name}", top)
+        told.append(_rate_told(name, rate))
     fig.colorbar(heat, ax=axes, label="share of draws", shrink=0.8)
     grid = f"{rows} by {columns} grid"
     fig.alt_text = f"Two heat maps of a {grid} on one scale: of all draws a place is {listed(told, '{}')}."
@@ -130,9 +130,9 @@ def coverage_of_rules(rates: dict[str, tuple[ArrayLike, ArrayLike]]) -> Picture:
     axes = fig.subplots(len(pairs), 2, squeeze=False)
     for line, (rule, pair) in zip(axes, pairs.items(), strict=True):
         for ax, name, rate in zip(line, ("context", "target"), pair, strict=True):
-            heat = draw_rate(ax, rate, f"rule {rule}: is {name}", top)
+            heat = _draw_rate(ax, rate, f"rule {rule}: is {name}", top)
         kinds = zip(("context", "target"), pair, strict=True)
-        told.append(f"rule {rule}, {listed([rate_told(*kind) for kind in kinds], '{}')}")
+        told.append(f"rule {rule}, {listed([_rate_told(*kind) for kind in kinds], '{}')}")
     fig.colorbar(heat, ax=axes, label="share of draws", shrink=0.6, aspect=30)
     fig.alt_text = (
         f"Heat maps of a grid of {rows} by {columns}, context on the left, target on the right, on one "

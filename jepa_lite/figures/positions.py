@@ -12,7 +12,7 @@ from torch import Tensor
 from .style import HEAT, WIDTH, Picture, figure, frame, picture, styled
 
 
-def similarity(positions: Tensor) -> Tensor:
+def _similarity(positions: Tensor) -> Tensor:
     """Cosine of every position of a table (N, E) to every other: (N, N) float32. A zero vector is 0 to all.
 
     Raises ValueError for a table that is no matrix or holds NaN or infinity.
@@ -39,20 +39,20 @@ def similarities(positions: Tensor | dict[str, Tensor], grid: tuple[int, int]) -
                 f"{name} has {len(table)} rows, but a grid of {grid[0]} x {grid[1]} has {N} patches; give "
                 "the grid that the table was made for"
             )
-    return {name: similarity(table) for name, table in tables.items()}
+    return {name: _similarity(table) for name, table in tables.items()}
 
 
-def neighbours(patch: int, grid: tuple[int, int]) -> list[int]:
+def _neighbours(patch: int, grid: tuple[int, int]) -> list[int]:
     """The patches above, below, left and right of one, where the grid has them."""
     row, column = divmod(int(patch), grid[1])
     around = ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
     return [r * grid[1] + c for r, c in around if 0 <= r < grid[0] and 0 <= c < grid[1]]
 
 
-def near_and_all(cosines: Tensor, patch: int, grid: tuple[int, int]) -> tuple[float, float]:
+def _near_and_all(cosines: Tensor, patch: int, grid: tuple[int, int]) -> tuple[float, float]:
     """Mean cosine (N,) of a patch to its neighbours, and to all others."""
     others = torch.arange(len(cosines)) != patch
-    return cosines[neighbours(patch, grid)].mean().item(), cosines[others].mean().item()
+    return cosines[_neighbours(patch, grid)].mean().item(), cosines[others].mean().item()
 
 
 @styled
@@ -68,7 +68,7 @@ def position_similarity(positions: Tensor | dict[str, Tensor], grid: tuple[int, 
         ax.set_axis_off()
     for ax, (name, cosines) in zip(axes.flat, found.items(), strict=False):
         values, low = cosines[patch], cosines.min().item()
-        near, others = near_and_all(values, patch, grid)
+        near, others = _near_and_all(values, patch, grid)
         heat = picture(ax, values.reshape(grid), name, cmap=HEAT, vmin=low, vmax=1)
         frame(ax, patch, grid, 1)
         fig.colorbar(heat, ax=ax, label="cosine", shrink=0.7, aspect=20)

@@ -21,12 +21,10 @@ from ..method.vit import Encoder
 from ..system.progress import counted
 from ..training.checkpoints import load_model
 from ..training.provenance import machine
-from . import curves as curve_figures
-from . import encoder as encoder_plots
-from . import html as page
+from . import curves, html, predictor
 from . import masks as mask_figures
-from . import predictor as predictor_plots
-from . import style as canvas
+from .encoder import attention, pca_features
+from .style import MEASURES, NAMES, Picture
 
 SHOWN, BANK, QUERIES = 6, 64, 4  # images with features; images searched for neighbours; rows of retrieval
 COMPANY = 15  # shifted copies beside a single image
@@ -37,7 +35,7 @@ FILES = {
     "state.safetensors": "for a resumed run: the optimizer's tensors",
     "run.json": "what was run, where and with what",
     "log.jsonl": "a JSON record a step: loss and rates, at times rank, std, position share, gap, probe",
-    "results.json": "the ladder and how it was made",
+    "results.json": "the table of controls and how it was made",
 }
 
 
@@ -53,9 +51,9 @@ def write_report(
 ) -> Path:
     """Write `report.html` into the folder of a run, whole or not at all; returns its path.
 
-    model: the trained `IJEPA` or `PixelTwin`; images: uint8 (n, 3, H, W), held out, at least two;
+    model: the trained `IJEPA` or `PixelBaseline`; images: uint8 (n, 3, H, W), held out, at least two;
     results, log: what results.json and log.jsonl hold (`results["curve_random"]`, {"knn": ...}, is the level
-    of random weights in the log's own probe, where that is not the ladder's; `results["note"]` is said at the
+    of random weights in the log's own probe, where that is not the table's; `results["note"]` is said at the
     top); control: an `Encoder` with random weights, shown beside the trained one. Raises FileNotFoundError
     without a checkpoint, ValueError for one image.
     """
@@ -63,31 +61,31 @@ def write_report(
     if len(images) < 2:
         raise ValueError(f"a report compares images, so it needs at least two, not {len(images)}")
     config = load_model(folder)[1]
-    ladder = {row["name"]: row for row in results["ladder"]}
+    controls = {row["name"]: row for row in results["controls"]}
     drawn = images[torch.randperm(len(images), generator=generator)[:BANK]]
     state = _state(model, drawn, config.masks, generator, control)
-    level = results.get("curve_random") or ladder.get("random")
+    level = results.get("curve_random") or controls.get("random")
     sections = [
-        page.section(
-            "The ladder",
-            curve_figures.ladder(results["ladder"]),
-            *_ladder_claim(ladder),
-            _ladder_table(ladder),
+        html.section(
+            "The table of controls",
+            curves.control_bars(results["controls"]),
+            *_controls_claim(controls),
+            _controls_table(controls),
         ),
-        page.section("Loss, rank and probe", curve_figures.curves(log, level), *_curves_claim(log)),
+        html.section("Loss, rank and probe", curves.curves(log, level), *_curves_claim(log)),
         *_pictures(state),
         _files(folder),
         _how(results, config),
     ]
     part = folder / "report.html.part"
-    part.write_text(page.page(_headline(model, results), "".join(sections)), encoding="utf-8")
+    part.write_text(html.page(_headline(model, results), "".join(sections)), encoding="utf-8")
     os.replace(part, folder / "report.html")
     return folder / "report.html"
 
 
 def explain(
     model: IJEPA, image: object, generator: torch.Generator, masks: MaskConfig | None = None
-) -> canvas.Picture:
+) -> Picture:
     """A figure of one image: masks, features, attention of its middle patch, predictions.
 
     image: whatever `data.find_image` takes; it is fitted to the model's size. `masks` is the `MaskConfig` to
@@ -101,7 +99,7 @@ def explain(
     rolled = [image, *(image.roll(shift, (1, 2)) for shift in shifts.tolist())]
     s = _state(model, torch.stack(rolled), masks or MaskConfig(), generator)
     seen = s["images"][0], s["masks"], s["tokens"][0], s["maps"], s["middle"]
-    return predictor_plots.explanation(*seen, s["predictions"][0], s["targets"][0])
+    return predictor.explanation(*seen, s["predictions"][0], s["targets"][0])
 
 
 # --- what the model makes of the images -----------------------------------------------------------
@@ -131,7 +129,7 @@ def _queries(state):
     target_idx = state["masks"].target_idx  # (n, M, T)
     n, M, T = target_idx.shape
     return [
-        predictor_plots.Query(
+        predictor.Query(
             i, int(target_idx[i, m, T // 2]), target_idx[i, m], state["predictions"][i, m, T // 2]
         )
         for i in range(n)
@@ -148,13 +146,13 @@ _MASKS = {  # scattered or not
 }
 
 
-def _ladder_claim(ladder):
-    rivals = [ladder[name] for name in ("chance", "pixels", "random") if name in ladder]
-    if "ijepa" not in ladder or not rivals:
+def _controls_claim(controls):
+    rivals = [controls[name] for name in ("chance", "pixels", "random") if name in controls]
+    if "ijepa" not in controls or not rivals:
         return "Accuracy on images that were held out.", "Nothing is claimed: a row to compare is missing."
-    lead = {key: ladder["ijepa"][key] - max(row[key] for row in rivals) for key in canvas.MEASURES}
-    told = " and ".join(f"{value:+.3f} ({canvas.NAMES[key]})" for key, value in lead.items())
-    failed = " and ".join(canvas.NAMES[key] for key, value in lead.items() if value <= 0)
+    lead = {key: controls["ijepa"][key] - max(row[key] for row in rivals) for key in MEASURES}
+    told = " and ".join(f"{value:+.3f} ({NAMES[key]})" for key, value in lead.items())
+    failed = " and ".join(NAMES[key] for key, value in lead.items() if value <= 0)
     wrong = "A difference of zero or less: training would have added nothing that these probes can read."
     return (
         f"I-JEPA against the best of chance, raw pixels and random weights: {told}.",
@@ -179,7 +177,7 @@ def _curves_claim(log):
 
 def _retrieval_claim(queries, targets):
     n, N, _ = targets.shape
-    everywhere, here = (ranks.median().item() for ranks in predictor_plots.retrieval_ranks(queries, targets))
+    everywhere, here = (ranks.median().item() for ranks in predictor.retrieval_ranks(queries, targets))
     size = (n - 1) * N + 1
     return (
         f"Over {len(queries)} predictions on {n} images the true patch has the median rank {everywhere:g} of "
@@ -194,48 +192,42 @@ def _pictures(state):
     images, grid, queries = state["images"], state["grid"], _queries(state)
     few, N, M = images[:SHOWN], grid[0] * grid[1], state["masks"].target_idx.shape[1]
     shown = queries[:: M + 1][:QUERIES]  # of each image another block
-    features = encoder_plots.pca_features(few, state["tokens"], grid, state.get("control"))
-    retrieval = predictor_plots.retrieval(images, grid, images.shape[-2] // grid[0], shown, state["targets"])
+    features = pca_features(few, state["tokens"], grid, state.get("control"))
+    retrieval = predictor.retrieval(images, grid, images.shape[-2] // grid[0], shown, state["targets"])
     return [
-        page.section(
+        html.section(
             "Masks",
             mask_figures.masks(images[0], state["masks"]),
             _MASKS[state["masks"].target_size is None],
             "Any part of a target on the right: the answer could then be copied.",
         ),
-        page.section(
+        html.section(
             "Features",
             features,
             "Patches of like content share a colour, in one image and across images.",
             "The same colours at the same places in every image, or no more order than random weights give.",
         ),
-        page.section(
+        html.section(
             "Attention",
-            encoder_plots.attention(images[0], state["maps"], grid, state["middle"]),
+            attention(images[0], state["maps"], grid, state["middle"]),
             "Layers and heads that prefer some patches; above each, over how many it spreads. This is a "
             "picture, not a measure.",
             f"A count of {N} above every map: attention would be even, and blind.",
         ),
-        page.section("What it predicts", retrieval, *_retrieval_claim(queries, state["targets"])),
+        html.section("What it predicts", retrieval, *_retrieval_claim(queries, state["targets"])),
     ]
 
 
 # --- the page ---------------------------------------------------------------------------------------
 
 
-def _ladder_table(ladder):
+def _controls_table(controls):
     rows = []
-    for name, row in ladder.items():
-        spread = {
-            key: f" ± {row[f'{key}_std']:.3f}" if row.get(f"{key}_std") else "" for key in canvas.MEASURES
-        }
-        rows.append(
-            (canvas.NAMES.get(name, name), *(f"{row[key]:.3f}{spread[key]}" for key in canvas.MEASURES))
-        )
-    head = ("features", *(canvas.NAMES[key] for key in canvas.MEASURES))
-    return page.table(
-        "Accuracy on held-out images, from 0 to 1", head, rows, "numbers", canvas.NAMES["ijepa"]
-    )
+    for name, row in controls.items():
+        spread = {key: f" ± {row[f'{key}_std']:.3f}" if row.get(f"{key}_std") else "" for key in MEASURES}
+        rows.append((NAMES.get(name, name), *(f"{row[key]:.3f}{spread[key]}" for key in MEASURES)))
+    head = ("features", *(NAMES[key] for key in MEASURES))
+    return html.table("Accuracy on held-out images, from 0 to 1", head, rows, "numbers", NAMES["ijepa"])
 
 
 def _files(folder):
@@ -244,7 +236,7 @@ def _files(folder):
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith(("report.html", "."))
     ]
-    table = page.table(
+    table = html.table(
         f"In the folder {folder.name}, beside this page", ("file", "what it holds", "bytes"), rows
     )
     return f"<section><h2>Where the files are</h2>{table}</section>\n"
@@ -257,8 +249,8 @@ def _flat(values, prefix=""):
 
 
 def _how(results, config):
-    facts = machine() | {name: value for name, value in results.items() if name not in ("ladder", "config")}
-    table = page.table("How these numbers were made, and on what", ("what", "value"), _flat(facts))
+    facts = machine() | {name: value for name, value in results.items() if name not in ("controls", "config")}
+    table = html.table("How these numbers were made, and on what", ("what", "value"), _flat(facts))
     settings = escape(json.dumps(config.to_dict(), indent=2))
     return (
         "<section><h2>How it was measured</h2><p>The probes read frozen features of the target encoder. The "
@@ -269,7 +261,7 @@ def _how(results, config):
 
 def _headline(model, results):
     config, (height, width) = model.config, model.config.image_size
-    kind = "A pixel twin" if config.predicts == "pixels" else "An I-JEPA"
+    kind = "A pixel baseline" if config.predicts == "pixels" else "An I-JEPA"
     return (
         f"{kind} with an encoder {config.width} wide and {config.depth} deep, on {height} x {width} pixels "
         f"in patches of {config.patch_size}, trained without labels on {results.get('data', 'images')} for "

@@ -32,7 +32,7 @@ NAMES = {
     "chance": "chance",
     "pixels": "raw pixels",
     "random": "random weights",
-    "pixel_twin": "pixel twin",
+    "pixel_baseline": "pixel baseline",
     "ijepa": "I-JEPA",
     "linear": "linear probe",
     "knn": "k-nearest neighbours",

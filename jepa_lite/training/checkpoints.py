@@ -17,12 +17,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from ..baselines.pixel_target import PixelTwin
+from ..baselines.pixel_target import PixelBaseline
 from ..config import Config, ModelConfig
-from ..limits import brief
+from ..limits import brief, one_of
 from ..method.ijepa import IJEPA
 from ..method.vit import Encoder
-from . import published_weights as published
+from . import published_weights
 from .damage import CHECKSUMS, CONFIG, STATE, STATE_TENSORS, WEIGHTS, checksum, find_damage
 from .packing import pack, unpack
 from .provenance import read_json
@@ -104,17 +104,17 @@ def set_aside(folder: str | Path, after: Path) -> None:
 def load_model(path: str | Path, heads: int | None = None) -> tuple[IJEPA, Config]:
     """(model, Config) of a run folder (its newest checkpoint), a checkpoint folder or its weights file.
 
-    The model is an `IJEPA`, or a `PixelTwin` if `config.model.predicts` is "pixels", on the CPU. An official
-    `.pth.tar` does as well: its three networks make an `IJEPA`, with the paper's masks and the released
-    code's target norm and loss in the config. heads: as for `load_encoder`.
+    The model is an `IJEPA`, or a `PixelBaseline` if `config.model.predicts` is "pixels", on the CPU. An
+    official `.pth.tar` does as well: its three networks make an `IJEPA`, with the paper's masks and the
+    released code's target norm and loss in the config. heads: as for `load_encoder`.
     Raises FileNotFoundError or ValueError, in one sentence, for whatever is missing or damaged.
     """
     weights = _find(path)
     if not _is_ours(weights):
-        model, tensors = published.whole(_read_tensors(weights), weights, heads)
+        model, tensors = published_weights.whole(_read_tensors(weights), weights, heads)
         return _filled(IJEPA, model, tensors, weights), Config(model)
     config = _own_config(weights)
-    network = PixelTwin if config.model.predicts == "pixels" else IJEPA
+    network = PixelBaseline if config.model.predicts == "pixels" else IJEPA
     return _filled(network, config.model, _read_tensors(weights), weights), config
 
 
@@ -144,14 +144,13 @@ def load_encoder(
     heads, for files that do not say them and have none of the published widths. The config's sizes are
     those of the tensors; what it says of the predictor is only our default. Raises as `load_model` does.
     """
-    if which not in NETWORKS:
-        raise ValueError(f'which must be "target" or "context", not {brief(which)}')
+    one_of(which, NETWORKS, "which")
     weights = _find(path)
     if _is_ours(weights):
         config, tensors = _own_config(weights).model, _read_tensors(weights, NETWORKS[which] + ".")
     else:
         content, beside = _read_tensors(weights), _config_beside(weights)
-        config, tensors = published.encoder(content, NETWORKS[which], weights, beside, heads)
+        config, tensors = published_weights.encoder(content, NETWORKS[which], weights, beside, heads)
     return _filled(Encoder, config, tensors, weights), config
 
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -170,10 +169,10 @@ def _saved_bytes(model, masks, amp):
         images = torch.empty(len(masks), model.channels, *model.image_size)
         idx = [fake.from_tensor(t) for t in (masks.context_idx, masks.context_keep, masks.target_idx)]
         masks = Masks(masks.grid, *idx, masks.target_size, masks.padded)
-        return saved_bytes(network, images, masks, amp)
+        return _bytes_saved_by(network, images, masks, amp)
 
 
-def saved_bytes(network: IJEPA, images: Tensor, masks: Masks, amp: bool = False) -> int:
+def _bytes_saved_by(network, images, masks, amp):
     """Bytes of the distinct storages that autograd saves in `network.loss`, less the weights."""
     weights = {p.untyped_storage()._cdata for p in network.parameters()}
     saved = []  # keeps them alive, so that no address is used twice

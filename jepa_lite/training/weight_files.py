@@ -58,7 +58,7 @@ def all_shards(path: Path) -> Path:
     return index if index.is_file() else path
 
 
-def is_safetensors(path: Path) -> bool:
+def _is_safetensors(path: Path) -> bool:
     """Whether a file is read as safetensors: by its content, for a cache's files have no telling names."""
     with open(path, "rb") as file:
         head = file.read(9)
@@ -73,7 +73,7 @@ def read(path: Path, prefix: str = "") -> Any:
     """
     if path.name.endswith(INDEX):
         return {name: tensor for shard in _shards(path) for name, tensor in read(shard, prefix).items()}
-    if is_safetensors(path):
+    if _is_safetensors(path):
         return _read_safetensors(path, prefix)
     content = _unpickled(path)
     return content if not isinstance(content, dict) else named(content, prefix)
@@ -81,11 +81,11 @@ def read(path: Path, prefix: str = "") -> Any:
 
 def named(tensors: dict, prefix: str = "") -> dict:
     """`tensors` under plain names, as `read` gives them."""
-    found = {plain_name(name): tensor for name, tensor in tensors.items()}
+    found = {_plain_name(name): tensor for name, tensor in tensors.items()}
     return {name.removeprefix(prefix): found[name] for name in found if name.startswith(prefix)}
 
 
-def plain_name(name: str) -> str:
+def _plain_name(name: str) -> str:
     return ".".join(part for part in str(name).split(".") if part not in ("module", "_orig_mod"))
 
 
@@ -110,7 +110,7 @@ def _shards(index):
 def _read_safetensors(path, prefix):
     with safe_open(path, "pt") as file:
         sums = json.loads((file.metadata() or {}).get(CHECKSUMS, "{}"))
-        names = {name: plain_name(name) for name in file.keys()}  # noqa: SIM118
+        names = {name: _plain_name(name) for name in file.keys()}  # noqa: SIM118
         found = {name: file.get_tensor(name) for name, plain in names.items() if plain.startswith(prefix)}
     changed = [name for name in found if name in sums and sums[name] != _crc(found[name])]
     if changed:

@@ -1,4 +1,4 @@
-"""The course's things to touch, for JupyterLab, Notebook and Voila; each has a static twin.
+"""The course's things to touch, for JupyterLab, Notebook and Voila; each has a static figure.
 
 A file each: masks (what is hidden), positions (whose address resembles whose), attention (where a patch
 looks), predictions (what the predictor says is in a hole), live (a run that trains), collapse (what keeps

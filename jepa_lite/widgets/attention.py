@@ -2,7 +2,7 @@
 
 Python runs the encoder once and hands over every attention map; attention.js paints the rows of the patch
 that is pointed at. Where a token looks is not yet what it takes from there. figures/encoder.py has its
-static twin.
+static figure.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What all widgets share: JavaScript from static/ as one module, a sentence for trouble, and a static twin.
+"""What all widgets share: JavaScript from static/ as one module, a sentence for trouble, and a static figure.
 
 A widget's pictures are painted in the browser from tables that Python made (anywidget). Where no front end
 runs (nbconvert, a PDF, a notebook on GitHub) the figure of the same state shows instead, drawn by a pure
@@ -16,7 +16,7 @@ import traitlets
 from ..figures.style import Picture
 
 STATIC = Path(__file__).parent / "static"
-DPI, QUALITY = 96, 80  # of the twin: a photograph stays far under 100 KB
+DPI, QUALITY = 96, 80  # of the static figure: a photograph stays far under 100 KB
 MOST_BYTES = 32 * 2**20  # of a table: a page takes it without a long wait
 
 
@@ -34,8 +34,8 @@ class Explorer(anywidget.AnyWidget):
     trouble = traitlets.Unicode(help="what is wrong with the settings, in one sentence").tag(sync=True)
 
     def figure(self) -> Picture:
-        """The static twin of the present state: a matplotlib Figure with `alt_text`."""
-        raise NotImplementedError(f"{type(self).__name__} has no static twin")
+        """The static figure of the present state: a matplotlib Figure with `alt_text`."""
+        raise NotImplementedError(f"{type(self).__name__} has no static figure")
 
     def keep_below(self, name: str, count: int) -> None:
         """The trait `name` is an index from 0 to count - 1: another value is undone, and `trouble` says so.

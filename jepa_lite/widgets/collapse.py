@@ -2,7 +2,7 @@
 
 Each run is a real one of the library, seconds long (jepa_lite/baselines/switches.py has what the switches
 do, in formulas). Earlier runs stay as lines and in a table, to compare with; benchmarks/README.md has
-what three seeds gave. The static twin is `runs` of figures/collapse.py.
+what three seeds gave. The static figure is `runs` of figures/collapse.py.
 """
 
 import dataclasses
@@ -10,8 +10,7 @@ import dataclasses
 import traitlets
 
 from ..baselines.switches import NORMS, Switches
-from ..figures import collapse as collapse_plots
-from ..figures.collapse import last, said
+from ..figures.collapse import CURVES, last, runs, said
 from ..figures.style import Picture
 from .background_training import ENDED, Player
 from .base import script
@@ -38,7 +37,7 @@ class CollapseLab(TrainingView):
     steps = traitlets.Int(STEPS, help="of the next run").tag(sync=True)
     earlier = traitlets.List(help="[{number, series}] of the runs before this one").tag(sync=True)
     rows = traitlets.List(help="the table: [number, settings, step, loss, ...] as text").tag(sync=True)
-    curves, buttons = collapse_plots.CURVES, ("start", "pause", "reset")
+    curves, buttons = CURVES, ("start", "pause", "reset")
 
     def __init__(self, switches: Switches | None = None, seed: int = 0, steps: int = STEPS) -> None:
         if seed < 0:
@@ -80,7 +79,7 @@ class CollapseLab(TrainingView):
 
     def figure(self) -> Picture:
         """`runs` of figures/collapse.py, of the history."""
-        return collapse_plots.runs(self.history)
+        return runs(self.history)
 
     def pressed(self, do: str, name: str | None = None, value: object = None) -> None:
         """What the page's button `do` does; "set" moves the switch `name`."""
@@ -135,5 +134,5 @@ def _check_steps(steps):
 
 
 def _row(run):
-    values = [said(last(run["log"], key)) for key in collapse_plots.CURVES]
+    values = [said(last(run["log"], key)) for key in CURVES]
     return [str(run["number"]), str(run["switches"]), str(run["log"][-1]["step"]), *values]

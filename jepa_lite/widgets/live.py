@@ -2,7 +2,7 @@
 
 The loss never stands alone: it is only a proxy (collapse_alarms.py). A click works while it trains,
 because the training takes turns with it (background_training.py). `train()` is for a cell whose next one
-needs a trained model. The static twin is curve_figures.curves.
+needs a trained model. The static figure is `curves` of figures/curves.py.
 """
 
 import copy
@@ -39,7 +39,7 @@ def packed(log: list[dict], keys: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-def whereabouts(run: Run, log: list[dict], state: str) -> dict:
+def _whereabouts(run: Run, log: list[dict], state: str) -> dict:
     """Where a run stands, for the page: step, of how many, steps a second, seconds left; None: not known."""
     recent = sum(r["seconds"] for r in log[-RECENT:] if "seconds" in r)
     steps = sum("seconds" in r for r in log[-RECENT:])
@@ -90,7 +90,7 @@ class TrainingView(Explorer):
         with self.hold_sync():
             if error := self.player.error:
                 self.trouble = f"The training has ended at step {self.player.run.step}: {_sentence(error)}."
-            self.now = whereabouts(self.player.run, self.records, self.player.state)
+            self.now = _whereabouts(self.player.run, self.records, self.player.state)
             self.series = packed(self.records, self.curves)
 
 

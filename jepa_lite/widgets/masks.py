@@ -2,7 +2,7 @@
 
 The library's own sampler draws a table of masks, one row a seed; masks.js paints it. A key press
 therefore needs no kernel, and a page without one (standalone_page.py) shows the same. mask_figures.masks
-is its static twin.
+is its static figure.
 """
 
 import io

@@ -1,7 +1,7 @@
 """The position explorer: point at a patch, and see whose position resembles its own (paper, section 3).
 
 Python computes all cosines once, positions.js paints the row of the patch that is pointed at. The table may
-be the fixed sin-cos one, a learned one of a predictor, or several to compare. Its static twin is
+be the fixed sin-cos one, a learned one of a predictor, or several to compare. Its static figure is
 `position_similarity` of figures/positions.py.
 """
 
@@ -9,7 +9,7 @@ import torch
 import traitlets
 from torch import Tensor
 
-from ..figures import positions as position_plots
+from ..figures.positions import position_similarity, similarities
 from ..figures.style import Picture
 from .base import MOST_BYTES, Explorer, script
 
@@ -38,7 +38,7 @@ class PositionExplorer(Explorer):
             raise ValueError(
                 f"cosines of {rows * columns} positions are more than a page should hold; take a smaller grid"
             )
-        found = position_plots.similarities(self._positions, grid)
+        found = similarities(self._positions, grid)
         super().__init__(
             grid=[rows, columns],
             names=list(found),
@@ -50,4 +50,4 @@ class PositionExplorer(Explorer):
 
     def figure(self) -> Picture:
         """The row of the present patch: `position_similarity` of figures/positions.py."""
-        return position_plots.position_similarity(self._positions, tuple(self.grid), self.patch)
+        return position_similarity(self._positions, tuple(self.grid), self.patch)

@@ -2,7 +2,7 @@
 
 A prediction is a vector and no picture: each hidden patch is shown by the patch of the OTHER images whose
 target it resembles most, and judged by the rank of the true one, beside chance. Every place of the hole is
-predicted in one batch; predictions.js paints them. predictor_plots.retrieval is its static twin.
+predicted in one batch; predictions.js paints them. `retrieval` is its static figure.
 """
 
 import io
@@ -18,13 +18,13 @@ from torch import Tensor
 
 from ..data import normalize
 from ..data.image_forms import many_images
-from ..figures import predictor as predictor_plots
+from ..figures.predictor import Query, nearest_patches, retrieval, retrieval_ranks
 from ..figures.style import Picture
 from ..method.ijepa import IJEPA
 from ..method.masks import Masks, Places, block_masks
 from .base import MOST_BYTES, Explorer, script
 
-NEAREST, ROWS, PART = 5, 4, 64  # patches shown; rows of the twin; places of the hole in one pass
+NEAREST, ROWS, PART = 5, 4, 64  # patches shown; rows of the static figure; places of the hole in one pass
 SETTINGS = ("image", "hole_rows", "hole_columns", "reach")
 
 
@@ -75,15 +75,15 @@ def _compare(vectors, bank, image, target_idx):
     flat, tokens = vectors.flatten(0, 1), bank.flatten(0, 1)  # (q, D), (n*N, D)
     patches = target_idx.flatten()
     others = (torch.arange(n * N) // N != image).expand(len(flat), -1)
-    nearest = predictor_plots.nearest_patches(flat, tokens, min(NEAREST, (n - 1) * N), others)
-    queries = [predictor_plots.Query(image, int(p), patches, v) for p, v in zip(patches, flat, strict=True)]
-    ranks = predictor_plots.retrieval_ranks(queries, bank)
+    nearest = nearest_patches(flat, tokens, min(NEAREST, (n - 1) * N), others)
+    queries = [Query(image, int(p), patches, v) for p, v in zip(patches, flat, strict=True)]
+    ranks = retrieval_ranks(queries, bank)
     cosine = F.cosine_similarity(flat.double(), bank[image, patches].double(), dim=-1)
     shape = vectors.shape[:2]
     return nearest.unflatten(0, shape), torch.stack([*ranks, cosine], -1).float().unflatten(0, shape)
 
 
-def sprite(images: Tensor) -> tuple[bytes, int]:
+def _sprite(images: Tensor) -> tuple[bytes, int]:
     """All images, uint8 (n, 3, H, W), as one picture file, and how many stand in a row of it."""
     n, _, H, W = images.shape
     columns = math.ceil(math.sqrt(n))
@@ -100,8 +100,8 @@ def sprite(images: Tensor) -> tuple[bytes, int]:
 class PredictionExplorer(Explorer):
     """What the predictor says is in the hole.
 
-    model: an `IJEPA` or a `PixelTwin`. images: uint8 (n, 3, H, W), or as arrays or PIL images, held out; all
-    are searched for resembling patches, so take some dozens. hole: (rows, columns) of the hidden block.
+    model: an `IJEPA` or a `PixelBaseline`. images: uint8 (n, 3, H, W), or as arrays or PIL images, held out;
+    all are searched for resembling patches, so take some dozens. hole: (rows, columns) of the hidden block.
     image: which to start with. reach: how many patches around the hole the context encoder sees; all if None.
     The model stays on its device. Raises ValueError for images that the model or the search cannot take, and
     for an impossible hole.
@@ -133,7 +133,7 @@ class PredictionExplorer(Explorer):
         self._images = normalize(images.to(next(model.parameters()).device))
         self._bank = model.targets(self._images).float().cpu()  # all at once: they may be normed over it
         self._pixels = images.cpu() / 255
-        picture, across = sprite(images)
+        picture, across = _sprite(images)
         super().__init__(
             sprite=picture,
             sheet={"images": len(images), "columns": across, "patch": model.config.patch_size},
@@ -148,16 +148,16 @@ class PredictionExplorer(Explorer):
         self.observe(lambda _: self._draw_again(), [*SETTINGS])
 
     def figure(self) -> Picture:
-        """Some patches of the present hole, and what they resemble: `predictor_plots.retrieval`."""
+        """Some patches of the present hole, and what they resemble: ``retrieval``."""
         masks, image = self._masks, self.drawn["image"]
         places = [n - side + 1 for n, side in zip(self.grid, masks.target_size, strict=True)]
         row, column = (min(max(at, 0), n - 1) for at, n in zip(self.corner, places, strict=True))
         place = row * places[1] + column
         hidden, vectors = masks.target_idx[place, 0], self._answers.vectors[place]
         shown = torch.linspace(0, len(hidden) - 1, min(ROWS, len(hidden))).round().long()
-        queries = [predictor_plots.Query(image, int(hidden[t]), hidden, vectors[t]) for t in shown]
+        queries = [Query(image, int(hidden[t]), hidden, vectors[t]) for t in shown]
         P = self._model.config.patch_size
-        return predictor_plots.retrieval(self._pixels, tuple(self.grid), P, queries, self._bank)
+        return retrieval(self._pixels, tuple(self.grid), P, queries, self._bank)
 
     def _draw(self):
         """New tables for new settings. Raises ValueError, and changes nothing, for impossible ones."""

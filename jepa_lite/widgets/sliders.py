@@ -15,7 +15,7 @@ from ..figures.style import Picture
 LOOK = {"style": {"description_width": "initial"}, "layout": {"width": "60%"}}
 
 
-class Drawn(ipywidgets.VBox):
+class _Drawn(ipywidgets.VBox):
     """Base: `draw(*values)` -> a Figure with `alt_text`, of the values of some stock controls."""
 
     def __init__(self, draw: Callable[..., Picture], controls: list[ipywidgets.Widget]) -> None:
@@ -27,7 +27,7 @@ class Drawn(ipywidgets.VBox):
             control.observe(lambda _: self._redraw(), "value")
 
     def figure(self) -> Picture:
-        """The static twin: the figure of the present values."""
+        """The static figure: the figure of the present values."""
         return self.draw(*(control.value for control in self.controls))
 
     def _shown(self):
@@ -51,7 +51,7 @@ class Drawn(ipywidgets.VBox):
         return data, about | {"image/png": {"alt": shown["text/plain"]}}
 
 
-class Dial(Drawn):
+class Dial(_Drawn):
     """One number. name: what the slider is called. low, high, step: its range. value: where it begins."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Dial(Drawn):
         super().__init__(draw, [self.slider])
 
 
-class Choices(Drawn):
+class Choices(_Drawn):
     """Choices from lists: {what is chosen: its options, the first one first}, a slider for each list."""
 
     def __init__(self, draw: Callable[..., Picture], lists: dict[str, list]) -> None:
@@ -76,10 +76,10 @@ class Choices(Drawn):
             for name, options in lists.items()
         ]
         super().__init__(draw, self.lists)
-        self.children = [*map(in_words, self.lists), self.picture]
+        self.children = [*map(_in_words, self.lists), self.picture]
 
 
-def in_words(slider: ipywidgets.SelectionSlider) -> ipywidgets.HBox:
+def _in_words(slider: ipywidgets.SelectionSlider) -> ipywidgets.HBox:
     """A slider through a list, and its choice in full beside it: its own readout cuts long words off."""
     words = ipywidgets.Label(slider.label)
     slider.observe(lambda _: setattr(words, "value", slider.label), "value")

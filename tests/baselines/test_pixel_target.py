@@ -1,4 +1,4 @@
-"""What is claimed of the pixel twin, and tested here.
+"""What is claimed of the pixel baseline, and tested here.
 
 1. A target is the patch's own pixels, C then rows, to mean 0 and standard deviation 1 (computed by hand).
 2. A flat patch has target 0: nothing is divided by nothing.
@@ -12,7 +12,7 @@ import dataclasses
 import pytest
 import torch
 
-from jepa_lite.baselines.pixel_target import PixelTwin
+from jepa_lite.baselines.pixel_target import PixelBaseline
 from jepa_lite.config import MaskConfig, ModelConfig
 from jepa_lite.method.masks import sample_masks
 from jepa_lite.method.patches import patchify, unpatchify
@@ -60,13 +60,13 @@ def test_a_flat_patch_has_target_zero():
     assert targets.abs().max() < 1e-2, f"{targets.abs().max():.2e}"
 
 
-def test_the_same_seed_gives_the_twin_the_same_start():
-    twin, ijepa = (
+def test_the_same_seed_gives_the_baseline_the_same_start():
+    baseline, ijepa = (
         make_model(CONFIG, seed=6),
         make_model(dataclasses.replace(CONFIG, predicts="latents"), seed=6),
     )
-    assert type(twin) is PixelTwin and type(ijepa) is not PixelTwin
-    ours, theirs = twin.state_dict(), ijepa.state_dict()
+    assert type(baseline) is PixelBaseline and type(ijepa) is not PixelBaseline
+    ours, theirs = baseline.state_dict(), ijepa.state_dict()
     assert ours.keys() == theirs.keys()
     for name in ours:
         if not name.startswith("predictor"):
@@ -76,19 +76,19 @@ def test_the_same_seed_gives_the_twin_the_same_start():
 
 def test_targets_do_not_hang_on_the_network_nor_predictions_on_the_targets():
     images, masks = drawn(3, 3, 15, 21), masks_for(3)
-    twin, other = make_model(CONFIG, seed=1), make_model(CONFIG, seed=2)
-    assert torch.equal(twin.targets(images), other.targets(images))
+    baseline, other = make_model(CONFIG, seed=1), make_model(CONFIG, seed=2)
+    assert torch.equal(baseline.targets(images), other.targets(images))
     context = masks.context_idx.where(masks.context_keep, masks.context_idx[:, :1])[..., None].expand(
         -1, -1, 27
     )
     noise = drawn(3, 35, 27, seed=9).scatter(1, context, 0.0)  # everywhere but in the context
     changed = unpatchify(patchify(images, 3) + noise, 3, CONFIG.grid)
-    assert torch.equal(twin.predict(images, masks), twin.predict(changed, masks)), "the targets leak"
+    assert torch.equal(baseline.predict(images, masks), baseline.predict(changed, masks)), "the targets leak"
 
 
 def test_the_loss_compares_each_answer_with_its_own_patch():
-    images, masks, twin = drawn(3, 3, 15, 21), masks_for(3), make_model(CONFIG, seed=1)
-    answers, targets = twin.predict(images, masks), twin.targets(images)
+    images, masks, baseline = drawn(3, 3, 15, 21), masks_for(3), make_model(CONFIG, seed=1)
+    answers, targets = baseline.predict(images, masks), baseline.targets(images)
     off = [
         (answers[b, m, t] - targets[b, place]).abs()
         for b in range(3)
@@ -97,23 +97,23 @@ def test_the_loss_compares_each_answer_with_its_own_patch():
     ]
     off = torch.stack(off)
     plain = torch.where(off < 1, off**2 / 2, off - 0.5).mean().item()
-    assert twin.loss(images, masks).item() == pytest.approx(plain, rel=1e-5)
+    assert baseline.loss(images, masks).item() == pytest.approx(plain, rel=1e-5)
 
 
 def test_it_learns_and_its_moving_average_moves():
     ramp = torch.linspace(-1, 1, 21) * drawn(8, 3, 15, 1) + torch.linspace(-1, 1, 15)[:, None] * drawn(
         8, 3, 1, 21
     )
-    twin, masks = make_model(CONFIG, seed=1), masks_for(8)
-    before = twin.target_encoder.embed.weight.clone()
-    optimizer = torch.optim.AdamW([p for p in twin.parameters() if p.requires_grad], lr=3e-3)
+    baseline, masks = make_model(CONFIG, seed=1), masks_for(8)
+    before = baseline.target_encoder.embed.weight.clone()
+    optimizer = torch.optim.AdamW([p for p in baseline.parameters() if p.requires_grad], lr=3e-3)
     losses = []
     for _ in range(40):
-        loss = twin.loss(ramp, masks)
+        loss = baseline.loss(ramp, masks)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        twin.update_target(0.9)
+        baseline.update_target(0.9)
         losses.append(loss.item())
     assert losses[-1] < 0.8 * losses[0], f"from {losses[0]:.3f} to {losses[-1]:.3f}"
-    assert (twin.target_encoder.embed.weight - before).abs().max() > 1e-3
+    assert (baseline.target_encoder.embed.weight - before).abs().max() > 1e-3

@@ -24,10 +24,10 @@ import numpy as np
 import pytest
 import torch
 
-from jepa_lite.baselines.switches import MeanOfContext, SwitchedIJEPA, Switches
+from jepa_lite.baselines.switches import SwitchedIJEPA, Switches
 from jepa_lite.config import MaskConfig, ModelConfig
 from jepa_lite.course import results
-from jepa_lite.figures import collapse as collapse_plots
+from jepa_lite.figures import collapse
 from jepa_lite.method.ijepa import IJEPA
 from jepa_lite.method.masks import sample_masks
 from jepa_lite.training.collapse_alarms import CollapseWarning
@@ -149,7 +149,7 @@ def test_without_predictor_the_answer_is_the_mean_of_the_real_context():
     assert answers.shape[:3] == masks.target_idx.shape
     assert not list(net.predictor.parameters()) and list(model().predictor.parameters())
     tokens, place = torch.tensor([[[1.0], [4.0]]]), torch.tensor([[3, 5]])
-    assert MeanOfContext()(tokens, place, torch.zeros(1, 2, 3, dtype=int)).unique().item() == 2.5
+    assert net.predictor(tokens, place, torch.zeros(1, 2, 3, dtype=int)).unique().item() == 2.5
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def lines(fig):
 
 @pytest.mark.parametrize("count", [1, 2, 6, 9])
 def test_the_figure_has_a_line_a_run_and_quantity(count):
-    fig = collapse_plots.runs(history(count))
+    fig = collapse.runs(history(count))
     fig.canvas.draw()
     shown = range(max(count - 5, 1), count + 1)
     keys = ("loss", "rank", "std", "position_share")
@@ -223,21 +223,21 @@ def test_the_figure_has_a_line_a_run_and_quantity(count):
     looks = {(lines(fig)[f"rank {n}"].get_color(), lines(fig)[f"rank {n}"].get_marker()) for n in shown}
     dashes = {str(lines(fig)[f"rank {n}"]._unscaled_dash_pattern) for n in shown}
     assert len(looks) == len(dashes) == len(shown)
-    assert lines(fig)[f"rank {count}"].get_color() == collapse_plots.BLACK
+    assert lines(fig)[f"rank {count}"].get_color() == collapse.BLACK
 
 
 def test_the_figure_survives_what_is_missing():
     for nothing in ([], [{"number": 1, "switches": ON, "log": []}]):
-        fig = collapse_plots.runs(nothing)
+        fig = collapse.runs(nothing)
         fig.canvas.draw()
         assert "not trained yet" in fig.alt_text
     one = [{"number": 4, "switches": ON, "log": [{"step": 0, "rank": 7.0, "std": 0.1}]}]
-    fig = collapse_plots.runs(one)
+    fig = collapse.runs(one)
     fig.canvas.draw()
     assert "loss (only a proxy) from not measured to not measured, effective rank from 7 to 7" in fig.alt_text
     assert "not measured" in [text.get_text() for text in fig.axes[0].texts]
     spoilt = history(2, spoil=[(29, "loss", float("nan")), (4, "loss", None)])
-    fig = collapse_plots.runs(spoilt)
+    fig = collapse.runs(spoilt)
     fig.canvas.draw()
     values = lines(fig)["loss 1"].get_ydata()
     assert np.isnan(values[[4, 29]]).all() and np.isfinite(np.delete(values, [4, 29])).all()
@@ -369,7 +369,7 @@ def test_sightings_hatch_what_is_seen_and_say_it():
         "well": {"loss": (0.25, False), "how far": (7.5, False)},
         "ill": {"loss": (0.125, False), "how far": (1.25, True)},
     }
-    fig = collapse_plots.sightings(table)
+    fig = collapse.sightings(table)
     hatched = {patch.get_gid(): bool(patch.get_hatch()) for patch in fig.axes[0].patches}
     assert hatched == {"well loss": False, "well how far": False, "ill loss": False, "ill how far": True}
     assert [text.get_text() for text in fig.axes[0].texts] == ["0.25", "7.5", "0.12", "1.2"]
@@ -377,4 +377,4 @@ def test_sightings_hatch_what_is_seen_and_say_it():
         fig.alt_text
     )
     with pytest.raises(ValueError, match="'ill' has the measures loss"):
-        collapse_plots.sightings({**table, "ill": {"loss": (1.0, False)}})
+        collapse.sightings({**table, "ill": {"loss": (1.0, False)}})

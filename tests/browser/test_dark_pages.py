@@ -14,7 +14,7 @@ from controls import faint
 from front_ends import open_lab, write_notebook
 
 from jepa_lite import course
-from jepa_lite.figures import html as page
+from jepa_lite.figures import html
 
 LIGHT, DARK = "jepa-day", "jepa-night"
 FIGURES = [
@@ -73,12 +73,12 @@ def report(tmp_path_factory):
     files = [(f"checkpoint-000300/{'very-long-' * 12}name.safetensors", "weights", "1,234,567")]
     files += [("log.jsonl", "a JSON record a step: loss and rates, at times rank, std, probe", "123")]
     numbers = [("raw pixels", "0.152", "0.517 ± 0.013"), ("I-JEPA", "0.752 ± 0.008", "0.703")]
-    body = page.section("The ladder", course.guesses({"steps": (3, 7.25)}), "Bars.", "None.")
-    body += page.table("Accuracy", ("features", "linear probe", "20-NN"), numbers, "numbers", "I-JEPA")
-    body += page.table("Files", ("file", "what it holds", "bytes"), files)
-    body += page.table("Facts", ("what", "value"), [("command", "/a/path" * 12), ("seed", 5)])
+    body = html.section("The table of controls", course.guesses({"steps": (3, 7.25)}), "Bars.", "None.")
+    body += html.table("Accuracy", ("features", "linear probe", "20-NN"), numbers, "numbers", "I-JEPA")
+    body += html.table("Files", ("file", "what it holds", "bytes"), files)
+    body += html.table("Facts", ("what", "value"), [("command", "/a/path" * 12), ("seed", 5)])
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(page.page("A model.", body), "utf-8")
+    path.write_text(html.page("A model.", body), "utf-8")
     return path.as_uri()
 
 

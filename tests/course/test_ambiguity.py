@@ -9,7 +9,7 @@
 4. The spectrum and the direction of stripes are the same in both worlds, name cycles and angle, and their
    mean has neither.
 5. Figures show the numbers, over a grid of odds, sizes and guesses, and their alt text holds them.
-6. The dial redraws at every value that its slider can take, says what cannot be drawn, and has a static twin.
+6. The dial redraws at every value that its slider can take, says what cannot be drawn, and has a figure.
 """
 
 import re
@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from jepa_lite.course import ambiguity
-from jepa_lite.course.figures import ambiguity as ambiguity_plots
+from jepa_lite.course.figures.ambiguity import direction_bars, odds_of_two, shares_of_variance, torn_wave
 from jepa_lite.widgets.sliders import Dial
 
 
@@ -134,9 +134,7 @@ def line(ax, gid):
 @pytest.mark.parametrize("guess", [None, 0.25])
 def test_a_torn_wave_is_drawn(guess):
     seen, hidden = ambiguity.wave(20, 3, 0.2).split(10)
-    fig = ambiguity_plots.torn_wave(
-        seen, torch.stack([hidden, -hidden]), None if guess is None else guess * hidden
-    )
+    fig = torn_wave(seen, torch.stack([hidden, -hidden]), None if guess is None else guess * hidden)
     fig.canvas.draw()
     assert list(line(fig.axes[0], "world B").get_ydata()) == pytest.approx((-hidden).tolist())
     assert len(fig.axes[0].lines) == 3 + (guess is not None)
@@ -147,7 +145,7 @@ def test_a_torn_wave_is_drawn(guess):
 @pytest.mark.parametrize("size", [24, 64])
 def test_odds_are_drawn(odds, size):
     worlds = ambiguity.two_cloths(size)
-    fig = ambiguity_plots.odds_of_two(worlds, odds)
+    fig = odds_of_two(worlds, odds)
     fig.canvas.draw()
     loss = ambiguity.unavoidable_loss(worlds[:, worlds[0] != worlds[1]], [odds, 1 - odds]).item()
     shown = [panel.images[0].get_array() for panel in fig.axes[:3]]
@@ -163,7 +161,7 @@ def test_odds_are_drawn(odds, size):
 
 def test_directions_are_bars():
     energies = {"one": torch.tensor([0.1, 0.7, 0.2, 0.4]), "none": torch.zeros(4)}
-    fig = ambiguity_plots.direction_bars(energies)
+    fig = direction_bars(energies)
     fig.canvas.draw()
     heights = [bar.get_height() for bar in fig.axes[0].containers[0]]
     assert heights == pytest.approx(energies["one"].tolist())
@@ -172,7 +170,7 @@ def test_directions_are_bars():
 
 def test_curves_and_their_floors_are_drawn():
     curves = {"a": [1.2, 0.9, 0.8], "b": [1.0, 0.4, 0.2]}
-    fig = ambiguity_plots.shares_of_variance(curves, {"a": 0.75, "b": 0.0})
+    fig = shares_of_variance(curves, {"a": 0.75, "b": 0.0})
     fig.canvas.draw()
     for name, floor in (("a", 0.75), ("b", 0.0)):
         assert list(line(fig.axes[0], name).get_ydata()) == curves[name]
@@ -185,15 +183,15 @@ def test_curves_and_their_floors_are_drawn():
 
 def test_the_dial_follows_its_slider():
     worlds = ambiguity.two_cloths(16)
-    dial = Dial(lambda odds: ambiguity_plots.odds_of_two(worlds, odds), "odds", 0.5, step=0.25)
+    dial = Dial(lambda odds: odds_of_two(worlds, odds), "odds", 0.5, step=0.25)
     shown = [dial.picture.value]
     for value in (0.0, 0.25, 1.0):
         dial.slider.value = value
         shown.append(dial.picture.value)
         assert re.search(rf'<img class="jepa-day" alt="[^"]*odds {value:.2f} and', dial.picture.value)
     assert len(set(shown)) == 4 and dial.trouble == ""
-    twin = dial._repr_mimebundle_()
-    data, about = twin
+    shown = dial._repr_mimebundle_()
+    data, about = shown
     assert "odds 1.00" in about["image/png"]["alt"] and data["image/png"] in dial.picture.value
     assert "application/vnd.jupyter.widget-view+json" in data and data["text/plain"].startswith("Dial: ")
 
@@ -202,7 +200,7 @@ def test_the_dial_says_what_cannot_be_drawn():
     def draw(value):
         if value > 0.5:
             raise ValueError("<more> than half")
-        return ambiguity_plots.odds_of_two(ambiguity.two_cloths(16), value)
+        return odds_of_two(ambiguity.two_cloths(16), value)
 
     dial = Dial(draw, "odds", 0.5)
     dial.slider.value = 0.75

@@ -109,12 +109,12 @@ def test_a_guess_that_is_no_number_is_refused_by_its_label(guess):
 
 
 def test_the_recipe_is_the_demos_hurried():
-    usual, twin = course.recipe(), course.recipe(model__predicts="pixels", train__steps=7)
+    usual, baseline = course.recipe(), course.recipe(model__predicts="pixels", train__steps=7)
     demo = course.preset("demo")
     assert usual.model == demo.model and usual.masks == demo.masks
     assert usual.train.steps == course.STEPS and usual.train.seconds is None
     assert usual.train.steps * usual.train.batch_size < demo.train.steps * demo.train.batch_size / 4
-    assert (twin.model.predicts, twin.train.steps, twin.train.lr) == ("pixels", 7, usual.train.lr)
+    assert (baseline.model.predicts, baseline.train.steps, baseline.train.lr) == ("pixels", 7, usual.train.lr)
     with pytest.raises((ValueError, TypeError, AttributeError, KeyError), match="stepps"):
         course.recipe(train__stepps=7)
 
@@ -163,11 +163,11 @@ def test_the_probe_of_a_run_sees_no_test_image(few, monkeypatch):
 
 
 def test_another_config_has_another_folder(few):
-    usual, twin = course.trained(**TINY), course.trained(**TINY, model__predicts="pixels")
+    usual, baseline = course.trained(**TINY), course.trained(**TINY, model__predicts="pixels")
     other = course.trained(**TINY, train__seed=6)
     kept = {path for path in few.iterdir() if path.is_dir()}
-    assert {usual.folder, twin.folder, other.folder} == kept and len(kept) == 3
-    assert (usual.config.model.predicts, twin.config.model.predicts) == ("latents", "pixels")
+    assert {usual.folder, baseline.folder, other.folder} == kept and len(kept) == 3
+    assert (usual.config.model.predicts, baseline.config.model.predicts) == ("latents", "pixels")
     assert not same(usual.model, other.model)
 
 
@@ -243,7 +243,7 @@ def test_a_killed_kernel_holds_nobody_up(few, capsys):
 
 def test_results_are_the_file():
     found = course.results("demo")
-    assert found["command"] == "python benchmarks/demo.py" and found["ladder"]
+    assert found["command"] == "python benchmarks/demo.py" and found["controls"]
     with pytest.raises(FileNotFoundError, match=r"no results 'dmeo'; there are: .*\bdemo, ") as error:
         course.results("dmeo")
     assert "step" in str(error.value)

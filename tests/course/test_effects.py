@@ -18,8 +18,7 @@ import pytest
 import torch
 from scipy import stats
 
-from jepa_lite.course import effects as ablations
-from jepa_lite.course.effects import PAPER, effects, in_paper, interval, paired_effect, verdict
+from jepa_lite.course.effects import LEVEL, PAPER, effects, interval, paired_effect, verdict
 from jepa_lite.course.figures.effects import (
     block_sizes,
     effects_beside_paper,
@@ -128,11 +127,13 @@ def test_controls_and_the_other_probe():
 
 
 def test_the_papers_effects():
-    assert in_paper("random patches") == pytest.approx(-36.6) and in_paper("one block") == pytest.approx(
-        -34.0
-    )
-    assert in_paper("pixels as targets") == pytest.approx(-26.2) and in_paper("momentum 0.9") is None
-    assert in_paper("context scale 0.85 to 1") == pytest.approx(23.0)
+    names = ("reference", *PAPER, "momentum 0.9")
+    run = {"seed": 0, "ijepa": {"linear": 0.5}, "random": {"linear": 0.2}, "pixels": {"linear": 0.3}}
+    rows = [{"name": name, "group": "any", "runs": [run]} for name in names]
+    paper = {effect["name"]: effect["paper"] for effect in effects({"rows": rows}, "linear")}
+    assert paper["random patches"] == pytest.approx(-36.6) and paper["one block"] == pytest.approx(-34.0)
+    assert paper["pixels as targets"] == pytest.approx(-26.2) and paper["momentum 0.9"] is None
+    assert paper["context scale 0.85 to 1"] == pytest.approx(23.0)
     path = Path(__file__).resolve().parents[2] / "benchmarks/ablations.py"
     spec = importlib.util.spec_from_file_location("benchmark_ablations", path)
     module = importlib.util.module_from_spec(spec)
@@ -244,4 +245,4 @@ def test_sizes_are_shown_with_their_shares():
     assert right.images[0].get_array()[5, 6] == 1 and right.images[0].get_array()[7, 3] == 0
     assert {text.get_text() for text in left.texts} == {"25", "75"}
     assert "14 x 9 grid" in fig.alt_text and "7 x 3 75%" in fig.alt_text
-    assert ablations.LEVEL == 0.95
+    assert LEVEL == 0.95

@@ -8,7 +8,7 @@
 import pytest
 import torch
 
-from jepa_lite.course.figures.meaning import cut, filled, mosaic
+from jepa_lite.course.figures.meaning import _filled, cut, mosaic
 from jepa_lite.method.patches import patchify
 
 STATES = [((4, 6), 3, 5, [8, 9, 14, 15]), ((6, 4), 1, 4, [0, 1]), ((5, 5), 3, 2, [18, 19, 23, 24])]
@@ -26,7 +26,7 @@ def images(grid, channels, P, n=3):
 def test_a_hole_is_filled_and_nothing_else(grid, channels, P, hole):
     (image,), hidden = images(grid, channels, P, 1), torch.tensor(hole)
     before, patches = image.clone(), torch.rand(len(hole), channels * P * P)
-    got = patchify(filled(image, hidden, patches, P)[None], P)[0]
+    got = patchify(_filled(image, hidden, patches, P)[None], P)[0]
     rest = [i for i in range(grid[0] * grid[1]) if i not in hole]
     assert torch.equal(got[hidden], patches) and torch.equal(got[rest], patchify(image[None], P)[0, rest])
     assert torch.equal(image, before), "the original was written into"

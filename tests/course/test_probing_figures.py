@@ -13,7 +13,7 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from jepa_lite.course.figures import probing as probe_plots
+from jepa_lite.course.figures import probing
 from jepa_lite.figures.style import NAMES
 
 COUNTS = (1, 3, 20)
@@ -34,7 +34,7 @@ def lines(fig):
 
 STATES = [
     (names, chosen, chance)
-    for names in (tuple(probe_plots.LOOKS), ("pixels",), ("ijepa", "random"))
+    for names in (tuple(probing.LOOKS), ("pixels",), ("ijepa", "random"))
     for chosen, chance in itertools.product((None, *COUNTS), (None, 0.125))
 ]
 
@@ -42,7 +42,7 @@ STATES = [
 @pytest.mark.parametrize("names, chosen, chance", STATES)
 def test_curves_show_what_was_measured(names, chosen, chance):
     found = table(names)
-    fig = probe_plots.label_curves(found, chosen, chance)
+    fig = probing.label_curves(found, chosen, chance)
     drawn = lines(fig)
     for name in names:
         means = [np.mean(found[name][count]) for count in COUNTS]
@@ -61,18 +61,18 @@ def test_curves_show_what_was_measured(names, chosen, chance):
 
 
 def test_encoders_are_told_apart_without_colour():
-    drawn = lines(probe_plots.label_curves(table(tuple(probe_plots.LOOKS))))
+    drawn = lines(probing.label_curves(table(tuple(probing.LOOKS))))
     marks = {line.get_marker() for line in drawn.values()}
     dashes = {str(line._unscaled_dash_pattern) for line in drawn.values()}
     colours = {to_hex(line.get_color()) for line in drawn.values()}
-    assert len(marks) == len(dashes) == len(colours) == len(probe_plots.LOOKS)
+    assert len(marks) == len(dashes) == len(colours) == len(probing.LOOKS)
 
 
 def test_a_name_or_count_that_is_not_there_is_a_sentence():
     with pytest.raises(ValueError, match="no look for 'mae'; there are: ijepa"):
-        probe_plots.label_curves(table(("mae",)))
+        probing.label_curves(table(("mae",)))
     with pytest.raises(ValueError, match=r"2 labels per class were not measured; choose of \[1, 3, 20\]"):
-        probe_plots.label_curves(table(("ijepa",)), 2)
+        probing.label_curves(table(("ijepa",)), 2)
 
 
 # 3 ----------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def test_a_name_or_count_that_is_not_there_is_a_sentence():
 @pytest.mark.parametrize("count", (1, 2, 5))
 def test_the_leak_is_drawn_and_told(count):
     rows = {f"view {i}": (0.2 + 0.1 * i, 0.9 - 0.05 * i) for i in range(count)}
-    fig = probe_plots.leak(rows)
+    fig = probing.leak(rows)
     bars = {bar.get_gid(): bar for bar in fig.axes[0].patches}
     assert len(bars) == 2 * count
     for name, (honest, leaky) in rows.items():

@@ -12,17 +12,25 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torchvision.transforms.functional import InterpolationMode, resized_crop
 
-import jepa_lite.data.augment as augment_module
 from jepa_lite.config import TrainConfig
-from jepa_lite.data.augment import RATIO, augment, crop, draw_boxes, random_flip, random_resized_crop
+from jepa_lite.data.augment import RATIO, augment, crop, draw_boxes
 
 SIZES = [(32, 32), (13, 29), (31, 7), (64, 48)]
 
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def cropped(images, seed, scale=(0.3, 1.0)):
+    return augment(images, TrainConfig(crop_scale=scale, flip=False), seeded(seed))
+
+
+def flipped(images, seed):
+    return augment(images, TrainConfig(crop_scale=(1, 1), flip=True), seeded(seed))
 
 
 def pictures(batch, size, seed=0):
@@ -44,8 +52,8 @@ def test_crops_equal_torchvisions(size, antialias):  # 1
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_crop_of_everything_is_the_image(size):  # 2
-    images = pictures(5, size)
-    error = (random_resized_crop(images, (1.0, 1.0), RATIO, seeded()) - images).abs().max().item()
+    images, corner = pictures(5, size), torch.zeros(5, 2, dtype=torch.long)
+    error = (crop(images, corner, corner + torch.tensor(size)) - images).abs().max().item()
     assert error < 1e-5, f"{size}: the whole image came back changed by {error}"
 
 
@@ -85,9 +93,9 @@ def test_boxes_stay_inside_and_reach_every_border(size):  # 4
 def test_a_flip_mirrors_half_of_the_images():  # 5
     images = pictures(400, (5, 7))
     before = images.clone()
-    flipped = random_flip(images, seeded(5))
-    mirrored = (flipped == images.flip(-1)).flatten(1).all(1)
-    kept = (flipped == images).flatten(1).all(1)
+    made = flipped(images, 5)
+    mirrored = (made == images.flip(-1)).flatten(1).all(1)
+    kept = (made == images).flatten(1).all(1)
     assert (mirrored ^ kept).all(), "an image is neither itself nor its mirror image"
     assert 160 < mirrored.sum() < 240, f"{mirrored.sum()} of 400 were mirrored"
     assert (images == before).all(), "the input was changed"
@@ -96,11 +104,11 @@ def test_a_flip_mirrors_half_of_the_images():  # 5
 def test_the_generator_decides_everything():  # 6
     images = pictures(8, (16, 12))
     torch.manual_seed(1)
-    one = random_resized_crop(images, generator=seeded(6))
+    one = cropped(images, 6)
     torch.manual_seed(2)
-    assert (random_resized_crop(images, generator=seeded(6)) == one).all(), "the global seed leaks in"
-    assert (random_resized_crop(images, generator=seeded(7)) != one).any()
-    same = random_resized_crop(images[:1].expand(8, -1, -1, -1), generator=seeded(6))
+    assert (cropped(images, 6) == one).all(), "the global seed leaks in"
+    assert (cropped(images, 7) != one).any()
+    same = cropped(images[:1].expand(8, -1, -1, -1), 6)
     assert len({tuple(image.flatten().tolist()) for image in same}) == 8, "images share a box"
 
 
@@ -108,29 +116,27 @@ def test_augment_does_what_the_config_says():  # 7
     images = pictures(16, (16, 12))
     idle = augment(images, TrainConfig(crop_scale=(1, 1), flip=False), seeded(8))
     assert (idle == images).all()
-    flip = augment(images, TrainConfig(crop_scale=(1, 1), flip=True), seeded(8))
-    assert (flip == random_flip(images, seeded(8))).all() and (flip != images).any()
-    cropped = augment(images, TrainConfig(crop_scale=(0.2, 0.4), flip=False), seeded(8))
-    assert (cropped == random_resized_crop(images, (0.2, 0.4), RATIO, seeded(8))).all()
-    generator = seeded(8)
-    both = augment(images, TrainConfig(crop_scale=(0.2, 0.4), flip=True), generator)
-    again = seeded(8)
-    expected = random_flip(random_resized_crop(images, (0.2, 0.4), RATIO, again), again)
-    assert (both == expected).all() and (both != cropped).any()
+    assert (flipped(images, 8) != images).any()
+    boxes = draw_boxes(16, (16, 12), (0.2, 0.4), RATIO, seeded(8))
+    only = cropped(images, 8, (0.2, 0.4))
+    assert (only == crop(images, *boxes)).all()
+    both = augment(images, TrainConfig(crop_scale=(0.2, 0.4), flip=True), seeded(8))
+    same, mirrored = ((both == made).flatten(1).all(1) for made in (only, only.flip(-1)))
+    assert (same ^ mirrored).all() and same.any() and mirrored.any()
 
 
 @pytest.mark.parametrize("size", [*SIZES, (96, 96), (1, 5)])
 def test_padding_does_not_matter(monkeypatch, size):  # 8
     images, boxes = pictures(40, size), draw_boxes(40, size, (0.05, 1.0), RATIO, seeded(9))
     corner, extent = (torch.cat([drawn, whole]) for drawn, whole in zip(boxes, edges(size), strict=True))
-    images, sampled, modes = torch.cat([images, images[:4]]), augment_module.F.grid_sample, []
+    images, sampled, modes = torch.cat([images, images[:4]]), F.grid_sample, []
 
     def padded(mode):
         def sample(images, grid, **options):
             modes.append(options["padding_mode"])
             return sampled(images, grid, **options | {"padding_mode": mode})
 
-        monkeypatch.setattr(augment_module.F, "grid_sample", sample)
+        monkeypatch.setattr(F, "grid_sample", sample)
         return crop(images, corner, extent)
 
     zeros, border = padded("zeros"), padded("border")

@@ -40,9 +40,7 @@ from torchvision import datasets as tv
 from torchvision.transforms.v2 import functional as TF
 
 from jepa_lite import data
-from jepa_lite.data import class_folders as folder
-from jepa_lite.data import image_files as picture
-from jepa_lite.data import torchvision_sets as fetch
+from jepa_lite.data import class_folders, image_files, torchvision_sets
 from jepa_lite.data.shapes import CLASSES, shapes
 from jepa_lite.data.splits import find
 from jepa_lite.system import caches, memory
@@ -127,7 +125,7 @@ def test_folders_that_are_none_are_refused(tmp_path):  # 1
 
 
 def test_a_folder_too_large_is_refused_before_it_is_read(tree, monkeypatch):  # 1
-    monkeypatch.setattr(folder, "read", None)
+    monkeypatch.setattr(class_folders, "read", None)
     with pytest.raises(ValueError) as error:
         load(tree, size=10**6)
     assert_one_sentence(error.value, ["GB", "stream"])
@@ -243,7 +241,7 @@ def test_resizing_is_torchvisions(source, scale):  # 5
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (*source, 3), np.uint8)
     side = int(min(source) / scale)
-    ours = picture.fit(Image.fromarray(pixels), (side, side)).astype(int)
+    ours = image_files.fit(Image.fromarray(pixels), (side, side)).astype(int)
     whole = torch.from_numpy(pixels).permute(2, 0, 1)
     covered = [round(s / scale) for s in source]
     reference = TF.center_crop(TF.resize(whole, covered, antialias=True), [side, side]).numpy().astype(int)
@@ -255,7 +253,7 @@ def test_resizing_is_torchvisions(source, scale):  # 5
 def test_a_target_that_is_not_square_is_covered():  # 5
     pixels = np.zeros((60, 60, 3), np.uint8)
     pixels[20:40] = 200  # the middle third: what a 1 : 3 cut at the centre keeps
-    cut = picture.fit(Image.fromarray(pixels), (10, 30))
+    cut = image_files.fit(Image.fromarray(pixels), (10, 30))
     assert cut.shape == (3, 10, 30) and cut[:, 1:-1].min() == 200, f"not cut at the centre: {cut[0, :, 0]}"
 
 
@@ -263,9 +261,9 @@ def test_large_jpegs_look_as_when_read_whole(tmp_path):  # 5
     y, x = np.mgrid[:411, :653]
     smooth = np.stack([y / 411, x / 653, (np.sin(x / 40) + 1) / 2], -1)
     Image.fromarray((smooth * 255).astype(np.uint8)).save(tmp_path / "large.jpg", quality=95)
-    read = picture.read(tmp_path / "large.jpg", (33, 47)).astype(int)
+    read = image_files.read(tmp_path / "large.jpg", (33, 47)).astype(int)
     with Image.open(tmp_path / "large.jpg") as image:
-        error = np.abs(read - picture.fit(image, (33, 47)))
+        error = np.abs(read - image_files.fit(image, (33, 47)))
     assert error.mean() < 2 and error.max() < 12, (
         f"differs by {error.mean()} on average, {error.max()} at most"
     )
@@ -310,7 +308,7 @@ def test_a_turned_photograph_is_set_upright(tmp_path):  # 6
     image.paste((255, 255, 255), (0, 0, 8, 16))  # the left half is white
     exif[0x0112] = 6  # "turn by 90 degrees clockwise to look at it": left becomes top
     image.save(tmp_path / "turned.png", exif=exif)
-    read = picture.read(tmp_path / "turned.png", (16, 16))
+    read = image_files.read(tmp_path / "turned.png", (16, 16))
     assert read[:, :8].min() == 255 and read[:, 8:].max() == 0, f"not upright: {read[0]}"
 
 
@@ -381,7 +379,7 @@ def cached_files():
 
 def test_a_second_load_reads_no_image(tree, monkeypatch):  # 8
     first = load(tree)
-    monkeypatch.setattr(folder, "read", None)
+    monkeypatch.setattr(class_folders, "read", None)
     second = load(tree)
     assert (first.images == second.images).all() and (first.labels == second.labels).all()
     assert [path.suffix for path in cached_files()] == [".safetensors"], cached_files()
@@ -402,9 +400,9 @@ def test_the_cache_never_answers_for_other_images(tree, change, monkeypatch):  #
     elif change == "remove":
         (tree / "ant" / "010.png").unlink()
     elif change in ("pillow", "code"):  # another version of either makes other pixels of the same file
-        monkeypatch.setattr(folder.PIL, "__version__", "0") if change == "pillow" else None
-        monkeypatch.setattr(folder, "RESIZING", 99) if change == "code" else None
-        monkeypatch.setattr(folder, "read", lambda path, size: np.zeros((3, *size), np.uint8))
+        monkeypatch.setattr(class_folders.PIL, "__version__", "0") if change == "pillow" else None
+        monkeypatch.setattr(class_folders, "RESIZING", 99) if change == "code" else None
+        monkeypatch.setattr(class_folders, "read", lambda path, size: np.zeros((3, *size), np.uint8))
         assert (load(tree).images == 0).all() and len(first) == 36, "what an older one made was taken"
     now = load(tree, split, size)
     for path in cached_files():
@@ -450,7 +448,7 @@ def test_an_impossible_cache_costs_only_time(tree, monkeypatch):  # 8
     def full(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(folder, "save_file", full)
+    monkeypatch.setattr(class_folders, "save_file", full)
     with pytest.warns(UserWarning, match="could not keep .*No space left"):
         first = load(tree)
     assert len(first) == 36 and not cached_files()
@@ -459,8 +457,8 @@ def test_an_impossible_cache_costs_only_time(tree, monkeypatch):  # 8
 def test_a_broken_file_costs_no_second_array(tree, monkeypatch):  # 7
     break_files(tree)
     made, empty = [], np.empty
-    monkeypatch.setattr(folder.np, "empty", lambda *args: made.append(empty(*args)) or made[-1])
-    images, rows, skipped = folder._read_all("x", tree, *some_paths(tree), False)
+    monkeypatch.setattr(class_folders.np, "empty", lambda *args: made.append(empty(*args)) or made[-1])
+    images, rows, skipped = class_folders._read_all("x", tree, *some_paths(tree), False)
     assert len(images) == len(rows) == 40 and len(skipped) == 6
     assert np.shares_memory(images.numpy(), made[0]), "the images that could be read were copied"
 
@@ -500,7 +498,7 @@ def test_without_a_home_a_temporary_folder_is_used_and_said(
         first = load(tree)
     (kept,) = temporary.glob("jepa_lite-*/folders/*.safetensors")
     with pytest.warns(UserWarning, match="nothing can be kept"):
-        monkeypatch.setattr(folder, "read", None)
+        monkeypatch.setattr(class_folders, "read", None)
         assert (load(tree).images == first.images).all(), f"{kept} was not found again"
     if os.name == "posix":
         assert kept.parents[1].stat().st_mode & 0o077 == 0, "others can write what we will read"
@@ -633,7 +631,9 @@ def cifar(monkeypatch, host):
     monkeypatch.setattr(tv.CIFAR10, "meta", tv.CIFAR10.meta | {"md5": md5(files["batches.meta"])})
     monkeypatch.setattr(tv.CIFAR10, "tgz_md5", md5(body))
     monkeypatch.setattr(tv.CIFAR10, "url", "http://127.0.0.1:1/own/cifar-10-python.tar.gz")
-    monkeypatch.setitem(fetch.MIRRORS, "cifar10", ("http://127.0.0.1:1/dead/", f"{host.url}mirror/"))
+    monkeypatch.setitem(
+        torchvision_sets.MIRRORS, "cifar10", ("http://127.0.0.1:1/dead/", f"{host.url}mirror/")
+    )
     return body, pixels, labels
 
 
@@ -672,6 +672,7 @@ def test_what_is_not_whole_is_never_taken(cifar, host, tmp_path, fault):  # 10
     place = str(tmp_path / "cifar-10-python.tar.gz")
     assert_one_sentence(error.value, ["cifar10", "/dead/", host.url, "/own/", place, md5(body), "shapes"])
     left = {p.name: p.read_bytes() for p in tmp_path.glob("*")}
+    assert left.pop(".cifar10.lock") == b""
     assert left == ({Path(place).name + ".part": half} if fault == "cut off" else {}), f"left: {list(left)}"
     Path(place).write_bytes(body)  # the sentence's advice works
     assert (load_cifar(tmp_path).images.numpy() == pixels[:20]).all()
@@ -696,10 +697,10 @@ def test_an_unpacking_that_is_cut_off_starts_again(cifar, host, tmp_path, monkey
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetch, "extract", full)
+        patch.setattr(torchvision_sets, "extract", full)
         with pytest.raises(OSError, match="no space"):
             load_cifar(tmp_path)
-    assert [p.name for p in tmp_path.glob("*")] == ["cifar-10-python.tar.gz"]
+    assert {p.name for p in tmp_path.glob("*")} == {".cifar10.lock", "cifar-10-python.tar.gz"}
     assert (load_cifar(tmp_path).images.numpy() == pixels[:20]).all() and host.asked == [PATH]
 
 
@@ -720,7 +721,7 @@ def test_fashion_mnist_arrives_in_rgb(host, tmp_path, monkeypatch):  # 11
             host.files[f"/f/{split}-{kind}-ubyte.gz"] = body, len(body)
     sums = [(path.removeprefix("/f/"), md5(body)) for path, (body, _) in host.files.items()]
     monkeypatch.setattr(tv.FashionMNIST, "resources", sums)
-    monkeypatch.setitem(fetch.MIRRORS, "fashion_mnist", (f"{host.url}f/",))
+    monkeypatch.setitem(torchvision_sets.MIRRORS, "fashion_mnist", (f"{host.url}f/",))
     for split, name in (("train", "train"), ("test", "t10k")):
         got = data.load("fashion_mnist", split, image_size=28, root=tmp_path, progress=False)
         assert (got.images.numpy() == made[name][0][:, None]).all() and got.images.shape[1] == 3
@@ -741,7 +742,7 @@ def test_stl10_is_the_right_way_up(host, tmp_path, monkeypatch):  # 11
     monkeypatch.setattr(tv.STL10, "train_list", sums[:3])
     monkeypatch.setattr(tv.STL10, "test_list", sums[3:])
     monkeypatch.setattr(tv.STL10, "tgz_md5", md5(body))
-    monkeypatch.setitem(fetch.MIRRORS, "stl10", (f"{host.url}s/",))
+    monkeypatch.setitem(torchvision_sets.MIRRORS, "stl10", (f"{host.url}s/",))
     for split, part in (("train", slice(4)), ("test", slice(4, 7))):
         got = data.load("stl10", split, image_size=96, root=tmp_path, progress=False)
         assert (got.images.numpy() == pixels[part]).all() and got.classes == ("airplane", "bird", "car")
@@ -759,7 +760,7 @@ def test_imagenette_arrives_with_its_names_and_splits(host, tmp_path, monkeypatc
             wanted[split] = [0] * count + [1] * count
     body = archive(files)
     host.files["/i/imagenette2-160.tgz"] = body, len(body)
-    monkeypatch.setitem(fetch.MIRRORS, "imagenette", (f"{host.url}i/",))
+    monkeypatch.setitem(torchvision_sets.MIRRORS, "imagenette", (f"{host.url}i/",))
     monkeypatch.setitem(tv.Imagenette._ARCHIVES, "160px", (tv.Imagenette._ARCHIVES["160px"][0], md5(body)))
     for split, inside in (("train", "train"), ("test", "val")):
         got = data.load("imagenette", split, image_size=12, root=tmp_path, progress=False)
@@ -770,13 +771,13 @@ def test_imagenette_arrives_with_its_names_and_splits(host, tmp_path, monkeypatc
 
 
 def test_the_real_table_of_archives_is_torchvisions():  # 10
-    for name, kind in fetch.KINDS.items():
-        files, own, inside = fetch._archives(name, {"size": "160px"})
+    for name, kind in torchvision_sets.KINDS.items():
+        files, own, inside = torchvision_sets._archives(name, {"size": "160px"})
         assert all(len(checksum) == 32 for _, checksum in files), (
             f"{name}: {files} in torchvision {torchvision.__version__}"
         )
         assert own.startswith("http") and own.endswith("/") and inside, f"{name}: {own}, {inside}"
-        assert all(m.startswith("https://") and m.endswith("/") for m in fetch.MIRRORS[name]), name
+        assert all(m.startswith("https://") and m.endswith("/") for m in torchvision_sets.MIRRORS[name]), name
         assert kind.__name__.lower() == name.replace("_", "")
 
 

@@ -8,7 +8,8 @@
 6. Killed at any moments, by SIGKILL or Ctrl-C, a download goes on, ends whole and leaves nothing behind; so
    does an unpacking.
 7. No more is taken than a file can have, and a redirect is followed to https alone.
-8. One process at a time: several that want one file fetch it once; a lock dies with its holder.
+8. One process at a time: several that want one file fetch it once; who waits is told so, once, and goes on
+   when the other is killed.
 """
 
 import hashlib
@@ -24,9 +25,8 @@ import time
 import pytest
 from torchvision import datasets as tv
 
-from jepa_lite.data import download as module
-from jepa_lite.data import torchvision_sets as fetch
-from jepa_lite.data.download import alone, download
+from jepa_lite.data import torchvision_sets
+from jepa_lite.data.download import download
 
 BODY = random.Random(7).randbytes(100_003)
 SUM = hashlib.md5(BODY).hexdigest()
@@ -148,14 +148,14 @@ def test_a_short_answer_is_noticed(get, host, tmp_path, claim, begin):  # 5
 
 
 def test_a_host_that_falls_silent_is_left_for_the_next(get, host, tmp_path, monkeypatch):  # 5
-    monkeypatch.setattr(module, "TIMEOUT", 1)
+    monkeypatch.setattr("jepa_lite.data.download.TIMEOUT", 1)
     host.cut[A], host.silent = 41_000, True
     assert get(A, B) == [] and whole(tmp_path)
     assert host.asked == [A, B] and host.ranges_asked == [None, "bytes=41000-"] and host.sent[1] == 59_003
 
 
 def test_a_host_that_says_nothing_at_all_is_left_for_the_next(get, host, tmp_path, monkeypatch):  # 5
-    monkeypatch.setattr(module, "TIMEOUT", 1)
+    monkeypatch.setattr("jepa_lite.data.download.TIMEOUT", 1)
     host.answer, answer = (
         lambda path, asked: host.open.wait() if path == A else answer(path, asked),
         host.answer,
@@ -168,7 +168,7 @@ def test_a_host_that_says_nothing_at_all_is_left_for_the_next(get, host, tmp_pat
 
 @pytest.mark.parametrize("begin", [0, 90_000])
 def test_an_endless_answer_ends(get, host, tmp_path, monkeypatch, begin):  # 7
-    monkeypatch.setattr(module, "LARGEST", 500_000)
+    monkeypatch.setattr("jepa_lite.data.download.LARGEST", 500_000)
     (tmp_path / "file.bin.part").write_bytes(BODY[:begin])
     host.files[A] = BODY * 20, None  # an answer without a length
     host.ranges = "ignored"
@@ -179,7 +179,7 @@ def test_an_endless_answer_ends(get, host, tmp_path, monkeypatch, begin):  # 7
 
 
 def test_more_than_a_data_set_can_have_is_not_begun(get, host, tmp_path, monkeypatch):  # 7
-    monkeypatch.setattr(module, "LARGEST", len(BODY))
+    monkeypatch.setattr("jepa_lite.data.download.LARGEST", len(BODY))
     host.files[A] = BODY, len(BODY) + 1
     (failure,) = get(A)
     assert "announced" in failure and not (tmp_path / "file.bin.part").exists(), failure
@@ -244,13 +244,14 @@ def cifar(host, monkeypatch):
                 raise RuntimeError("Dataset not found or corrupted.")
             self.data = (root / self.base_folder / "noise").read_bytes()
 
-    monkeypatch.setitem(fetch.KINDS, "cifar10", Cifar)
-    monkeypatch.setitem(fetch.MIRRORS, "cifar10", ())
+    monkeypatch.setitem(torchvision_sets.KINDS, "cifar10", Cifar)
+    monkeypatch.setitem(torchvision_sets.MIRRORS, "cifar10", ())
     return body
 
 
 PATH = "/c/cifar-10-python.tar.gz"
-FINISHED = ["cifar-10-batches-py", "cifar-10-python.tar.gz"]
+LOCK = ".cifar10.lock"  # an empty file; the lock itself is free once its holder has ended
+FINISHED = [LOCK, "cifar-10-batches-py", "cifar-10-python.tar.gz"]
 
 
 def names(root):
@@ -265,19 +266,18 @@ def test_a_download_killed_at_random_moments_goes_on(cifar, host, tmp_path, how,
     moments = sorted(random.Random(seed).sample(range(1, len(cifar)), 5))
     host.pace, host.silent, host.cut = 0.001, True, {PATH: -1}  # the last byte comes to none of those killed
     for moment in moments:
-        process = fork(fetch.obtain, "cifar10", tmp_path, False)
+        process = fork(torchvision_sets.obtain, "cifar10", tmp_path, False)
         wait_until(lambda: len(host.sent) > len(begins), process)
         wait_until(lambda m=moment: part.exists() and part.stat().st_size >= m, process)
         os.kill(process.pid, getattr(signal, how))
         process.join()
         begins.append(part.stat().st_size)
         assert part.read_bytes() == cifar[: begins[-1]] and begins[-1] < len(cifar), begins
-        lock = [".cifar10.lock"] if how == "SIGKILL" else []  # the empty file; the lock itself is free
-        assert names(tmp_path) == [*lock, part.name], names(tmp_path)
+        assert names(tmp_path) == [LOCK, part.name], names(tmp_path)
     host.cut.clear()
-    assert fetch.obtain("cifar10", tmp_path, False).data == BODY
+    assert torchvision_sets.obtain("cifar10", tmp_path, False).data == BODY
     assert host.ranges_asked == [None, *(f"bytes={begin}-" for begin in begins)], host.ranges_asked
-    assert names(tmp_path) == FINISHED and (tmp_path / FINISHED[1]).read_bytes() == cifar
+    assert names(tmp_path) == FINISHED and (tmp_path / FINISHED[2]).read_bytes() == cifar
 
 
 @forked
@@ -288,10 +288,10 @@ def test_a_killed_unpacking_is_done_again(cifar, host, tmp_path, monkeypatch):  
         os.kill(os.getpid(), signal.SIGKILL)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetch, "extract", killed)
-        fork(fetch.obtain, "cifar10", tmp_path, False).join()
-    assert ".unpacking-cifar10" in names(tmp_path) and not (tmp_path / FINISHED[0]).exists()
-    assert fetch.obtain("cifar10", tmp_path, False).data == BODY
+        patch.setattr(torchvision_sets, "extract", killed)
+        fork(torchvision_sets.obtain, "cifar10", tmp_path, False).join()
+    assert ".unpacking-cifar10" in names(tmp_path) and not (tmp_path / FINISHED[1]).exists()
+    assert torchvision_sets.obtain("cifar10", tmp_path, False).data == BODY
     assert names(tmp_path) == FINISHED and len(host.asked) == 1, (names(tmp_path), host.asked)
 
 
@@ -301,58 +301,30 @@ def test_a_killed_unpacking_is_done_again(cifar, host, tmp_path, monkeypatch):  
 @forked
 def test_several_that_want_one_file_fetch_it_once(cifar, host, tmp_path):  # 8
     host.pace = 0.001
-    processes = [fork(fetch.obtain, "cifar10", tmp_path, False) for _ in range(4)]
+    processes = [fork(torchvision_sets.obtain, "cifar10", tmp_path, False) for _ in range(4)]
     [process.join() for process in processes]
     assert [process.exitcode for process in processes] == [0] * 4
     assert host.sent == [len(cifar)], f"the host sent {host.sent} bytes for a file of {len(cifar)}"
-    assert names(tmp_path) == FINISHED and (tmp_path / FINISHED[0] / "noise").read_bytes() == BODY
-
-
-def count(folder, turns):
-    for _ in range(turns):
-        with alone(folder / "lock", wait=0.0005):
-            number = int((folder / "number").read_text())
-            time.sleep(0.0002)
-            (folder / "number").write_text(str(number + 1))
+    assert names(tmp_path) == FINISHED and (tmp_path / FINISHED[1] / "noise").read_bytes() == BODY
 
 
 @forked
-def test_a_lock_is_held_by_one_process_and_dies_with_it(tmp_path):  # 8
-    (tmp_path / "number").write_text("0")
-    processes = [fork(count, tmp_path, 150) for _ in range(4)]
-    [process.join() for process in processes]
-    assert (tmp_path / "number").read_text() == "600", "two processes were at it at once"
-    assert names(tmp_path) == ["number"]
-
-    def hold(folder):
-        with alone(folder / "lock"):
-            (folder / "held").touch()
-            time.sleep(600)
-
-    process, told = fork(hold, tmp_path), []
-    wait_until((tmp_path / "held").exists, process)
+def test_a_killed_download_frees_the_one_that_waits_for_it(cifar, host, tmp_path, monkeypatch):  # 8
+    host.silent, host.cut = True, {PATH: 900}
+    process, told = fork(torchvision_sets.obtain, "cifar10", tmp_path, False), []
+    part = tmp_path / "cifar-10-python.tar.gz.part"
+    wait_until(lambda: part.exists() and part.stat().st_size == 900, process)
 
     def kill(words):
+        assert process.is_alive(), "nothing was waited for"
         told.append(words)
+        host.cut.clear()
         process.kill()
 
-    with alone(tmp_path / "lock", wait=0.001, say=kill):
-        process.join()
-        assert process.exitcode == -signal.SIGKILL, "the lock was given while another process held it"
-    assert len(told) == 1 and "another process" in told[0] and str(tmp_path / "lock") in told[0], told
-    assert not (tmp_path / "lock").exists()
-
-
-def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):  # 8
-    def none(*_):
-        raise OSError(37, "No locks available")
-
-    name = "fcntl.flock" if os.name == "posix" else "msvcrt.locking"
-    monkeypatch.setattr(f"jepa_lite.data.download.{name}", none)
-    with pytest.raises(OSError) as error, alone(tmp_path / "lock"):
-        pass
-    message = str(error.value)
-    assert str(tmp_path / "lock") in message and "No locks" in message and "folder" in message, message
+    monkeypatch.setattr(torchvision_sets.tqdm, "write", kill)
+    assert torchvision_sets.obtain("cifar10", tmp_path).data == BODY
+    assert process.exitcode == -signal.SIGKILL and host.ranges_asked == [None, "bytes=900-"]
+    assert len(told) == 1 and "another process" in told[0] and str(tmp_path) in told[0], told
 
 
 def test_cifars_real_class_still_has_what_is_read_of_it():  # keeps the stand-in above honest

@@ -21,7 +21,7 @@ from PIL import EpsImagePlugin, Image
 
 import jepa_lite
 from jepa_lite import data
-from jepa_lite.data import image_files as picture
+from jepa_lite.data import image_files
 from jepa_lite.data.readers import Files
 from jepa_lite.data.trees import class_trees
 from jepa_lite.widgets.masks import find_image
@@ -30,8 +30,8 @@ from jepa_lite.widgets.standalone_page import explorer_page
 NO_FILE = "not a regular file"
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
 READERS = {  # all that take a file by its path
-    "read": lambda path: picture.read(path, (8, 8)),
-    "read_image": lambda path: picture.read_image(path, (8, 8)),
+    "read": lambda path: image_files.read(path, (8, 8)),
+    "read_image": lambda path: image_files.read_image(path, (8, 8)),
     "widget": lambda path: find_image(path, (8, 8)),
     "page": lambda path: explorer_page(str(path), grid=(8, 8), draws=1),
     "stream": lambda path: Files(path.parent, [path.name], (8, 8), workers=0).sample(1),
@@ -98,8 +98,8 @@ def test_what_is_no_file_is_refused_at_once(no_file, reader):  # 1
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
 def test_a_pipe_that_takes_a_files_place_is_not_waited_for(tmp_path, monkeypatch):  # 1
     os.mkfifo(tmp_path / "x.jpg")
-    monkeypatch.setattr(picture.stat, "S_ISREG", lambda mode: True)
-    error = finished(picture.read, tmp_path / "x.jpg", (8, 8))
+    monkeypatch.setattr(image_files.stat, "S_ISREG", lambda mode: True)
+    error = finished(image_files.read, tmp_path / "x.jpg", (8, 8))
     assert isinstance(error, ValueError) and "empty" in str(error), error
 
 
@@ -152,51 +152,52 @@ def test_too_many_pixels_are_refused_and_the_limit_is_said(tmp_path, size):  # 3
     (tmp_path / "x.png").write_bytes(png_header(*size))
     with warnings.catch_warnings(), pytest.raises(ValueError) as error:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        picture.read(tmp_path / "x.png", (8, 8))
-    for words in (f"{size[0]:,} x {size[1]:,}", f"{picture.MOST_PIXELS:,}", "smaller"):
+        image_files.read(tmp_path / "x.png", (8, 8))
+    for words in (f"{size[0]:,} x {size[1]:,}", f"{image_files.MOST_PIXELS:,}", "smaller"):
         assert words in str(error.value), error.value
 
 
 def test_pillow_does_not_warn_of_the_same(tmp_path):  # 3
     (tmp_path / "x.png").write_bytes(png_header(13_000, 13_000))
     with warnings.catch_warnings(record=True) as said:
-        importlib.reload(picture)  # pytest has put the filters back that were there before
+        importlib.reload(image_files)  # pytest has put the filters back that were there before
         with pytest.raises(ValueError, match="13,000 x 13,000"):
-            picture.read(tmp_path / "x.png", (8, 8))
+            image_files.read(tmp_path / "x.png", (8, 8))
     assert not said, said[0]
 
 
 def test_the_limit_itself_is_not_too_many(tmp_path):  # 3
     (tmp_path / "x.png").write_bytes(png_header(9_459, 9_459))
-    assert 9_459**2 <= picture.MOST_PIXELS < 9_460**2 and picture.MOST_PIXELS == Image.MAX_IMAGE_PIXELS
+    assert 9_459**2 <= image_files.MOST_PIXELS < 9_460**2
+    assert image_files.MOST_PIXELS == Image.MAX_IMAGE_PIXELS
     with pytest.raises(Exception, match=r"truncated|broken|cannot|not enough"):  # decoded, that is
-        picture.read(tmp_path / "x.png", (8, 8))
+        image_files.read(tmp_path / "x.png", (8, 8))
 
 
 def test_a_jpeg_counts_as_it_is_decoded(tmp_path, monkeypatch):  # 3
-    monkeypatch.setattr(picture, "MOST_PIXELS", 100 * 100)
+    monkeypatch.setattr(image_files, "MOST_PIXELS", 100 * 100)
     for name in ("x.jpg", "x.png"):
         Image.new("RGB", (400, 320), (9, 90, 200)).save(tmp_path / name)
-    assert picture.read(tmp_path / "x.jpg", (24, 24)).shape == (3, 24, 24)
+    assert image_files.read(tmp_path / "x.jpg", (24, 24)).shape == (3, 24, 24)
     for name, size in (("x.jpg", 150), ("x.png", 24)):
         with pytest.raises(ValueError, match="400 x 320 pixels, and no more than 10,000"):
-            picture.read(tmp_path / name, (size, size))
+            image_files.read(tmp_path / name, (size, size))
 
 
 # --- 4: formats -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", sorted({*picture.EXTENSIONS} - {".pfm"}))  # that one holds floats
+@pytest.mark.parametrize("end", sorted({*image_files.EXTENSIONS} - {".pfm"}))  # that one holds floats
 def test_every_ending_that_is_listed_is_read(tmp_path, end):  # 4
     Image.new("RGB", (31, 23), (200, 30, 90)).save(tmp_path / "x", Image.registered_extensions()[end])
     os.rename(tmp_path / "x", tmp_path / f"x{end}")
-    means = picture.read(tmp_path / f"x{end}", (8, 12)).mean((1, 2))
+    means = image_files.read(tmp_path / f"x{end}", (8, 12)).mean((1, 2))
     assert abs(means - (200, 30, 90)).max() < 8, means
 
 
 def test_what_pillow_reads_is_listed(tmp_path):  # 4
     assert {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff"} <= {
-        *picture.EXTENSIONS
+        *image_files.EXTENSIONS
     }
     for end in (".avif", ".jp2", ".webp"):
         try:
@@ -204,5 +205,5 @@ def test_what_pillow_reads_is_listed(tmp_path):  # 4
             can = True
         except (ValueError, OSError, KeyError):  # this Pillow was built without it
             can = False
-        assert (end in picture.EXTENSIONS) == can, end
-    assert not {".eps", ".ps", ".pdf", ".wmf", ".fits", ".h5"} & {*picture.EXTENSIONS}
+        assert (end in image_files.EXTENSIONS) == can, end
+    assert not {".eps", ".ps", ".pdf", ".wmf", ".fits", ".h5"} & {*image_files.EXTENSIONS}

@@ -26,7 +26,7 @@ from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.data import Images, find_image, load, normalize
 from jepa_lite.data.image_forms import bytes_of, many_images, one_image
 from jepa_lite.data.shapes import shapes
-from jepa_lite.evaluation.comparison import ladder
+from jepa_lite.evaluation.comparison import table_of_controls
 from jepa_lite.evaluation.probes import features, knn, linear, pixels, random_encoder, tokens
 from jepa_lite.figures.encoder import attention, pca_features
 from jepa_lite.figures.masks import masks as draw
@@ -229,7 +229,7 @@ def test_probes_take_arrays_and_lists():
         Images(LAST[rows].numpy(), np.arange(len(BATCH[rows])) % 2, ("a", "b"), "mine")
         for rows in (slice(6), slice(6, 9))
     ]
-    assert ladder(MODEL, {}, *sets, seed=0, k=2)[0]["name"] == "chance"
+    assert table_of_controls(MODEL, {}, *sets, seed=0, k=2)[0]["name"] == "chance"
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -252,7 +252,7 @@ def test_messages_name_only_what_the_command_has(tmp_path):
         for rows in (slice(6), slice(6, 9))
     ]
     with pytest.raises(ValueError, match=r"needs at least 20 training images, not 6; use more of them$"):
-        ladder(MODEL, {}, *few, seed=0)
+        table_of_controls(MODEL, {}, *few, seed=0)
     for call in (explorer_page, lambda **grid: cli.explorer(tmp_path / "a.html", **grid)):
         with pytest.raises(ValueError, match=r"3 x 3 grid.*; give a larger grid$") as refusal:
             call(grid=(3, 3))

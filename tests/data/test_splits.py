@@ -22,8 +22,7 @@ from PIL import Image
 
 from jepa_lite import cli, data
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
-from jepa_lite.data import image_files as picture
-from jepa_lite.data import scan
+from jepa_lite.data import image_files, scan
 from jepa_lite.data.splits import find
 from jepa_lite.training.pretrain import curve_probe, pretrain
 
@@ -295,7 +294,7 @@ def test_images_without_labels_are_trained_on(tmp_path, capsys, stream):  # 1, 4
 def test_a_probe_without_labels_is_refused_before_it_reads(tmp_path, capsys, monkeypatch, files):  # 4
     root = put(tmp_path / "root", files)
     monkeypatch.setattr("jepa_lite.training.checkpoints.load_encoder", lambda *_: (None, MODEL))
-    monkeypatch.setattr(picture, "read", None)
+    monkeypatch.setattr(image_files, "read", None)
     words = ["jepa-lite", "probe", tmp_path, "--data", "folder", "--root", root, "--device", "cpu"]
     monkeypatch.setattr(sys, "argv", list(map(str, words)))
     with pytest.raises(SystemExit) as end:

@@ -20,7 +20,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jepa_lite.baselines.pixel_target import PixelTwin
+from jepa_lite.baselines.pixel_target import PixelBaseline
 from jepa_lite.config import MASK_RULES, MaskConfig, ModelConfig
 from jepa_lite.evaluation import measures
 from jepa_lite.method.ijepa import IJEPA
@@ -257,7 +257,7 @@ def model_and_batch(kind=IJEPA, B=70, **fields):
     return model, randn(B, 3, 20, 28), masks
 
 
-@pytest.mark.parametrize("kind, norm", [(IJEPA, "layer"), (IJEPA, "place"), (PixelTwin, "layer")])
+@pytest.mark.parametrize("kind, norm", [(IJEPA, "layer"), (IJEPA, "place"), (PixelBaseline, "layer")])
 def test_measure_is_its_parts(kind, norm):
     model, images, masks = model_and_batch(kind, target_norm=norm)
     few = masks.rows(torch.arange(64))

@@ -1,4 +1,4 @@
-"""jepa_lite.evaluation.probes and ladder: the probes against independent ones, their controls, no leak
+"""jepa_lite.evaluation.probes and controls: the probes against independent ones, their controls, no leak
 from the test set.
 
 1. kNN equals sklearn's, with the same weights, in one chunk or in many, and for labels with gaps.
@@ -9,7 +9,7 @@ from the test set.
    permuted give chance; the held-out part is a fifth of every class.
 5. Features are the mean over tokens of the last layer, or of the last four, joined; batching does not matter.
 6. Raw pixels are the image, shrunk by averaging when large; random weights depend on their seed alone.
-7. The ladder has chance, pixels and random in every case; its numbers are those of the probes.
+7. The table of controls has chance, pixels and random in every case; its numbers are those of the probes.
 8. Features that never vary, or NaN, one class, too few images, a wrong `last`: a sentence, or no harm.
 9. The attentive probe makes no copy of a set of tokens, and is refused where they do not fit in memory.
 """
@@ -32,9 +32,8 @@ from torch.overrides import TorchFunctionMode
 
 from jepa_lite.config import ModelConfig
 from jepa_lite.data import Images, normalize
-from jepa_lite.evaluation import comparison as ladder_module
-from jepa_lite.evaluation import probes
-from jepa_lite.evaluation.comparison import ladder
+from jepa_lite.evaluation import comparison, probes
+from jepa_lite.evaluation.comparison import table_of_controls
 from jepa_lite.method.vit import Encoder
 
 CONFIG = ModelConfig(image_size=(12, 20), patch_size=4, width=16, depth=5, heads=2)
@@ -209,7 +208,7 @@ def test_the_attentive_probe_is_cross_attention_with_folded_matrices():
         weight.data = torch.randn(weight.shape, generator=g) * 0.5
     q, k, v = attention.in_proj_weight.detach().view(3, h, D // h, D)  # each (h, D/h, D)
     out = attention.out_proj.weight.detach().view(D, h, D // h)
-    folded = probes.AttentiveProbe(D, 3, h, g)
+    folded = probes._AttentiveProbe(D, 3, h, g)
     folded.query.data = torch.einsum("hed,d,hef->fh", q, query[0, 0], k) * (D // h) ** -0.5
     folded.weight.data = torch.einsum("hed,ohe,oc->hdc", v, out, read).reshape(h * D, 3)
     tokens = torch.randn(5, 7, D, generator=g)
@@ -272,12 +271,12 @@ def test_a_fifth_of_each_class_is_held_out_and_each_class_stays(counts):
         assert kept_out == (count + 3) // 5 < count, f"{kept_out} of a class of {count} held out"
 
 
-def test_the_ladder_ignores_how_other_test_images_look():
+def test_the_table_ignores_how_other_test_images_look():
     train, test = pictures(120), pictures(60, seed=1)
     encoder = {"ours": probes.random_encoder(CONFIG, 9)}
-    whole = ladder(CONFIG, encoder, train, test, seed=0, k=5)
+    whole = table_of_controls(CONFIG, encoder, train, test, seed=0, k=5)
     halves = [
-        ladder(CONFIG, encoder, train, part, seed=0, k=5)
+        table_of_controls(CONFIG, encoder, train, part, seed=0, k=5)
         for part in (
             Images(test.images[:30], test.labels[:30], test.classes, "first"),
             Images(test.images[30:], test.labels[30:], test.classes, "second"),
@@ -334,13 +333,15 @@ def test_random_weights_are_those_of_their_seed_alone():
     assert not torch.equal(a.blocks[2].mlp.fc1.weight, other.blocks[2].mlp.fc1.weight)
 
 
-# --- the ladder ---
+# --- the table of controls ---
 
 
-def test_the_ladder_stands_on_its_controls():
+def test_the_table_stands_on_its_controls():
     train, test = pictures(90), pictures(50, seed=1)
     ours, other = probes.random_encoder(CONFIG, 9), Encoder(CONFIG)
-    rows = ladder(CONFIG, {"ours": ours, "other": other}, train, test, seed=3, last=4, attentive=True, k=7)
+    rows = table_of_controls(
+        CONFIG, {"ours": ours, "other": other}, train, test, seed=3, last=4, attentive=True, k=7
+    )
     assert [r["name"] for r in rows] == ["chance", "pixels", "random", "ours", "other"]
     for row in rows:
         assert (row["n_train"], row["n_test"]) == (90, 50)
@@ -356,14 +357,14 @@ def test_the_ladder_stands_on_its_controls():
         sets = see(train.images), train.labels, see(test.images), test.labels
         assert row["linear"] == probes.linear(*sets) and row["knn"] == probes.knn(*sets, k=7), f"{row}"
         assert row["linear"] > most + 0.2, f"brightness should be easy for {name}: {row}, chance {most}"
-    plain = ladder(CONFIG, {}, train, test, seed=3, last=4, k=7)
+    plain = table_of_controls(CONFIG, {}, train, test, seed=3, last=4, k=7)
     assert plain == [{k: v for k, v in row.items() if k != "attentive"} for row in rows[:3]]
 
 
 def test_chance_is_the_most_frequent_training_class_not_the_test_set_s():
     train, test = pictures(60), pictures(50, seed=1)
     train.labels[:40], test.labels[:35] = 2, 0
-    row = ladder(CONFIG, {}, train, test, seed=0)[0]
+    row = table_of_controls(CONFIG, {}, train, test, seed=0)[0]
     share = (test.labels == 2).double().mean().item()
     assert row["linear"] == share < 0.3, f"chance {row['linear']}, share of the training set's class {share}"
 
@@ -412,7 +413,7 @@ def test_features_that_are_not_numbers_are_named(where, name):
             predict(*sets)
 
 
-def test_the_ladder_refuses_before_any_fit(monkeypatch):
+def test_the_table_refuses_before_any_fit(monkeypatch):
     monkeypatch.setattr(probes, "linear", lambda *_: pytest.fail("a probe was fitted first"))
     train, test = pictures(30), pictures(10, seed=1)
     one = Images(train.images, torch.ones(30).long(), train.classes, "one")
@@ -431,7 +432,7 @@ def test_the_ladder_refuses_before_any_fit(monkeypatch):
         ((train, test), {}, {"last": 0}, "last must be from 1 to 5"),
     ):
         with pytest.raises(ValueError, match=message):
-            ladder(CONFIG, encoders, *sets, seed=0, **options)
+            table_of_controls(CONFIG, encoders, *sets, seed=0, **options)
 
 
 def test_a_nan_among_the_images_is_named_before_anything_is_encoded():
@@ -467,10 +468,10 @@ def tokens_of(n, seed):
 def test_tokens_of_all_images_must_fit_in_memory(monkeypatch):
     train, test = pictures(30), pictures(20, seed=1)
     N, D = math.prod(CONFIG.grid), max(CONFIG.width, 3 * CONFIG.patch_size**2)
-    free = 4 * N * D * 50 / ladder_module.MEMORY_SHARE
-    monkeypatch.setattr(ladder_module, "free_memory", lambda: free * 1.01)
-    assert len(ladder(CONFIG, {}, train, test, seed=0, attentive=True, k=7)) == 3
-    monkeypatch.setattr(ladder_module, "free_memory", lambda: free * 0.99)
+    free = 4 * N * D * 50 / comparison.MEMORY_SHARE
+    monkeypatch.setattr(comparison, "free_memory", lambda: free * 1.01)
+    assert len(table_of_controls(CONFIG, {}, train, test, seed=0, attentive=True, k=7)) == 3
+    monkeypatch.setattr(comparison, "free_memory", lambda: free * 0.99)
     monkeypatch.setattr(probes, "features", None)  # it is refused before anything is computed
     with pytest.raises(ValueError, match=r"attentive would take .* GB .*free; take fewer images with limit"):
-        ladder(CONFIG, {}, train, test, seed=0, attentive=True, k=7)
+        table_of_controls(CONFIG, {}, train, test, seed=0, attentive=True, k=7)

@@ -20,17 +20,15 @@ from PIL import Image
 
 from jepa_lite import MaskConfig, course, sample_masks
 from jepa_lite.baselines.switches import Switches
-from jepa_lite.course.figures import start as start_plots
+from jepa_lite.course.figures import start
 from jepa_lite.evaluation.measures import mask_coverage
-from jepa_lite.figures import collapse as collapse_plots
-from jepa_lite.figures import curves as curve_figures
-from jepa_lite.figures import dark as night
+from jepa_lite.figures import collapse, curves, style
 from jepa_lite.figures import masks as mask_figures
-from jepa_lite.figures import style as canvas
+from jepa_lite.figures.dark import GROUND, INK, _all_of, _contrast, _turned
 
 DPI = 144
 JUPYTERLAB = {"day": "#ffffff", "night": "#111111"}  # its grounds behind an output, in its two themes
-LADDER = [
+CONTROLS = [
     {"name": "chance", "linear": 0.1, "knn": 0.111},
     {"name": "random", "linear": 0.683, "knn": 0.439, "knn_std": 0.013},
     {"name": "ijepa", "linear": 0.752, "knn": 0.703},
@@ -47,9 +45,9 @@ def masks(rule):
 
 def boxes_and_words():
     """Dark words on a bright box, on a bright bar and on the page; a bright one on a dark bar; an arrow."""
-    fig = canvas.figure(2.4)
+    fig = style.figure(2.4)
     ax = fig.subplots()
-    ax.bar([0, 1], [3, 3], color=[canvas.ORANGE, "#102040"])
+    ax.bar([0, 1], [3, 3], color=[style.ORANGE, "#102040"])
     ax.text(0, 1, "on orange", ha="center", color="black")
     ax.text(1, 1, "on blue", ha="center", color="white")
     ax.text(0, 4, "in a box", ha="center", bbox={"fc": "white", "ec": "none", "alpha": 0.9})
@@ -65,12 +63,12 @@ FIGURES = {
     "coverage": lambda: mask_figures.coverage_of_rules(
         {"paper": mask_coverage(masks("paper")), "official": mask_coverage(masks("official"))}
     ),
-    "ladder": lambda: curve_figures.ladder(LADDER),
-    "curves": lambda: curve_figures.curves(LOG, {"knn": 0.3}),
+    "controls": lambda: curves.control_bars(CONTROLS),
+    "curves": lambda: curves.curves(LOG, {"knn": 0.3}),
     "guesses": lambda: course.guesses({"steps": (3, 7.25), "nothing": (None, 2)}, " s"),
-    "runs": lambda: collapse_plots.runs([{"number": 1, "switches": Switches(), "log": LOG}]),
-    "sightings": lambda: collapse_plots.sightings({"a": {"loss": (0.1, True), "rank": (3.0, False)}}),
-    "beside_reference": lambda: start_plots.beside_reference(3.0, 4.0, {"00_start": 20.0}),
+    "runs": lambda: collapse.runs([{"number": 1, "switches": Switches(), "log": LOG}]),
+    "sightings": lambda: collapse.sightings({"a": {"loss": (0.1, True), "rank": (3.0, False)}}),
+    "beside_reference": lambda: start.beside_reference(3.0, 4.0, {"00_start": 20.0}),
     "words": boxes_and_words,
 }
 
@@ -118,7 +116,7 @@ def words(fig, shown, bare):
 @pytest.mark.parametrize("when", ["day", "night"])
 def test_every_word_stands_out(drawn, when):
     fig, pictures = drawn
-    ratios = [(text, night.contrast(ink, behind)) for text, ink, behind in words(fig, *pictures[when])]
+    ratios = [(text, _contrast(ink, behind)) for text, ink, behind in words(fig, *pictures[when])]
     faint = [f"{text!r}: {ratio:.2f}" for text, ratio in ratios if ratio < 4.5]
     assert len(ratios) > 1 and not faint, faint
 
@@ -126,12 +124,12 @@ def test_every_word_stands_out(drawn, when):
 def test_the_ground_is_dark_and_stands_out_little_from_jupyterlabs(drawn):
     for when, ground in JUPYTERLAB.items():
         edge = drawn[1][when][0][0, 0]
-        assert night.contrast(edge, ground) < 1.2, f"by {when}: {colors.to_hex(edge)} on {ground}"
+        assert _contrast(edge, ground) < 1.2, f"by {when}: {colors.to_hex(edge)} on {ground}"
 
 
 def test_lines_stand_out():
-    for colour in (canvas.BLACK, canvas.GREY, "#333333", *(look[0] for look in canvas.TARGETS), canvas.SKY):
-        ratio = night.contrast(night.turned(colour), night.GROUND)
+    for colour in (style.BLACK, style.GREY, "#333333", *(look[0] for look in style.TARGETS), style.SKY):
+        ratio = _contrast(_turned(colour), GROUND)
         assert ratio >= 3, f"{colour}: {ratio:.2f}"
 
 
@@ -146,24 +144,17 @@ def test_words_on_bright_things_stay_dark():
 
 
 def test_greys_are_turned_over_and_colours_stay():
-    assert (
-        colors.to_hex(night.turned("black")) == night.INK
-        and colors.to_hex(night.turned("white")) == night.GROUND
-    )
-    ramp = [night.turned(str(level / 10))[0] for level in range(11)]
+    assert colors.to_hex(_turned("black")) == INK and colors.to_hex(_turned("white")) == GROUND
+    ramp = [_turned(str(level / 10))[0] for level in range(11)]
     assert ramp == sorted(ramp, reverse=True)
-    assert night.turned((0.0, 0.0, 0.0, 0.25))[3] == 0.25
-    for colour in (canvas.ORANGE, canvas.BLUE, (0.8, 0.2, 0.2, 0.5), "none"):
-        assert night.turned(colour) == colour
+    assert _turned((0.0, 0.0, 0.0, 0.25))[3] == 0.25
+    for colour in (style.ORANGE, style.BLUE, (0.8, 0.2, 0.2, 0.5), "none"):
+        assert _turned(colour) == colour
 
 
 def test_contrast_is_that_of_the_guidelines():
-    assert night.contrast("black", "white") == pytest.approx(21)
-    assert (
-        night.contrast("#767676", "white")
-        == pytest.approx(4.54, abs=0.01)
-        == night.contrast("white", "#767676")
-    )
+    assert _contrast("black", "white") == pytest.approx(21)
+    assert _contrast("#767676", "white") == pytest.approx(4.54, abs=0.01) == _contrast("white", "#767676")
 
 
 def test_images_and_coloured_bars_stay():
@@ -173,7 +164,7 @@ def test_images_and_coloured_bars_stay():
     same = (np.abs(day - dark).max(-1) < 0.02).mean()
     assert 0.45 < same < 0.9, f"{same:.0%} of the pixels stay: the photograph, and not the page around it"
     day, dark = map(pixels, course.guesses({"x": (1, 2)}).day_and_night(DPI))
-    blue = np.abs(day - colors.to_rgb(canvas.BLUE)).max(-1) < 0.01
+    blue = np.abs(day - colors.to_rgb(style.BLUE)).max(-1) < 0.01
     assert blue.sum() > 1000 and np.allclose(day[blue], dark[blue], atol=0.02)
 
 
@@ -184,7 +175,7 @@ def looks(fig):
     """Every colour of every artist."""
     names = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor", "alpha")
     found = []
-    for artist in night._all_of(fig):
+    for artist in _all_of(fig):
         values = [getattr(artist, f"get_{name}")() for name in names if hasattr(artist, f"get_{name}")]
         found.append([np.asarray(value).tolist() for value in values])
     return found

@@ -4,7 +4,7 @@
    are exactly the rest; the right panel hides exactly what is not context. Four targets differ in colour AND
    in hatch. Blocks have outlines, scattered targets have none, and the alt text says which they are.
 2. Curves: the loss is never alone; NaN and None are gaps and not crashes; the random level is a line.
-3. Ladder: bars are as long as the numbers, the numbers stand beside them, whiskers are the spreads.
+3. Bars of the controls: as long as the numbers, which stand beside them, whiskers are the spreads.
 4. PCA colours do not depend on the order of tokens, tell apart what differs, and say when nothing varies.
 5. Attention is shown in even shares, and is counted right: 1 patch when peaked, N when even. Of patches that
    an encoder does not see nothing is shown: they have no output, and nobody looks at them.
@@ -26,11 +26,8 @@ import torch.nn.functional as F
 from matplotlib.colors import to_hex
 
 from jepa_lite.config import MASK_RULES, MaskConfig
-from jepa_lite.figures import curves as curve_figures
-from jepa_lite.figures import encoder as encoder_plots
+from jepa_lite.figures import curves, encoder, predictor, style
 from jepa_lite.figures import masks as mask_figures
-from jepa_lite.figures import predictor as predictor_plots
-from jepa_lite.figures import style as canvas
 from jepa_lite.method.masks import sample_masks
 
 STATES = [  # grid, channels, patch, targets
@@ -125,12 +122,12 @@ def test_scattered_targets_have_no_outline_and_no_size():
 
 
 def test_targets_differ_in_colour_and_in_hatch():
-    for looks in (canvas.TARGETS, (*canvas.TARGETS[:4], canvas.DROPPED)):
+    for looks in (style.TARGETS, (*style.TARGETS[:4], style.DROPPED)):
         colours, hatches = zip(*looks, strict=True)
         assert len(set(colours)) == len(set(hatches)) == len(looks)
     left = mask_figures.masks(picture((8, 8), 3, 4), draw_masks((8, 8), 4)).axes[0]
     drawn = {(to_hex(p.get_facecolor()), p.get_hatch()) for p in left.patches if p.get_hatch()}
-    assert len({d for d in drawn if d[1] != canvas.DROPPED[1]}) == 4, drawn
+    assert len({d for d in drawn if d[1] != style.DROPPED[1]}) == 4, drawn
 
 
 def test_coverage_has_one_scale_and_its_ends_in_words():
@@ -162,7 +159,7 @@ def test_coverage_of_rules_has_one_scale_for_all(shape, rules):
     assert f"never: {shape[0]} places" in fig.alt_text and "never: 0 places" in fig.alt_text
 
 
-# --- curves and ladder
+# --- curves and controls
 
 
 def log_of(steps, **every):
@@ -182,7 +179,7 @@ def line(fig, gid):
 @pytest.mark.parametrize("every", [{}, {"rank": 1}, {"rank": 7, "knn": 19}, {"knn": 1, "linear": 1}])
 def test_curves_draw_the_log(steps, every):
     log = log_of(steps, **every)
-    fig = rendered(curve_figures.curves(log, {"knn": 0.43, "linear": 0.61}))
+    fig = rendered(curves.curves(log, {"knn": 0.43, "linear": 0.61}))
     assert [ax.get_ylabel() for ax in fig.axes] == ["loss (a proxy)", "effective rank", "probe accuracy"]
     np.testing.assert_allclose(line(fig, "loss").get_ydata(), [r["loss"] for r in log])
     for key in every:
@@ -202,7 +199,7 @@ def test_nan_and_none_are_gaps():
     for record in log[20:26]:
         record["loss"] = float("nan")
     log[29]["loss"], log[9]["rank"], log[19]["knn"] = float("inf"), None, float("nan")
-    fig = rendered(curve_figures.curves(log, {"knn": 0.2}))
+    fig = rendered(curves.curves(log, {"knn": 0.2}))
     for gid in ("loss", "smooth"):
         values = line(fig, gid).get_ydata()
         assert np.isfinite(values).tolist() == [i not in (20, 21, 22, 23, 24, 25, 29) for i in range(60)], gid
@@ -212,7 +209,7 @@ def test_nan_and_none_are_gaps():
 
 def test_a_log_of_nothing_but_nan_is_drawn_and_said():
     fig = rendered(
-        curve_figures.curves([{"step": s, "loss": float("nan"), "rank": float("nan")} for s in (1, 2, 3)])
+        curves.curves([{"step": s, "loss": float("nan"), "rank": float("nan")} for s in (1, 2, 3)])
     )
     words = [t.get_text() for ax in fig.axes for t in ax.texts]
     assert words == ["not measured in this run"] * 3 and "3 of 3 losses" in fig.alt_text
@@ -220,15 +217,15 @@ def test_a_log_of_nothing_but_nan_is_drawn_and_said():
 
 def test_smooth_is_a_mean_of_what_is_finite():
     values = np.array([1.0, 2.0, np.nan, 4.0, 6.0, 8.0])
-    np.testing.assert_allclose(curve_figures._smooth(values, 3), [1.5, 1.5, np.nan, 5.0, 6.0, 7.0])
+    np.testing.assert_allclose(curves._smooth(values, 3), [1.5, 1.5, np.nan, 5.0, 6.0, 7.0])
 
 
 def test_empty_log_is_one_sentence():
     with pytest.raises(ValueError, match="the log is empty"):
-        curve_figures.curves([])
+        curves.curves([])
 
 
-LADDER = [
+CONTROLS = [
     {"name": "chance", "linear": 0.1, "knn": 0.1},
     {"name": "pixels", "linear": 0.151, "knn": 0.499, "linear_std": 0.004},
     {"name": "random", "linear": 0.683, "knn": 0.0, "knn_std": 0.02},
@@ -236,9 +233,9 @@ LADDER = [
 ]
 
 
-@pytest.mark.parametrize("rows", [LADDER[:1], LADDER[2:], LADDER])
+@pytest.mark.parametrize("rows", [CONTROLS[:1], CONTROLS[2:], CONTROLS])
 def test_bars_are_the_numbers(rows):
-    fig = rendered(curve_figures.ladder(rows))
+    fig = rendered(curves.control_bars(rows))
     (ax,) = fig.axes
     words = " ".join(t.get_text() for t in ax.texts)
     for place, row in enumerate(rows):
@@ -252,7 +249,7 @@ def test_bars_are_the_numbers(rows):
     whiskers = [c.get_segments()[0] for c in ax.collections]
     np.testing.assert_allclose([(w[1, 0] - w[0, 0]) / 2 for w in whiskers], spreads, atol=1e-9)
     assert [t.get_text() for t in ax.get_yticklabels()] == [
-        canvas.NAMES.get(r["name"], r["name"]) for r in rows
+        style.NAMES.get(r["name"], r["name"]) for r in rows
     ]
 
 
@@ -261,9 +258,9 @@ def test_bars_are_the_numbers(rows):
 
 def test_pca_colours_do_not_depend_on_the_order_of_tokens():
     tokens = torch.randn(4, 35, 16, generator=seeded(3)) * torch.linspace(3, 0.1, 16)
-    colours, share = encoder_plots.pca_colours(tokens)
+    colours, share = encoder.pca_colours(tokens)
     order = torch.randperm(140, generator=seeded(4))
-    shuffled, again = encoder_plots.pca_colours(tokens.flatten(0, 1)[order].view(4, 35, 16))
+    shuffled, again = encoder.pca_colours(tokens.flatten(0, 1)[order].view(4, 35, 16))
     np.testing.assert_allclose(shuffled.reshape(140, 3), colours.reshape(140, 3)[order], atol=1e-6)
     assert share == pytest.approx(again)
 
@@ -272,7 +269,7 @@ def test_pca_colours_tell_groups_apart_and_scale_to_the_full_range():
     centres = torch.randn(3, 12, generator=seeded(5)) * 5
     group = torch.arange(60) % 3
     tokens = (centres[group] + 0.01 * torch.randn(60, 12, generator=seeded(6))).view(2, 30, 12)
-    colours, share = encoder_plots.pca_colours(tokens)
+    colours, share = encoder.pca_colours(tokens)
     flat = colours.reshape(60, 3)[:, :2]  # three centres span two components
     within = max(flat[group == g].std(0).max() for g in range(3))
     between = min(
@@ -284,9 +281,9 @@ def test_pca_colours_tell_groups_apart_and_scale_to_the_full_range():
 
 @pytest.mark.parametrize("D", [1, 2, 5])
 def test_pca_colours_of_tokens_that_hardly_vary(D):
-    colours, share = encoder_plots.pca_colours(torch.full((2, 6, D), 0.7))
+    colours, share = encoder.pca_colours(torch.full((2, 6, D), 0.7))
     assert (colours == 0.5).all() and share == 0.0
-    colours, share = encoder_plots.pca_colours(torch.randn(2, 6, D, generator=seeded(1)))
+    colours, share = encoder.pca_colours(torch.randn(2, 6, D, generator=seeded(1)))
     assert colours.shape == (2, 6, 3) and (colours[..., min(D, 3) :] == 0.5).all() and 0 < share <= 1 + 1e-9
 
 
@@ -296,22 +293,22 @@ def test_features_are_drawn_where_they_belong(grid, channels, P, _, n, with_cont
     tokens = torch.randn(n, grid[0] * grid[1], 8, generator=seeded(2))
     control = -3 * tokens.flip(1) if with_control else None
     images = picture(grid, channels, P, n)
-    fig = rendered(encoder_plots.pca_features(images, tokens, grid, control))
+    fig = rendered(encoder.pca_features(images, tokens, grid, control))
     axes = np.array(fig.axes).reshape(2 + with_control, n)
     for row, values in zip(axes[1:], (tokens, control), strict=False):
         for i, ax in enumerate(row):
-            expected = encoder_plots.pca_colours(values)[0][i].reshape(*grid, 3)
+            expected = encoder.pca_colours(values)[0][i].reshape(*grid, 3)
             np.testing.assert_allclose(ax.images[0].get_array(), expected, atol=1e-6)
     shown = axes[0, n - 1].images[0].get_array()
     np.testing.assert_allclose(shown, images[n - 1, 0] if channels == 1 else images[n - 1].permute(1, 2, 0))
-    share = encoder_plots.pca_colours(tokens)[1]
+    share = encoder.pca_colours(tokens)[1]
     assert f"{100 * share:.0f}%" in fig.alt_text and ("random weights" in fig.alt_text) == with_control
 
 
 def test_alt_text_of_features_tells_position_from_content():
     place = torch.randn(1, 20, 6, generator=seeded(1)).expand(5, -1, -1)
     content = torch.randn(5, 1, 6, generator=seeded(2)).expand(-1, 20, -1)
-    told = encoder_plots.pca_features(picture((4, 5), 3, 2, 5), place, (4, 5), content).alt_text
+    told = encoder.pca_features(picture((4, 5), 3, 2, 5), place, (4, 5), content).alt_text
     trained, random = told.split("random weights:")
     assert "the image explains 0% of the colours, the place 100%" in trained, told
     assert "the image explains 100% of the colours, the place 0%" in random, told
@@ -319,7 +316,7 @@ def test_alt_text_of_features_tells_position_from_content():
 
 def test_effective_patches_counts():
     even, one, two = torch.full((10,), 0.1), torch.eye(10)[3], (torch.eye(10)[3] + torch.eye(10)[4]) / 2
-    counts = encoder_plots.effective_patches(torch.stack([even, one, two])).tolist()
+    counts = encoder.effective_patches(torch.stack([even, one, two])).tolist()
     assert counts == pytest.approx([10, 1, 2], abs=1e-5)
 
 
@@ -330,7 +327,7 @@ def test_effective_patches_counts():
 def test_attention_shows_the_query_s_row_in_even_shares(grid, channels, P, depth, heads):
     N, patch = grid[0] * grid[1], grid[1] + 2
     maps = torch.randn(depth, heads, N, N, generator=seeded(3)).mul(2).softmax(-1)
-    fig = rendered(encoder_plots.attention(picture(grid, channels, P), maps, grid, patch))
+    fig = rendered(encoder.attention(picture(grid, channels, P), maps, grid, patch))
     titled = {ax.get_title().split(":")[0]: ax for ax in fig.axes if ":" in ax.get_title()}
     assert set(titled) == {f"layer {i + 1}" for i in range(depth)} | {f"head {i + 1}" for i in range(heads)}
     expected = {f"layer {i + 1}": maps[i, :, patch].mean(0) for i in range(depth)}
@@ -338,7 +335,7 @@ def test_attention_shows_the_query_s_row_in_even_shares(grid, channels, P, depth
     for name, ax in titled.items():
         np.testing.assert_allclose(ax.images[0].get_array(), N * expected[name].view(grid), rtol=1e-5)
         assert corners(ax, "query", 1) == [(1, 2)], name
-        count = f"{encoder_plots.effective_patches(expected[name]):.0f}"
+        count = f"{encoder.effective_patches(expected[name]):.0f}"
         assert ax.get_title().endswith(f": {count}") and count in fig.alt_text
     assert corners(fig.axes[0], "query", P) == [(1, 2)]
 
@@ -349,15 +346,15 @@ def test_attention_shows_the_query_s_row_in_even_shares(grid, channels, P, depth
 def test_nearest_patches_finds_the_planted_ones_in_order():
     bank = torch.randn(50, 12, generator=seeded(1))
     queries = torch.stack([bank[7] * 3, 0.8 * bank[20] + 0.2 * bank[4]])  # cosine: length does not count
-    found = predictor_plots.nearest_patches(queries, bank, 3)
+    found = predictor.nearest_patches(queries, bank, 3)
     assert found[0, 0] == 7 and found[1, 0] == 20
     reference = torch.cosine_similarity(queries[:, None], bank[None], dim=-1).argsort(1, descending=True)[
         :, :3
     ]
     assert torch.equal(found, reference)
-    ranked, allowed = predictor_plots.nearest_patches(queries, bank, 4), torch.ones(2, 50, dtype=torch.bool)
+    ranked, allowed = predictor.nearest_patches(queries, bank, 4), torch.ones(2, 50, dtype=torch.bool)
     allowed[0, 7] = False
-    found, fourth = predictor_plots.nearest_patches(queries, bank, 3, allowed), ranked[0, 3].item()
+    found, fourth = predictor.nearest_patches(queries, bank, 3, allowed), ranked[0, 3].item()
     assert found[0].tolist() == [*reference[0, 1:].tolist(), fourth]
 
 
@@ -368,26 +365,26 @@ def test_true_ranks_equal_a_loop():
     for q in range(9):
         similarity = torch.cosine_similarity(queries[q][None], bank)
         better = sum(bool(similarity[j] > similarity[true[q]]) for j in range(40))
-        assert predictor_plots.true_ranks(queries, bank, true)[q] == 1 + better
+        assert predictor.true_ranks(queries, bank, true)[q] == 1 + better
         better = sum(bool(similarity[j] > similarity[true[q]] and allowed[q, j]) for j in range(40))
-        assert predictor_plots.true_ranks(queries, bank, true, allowed)[q] == 1 + better
+        assert predictor.true_ranks(queries, bank, true, allowed)[q] == 1 + better
 
 
 def test_a_collapsed_bank_ranks_at_chance_and_nan_does_not_rank_first():
     bank = torch.randn(1, 6, generator=seeded(1)).expand(41, -1).clone()
     query = torch.randn(2, 6, generator=seeded(2))
-    assert predictor_plots.true_ranks(query, bank, torch.tensor([0, 17])).tolist() == [21, 21]
+    assert predictor.true_ranks(query, bank, torch.tensor([0, 17])).tolist() == [21, 21]
     bank[3, 2] = float("nan")
     with pytest.raises(ValueError, match="NaN"):
-        predictor_plots.true_ranks(query, bank, torch.tensor([0, 17]))
+        predictor.true_ranks(query, bank, torch.tensor([0, 17]))
 
 
 def test_a_predictor_of_place_alone_is_found_out():
     n, N = 7, 20
     place = torch.randn(N, 32, generator=seeded(1)) * 4
     bank = place + torch.randn(n, N, 32, generator=seeded(2))
-    queries = [predictor_plots.Query(i, p, torch.tensor([p]), place[p]) for i in range(n) for p in range(N)]
-    everywhere, here = predictor_plots.retrieval_ranks(queries, bank)
+    queries = [predictor.Query(i, p, torch.tensor([p]), place[p]) for i in range(n) for p in range(N)]
+    everywhere, here = predictor.retrieval_ranks(queries, bank)
     assert everywhere.max() <= n, (
         f"place alone ranks {everywhere.mean():.1f} of {(n - 1) * N + 1}: it looks good"
     )
@@ -405,9 +402,7 @@ def test_retrieval_shows_the_nearest_of_the_other_images(grid, channels, P, _, n
     twin = (1, grid[1] + 1)  # image, patch: an inner patch, whose surroundings are whole
     vector = bank[0, 3] + 0.9 * bank[twin]  # nearest is its own patch, then `twin`
     hidden = torch.tensor([2, 3, grid[1] + 3])
-    fig = rendered(
-        predictor_plots.retrieval(images, grid, P, [predictor_plots.Query(0, 3, hidden, vector)], bank, k)
-    )
+    fig = rendered(predictor.retrieval(images, grid, P, [predictor.Query(0, 3, hidden, vector)], bank, k))
     assert corners(fig.axes[0], "hidden", P) == places(hidden, grid)
     assert corners(fig.axes[0], "query", P) == places([3], grid)
     nearest = fig.axes[2].images[0].get_array()
@@ -424,7 +419,7 @@ def test_retrieval_shows_the_nearest_of_the_other_images(grid, channels, P, _, n
 
 def test_retrieval_needs_another_image():
     with pytest.raises(ValueError, match="at least two"):
-        predictor_plots.retrieval(picture((4, 5), 3, 2, 1), (4, 5), 2, [], torch.randn(1, 20, 4))
+        predictor.retrieval(picture((4, 5), 3, 2, 1), (4, 5), 2, [], torch.randn(1, 20, 4))
 
 
 @pytest.mark.parametrize("grid, channels, P, targets", STATES)
@@ -435,7 +430,7 @@ def test_explanation_shows_each_part(grid, channels, P, targets):
     depth, heads = (1, 1) if channels == 1 else (5, 2)
     maps = torch.randn(depth, heads, N, N, generator=seeded(2)).softmax(-1)
     state = picture(grid, channels, P), masks, torch.randn(N, 8, generator=seeded(3)), maps, 4
-    fig = rendered(predictor_plots.explanation(*state, answers[masks.target_idx[0]], answers))
+    fig = rendered(predictor.explanation(*state, answers[masks.target_idx[0]], answers))
     axes = np.array(fig.axes).reshape(3, 4)
     assert corners(axes[0, 1], "target 1", P) == places(masks.target_idx[0, 0], grid)
     for m, target in enumerate(masks.target_idx[0, :4]):
@@ -458,7 +453,7 @@ def test_explanation_shows_each_part(grid, channels, P, targets):
 def test_figures_ignore_the_notebook_s_style_and_leave_it_alone():
     with matplotlib.style.context("dark_background"):
         before = [(key, matplotlib.rcParams[key]) for key in matplotlib.rcParams]
-        fig = rendered(curve_figures.ladder(LADDER))
+        fig = rendered(curves.control_bars(CONTROLS))
         assert [(key, matplotlib.rcParams[key]) for key in matplotlib.rcParams] == before
     assert to_hex(fig.get_facecolor()) == "#ffffff"
     assert to_hex(fig.axes[0].xaxis.label.get_color()) == "#000000"
@@ -467,12 +462,12 @@ def test_figures_ignore_the_notebook_s_style_and_leave_it_alone():
 def test_no_figure_is_known_to_pyplot():
     import matplotlib.pyplot as plt
 
-    curve_figures.curves(log_of(5)), mask_figures.masks(picture((8, 8), 3, 4), draw_masks((8, 8), 4))
+    curves.curves(log_of(5)), mask_figures.masks(picture((8, 8), 3, 4), draw_masks((8, 8), 4))
     assert plt.get_fignums() == [], "figures that pyplot holds are never freed"
 
 
 def test_a_notebook_shows_a_figure_with_its_alt_text():
-    fig = curve_figures.ladder(LADDER)
+    fig = curves.control_bars(CONTROLS)
     fig.alt_text = 'bars "of" <accuracy>'
     shown = fig._repr_mimebundle_()
     assert shown["text/plain"] == fig.alt_text
@@ -482,7 +477,7 @@ def test_a_notebook_shows_a_figure_with_its_alt_text():
     assert html.unescape(alt) == fig.alt_text and png == shown["image/png"]
     assert base64.b64decode(png)[:4] == b"\x89PNG"
     with pytest.raises(ValueError, match="alt_text"):
-        canvas.figure(1)._repr_mimebundle_()
+        style.figure(1)._repr_mimebundle_()
 
 
 # --- an encoder that sees a part of the image
@@ -507,7 +502,7 @@ def test_leaks_are_mapped_to_their_patches_and_counted(grid, channels, P, kept):
     some = torch.rand(len(idx), generator=seeded(1)) + 0.1
     some[0] = 0.0
     changes = {"none": torch.zeros(len(idx)), "some": some}
-    fig = rendered(encoder_plots.leaks(picture(grid, channels, P), idx, grid, changes))
+    fig = rendered(encoder.leaks(picture(grid, channels, P), idx, grid, changes))
     seen, *maps = fig.axes[:3]
     everything = np.arange(grid[0] * grid[1])
     hidden = places(np.setdiff1d(everything, idx), grid)
@@ -528,7 +523,7 @@ def test_kept_attention_is_mapped_in_even_shares(grid, channels, P, kept, heads)
     idx = torch.tensor(list(kept))
     K, query = len(idx), int(idx[-1])
     weights = torch.randn(heads, K, generator=seeded(2)).mul(2).softmax(-1)
-    fig = rendered(encoder_plots.kept_attention(picture(grid, channels, P), weights, idx, grid, query))
+    fig = rendered(encoder.kept_attention(picture(grid, channels, P), weights, idx, grid, query))
     seen, *maps = fig.axes[: heads + 1]
     hidden = places(np.setdiff1d(np.arange(grid[0] * grid[1]), idx), grid)
     assert corners(seen, "unseen", P) == hidden and corners(seen, "query", P) == [divmod(query, grid[1])]
@@ -536,6 +531,6 @@ def test_kept_attention_is_mapped_in_even_shares(grid, channels, P, kept, heads)
         np.testing.assert_allclose(mapped(ax, grid)[idx], K * weights[head], rtol=1e-5)
         assert np.isnan(np.delete(mapped(ax, grid), idx)).all()
         assert corners(ax, "dropped", 1) == hidden and corners(ax, "query", 1) == [divmod(query, grid[1])]
-        count = f"{encoder_plots.effective_patches(weights[head]):.0f}"
+        count = f"{encoder.effective_patches(weights[head]):.0f}"
         assert ax.get_title() == f"head {head + 1}: {count}" and count in fig.alt_text
     assert f"{K} of {grid[0] * grid[1]} patches are seen" in fig.alt_text

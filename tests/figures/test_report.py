@@ -1,13 +1,13 @@
 """The claims that this file tests, on reports of tiny models with random weights.
 
 1. The page is whole: it parses, says its language, title and viewport, has every section and every number
-   of the ladder, and a caption and row and column headers in every table.
+   of the table of controls, and a caption and row and column headers in every table.
 2. It is self-contained: no script, nothing fetched, every figure two PNGs inside it, by day and by
    night, with alt text; under 3 MB.
 3. It is honest: where I-JEPA does not lead, it says that the claim fails; nothing is claimed without a rival.
 4. What comes from outside is escaped. The same seed gives the same page; the model is left as it was.
 5. It is written whole or not at all, and bad input is one sentence.
-6. Non-square images, one target, one head, a twin, a log of one record or with NaN: all give a page.
+6. Non-square images, one target, one head, a pixel baseline, logs of one record or with NaN: all give a page.
 7. `explain` draws the model's own masks and ranks, also when targets are normalised over the batch.
 """
 
@@ -20,20 +20,19 @@ import pytest
 import torch
 from PIL import Image
 
-from jepa_lite.baselines.pixel_target import PixelTwin
+from jepa_lite.baselines.pixel_target import PixelBaseline
 from jepa_lite.config import Config, MaskConfig, ModelConfig
 from jepa_lite.figures import html as html
-from jepa_lite.figures import report
-from jepa_lite.figures import style as canvas
+from jepa_lite.figures import report, style
 from jepa_lite.method.ijepa import IJEPA
 from jepa_lite.training.checkpoints import load_model, save
 
 SIZE = {"width": 16, "depth": 2, "heads": 2, "predictor_width": 8, "predictor_depth": 1, "predictor_heads": 2}
-LADDER = [
+CONTROLS = [
     {"name": "chance", "linear": 0.1, "knn": 0.111},
     {"name": "pixels", "linear": 0.152, "knn": 0.517},
     {"name": "random", "linear": 0.683, "knn": 0.439, "knn_std": 0.013},
-    {"name": "pixel_twin", "linear": 0.702, "knn": 0.508},
+    {"name": "pixel_baseline", "linear": 0.702, "knn": 0.508},
     {"name": "ijepa", "linear": 0.752, "knn": 0.703, "linear_std": 0.008},
 ]
 VOID = {"meta", "img", "source", "link", "br", "hr", "input"}
@@ -43,8 +42,8 @@ def seeded(seed):
     return torch.Generator().manual_seed(seed)
 
 
-def results_of(ladder=LADDER, **more):
-    return {"ladder": ladder, "steps": 1234, "seconds": 171.6, "seed": 5, "data": "shapes"} | more
+def results_of(controls=CONTROLS, **more):
+    return {"controls": controls, "steps": 1234, "seconds": 171.6, "seed": 5, "data": "shapes"} | more
 
 
 def log_of(steps):
@@ -112,7 +111,7 @@ def test_the_page_says_what_a_page_must(page):
 def test_every_section_is_there_in_order(page):
     found = re.findall(r"<h2>(.*?)</h2>", page[0])
     assert found == [
-        "The ladder",
+        "The table of controls",
         "Loss, rank and probe",
         "Masks",
         "Features",
@@ -124,19 +123,19 @@ def test_every_section_is_there_in_order(page):
     assert page[0].count("What would have shown it false.") == 6, "each figure says what would falsify it"
 
 
-def test_all_numbers_of_the_ladder_and_of_the_run_appear(page):
+def test_all_numbers_of_the_table_and_of_the_run_appear(page):
     rows = re.findall(r'<th scope="row">([^<]*)</th><td>([^<]*)</td><td>([^<]*)</td></tr>', page[0])
     assert rows[:5] == [
         ("chance", "0.100", "0.111"),
         ("raw pixels", "0.152", "0.517"),
         ("random weights", "0.683", "0.439 ± 0.013"),
-        ("pixel twin", "0.702", "0.508"),
+        ("pixel baseline", "0.702", "0.508"),
         ("I-JEPA", "0.752 ± 0.008", "0.703"),
     ]
     for words in ("1,234 steps in 172 seconds, seed 5", "16 x 24 pixels", torch.__version__):
         assert words in page[1].words, words
     assert "(dotted: random weights, 0.439)" in page[0], (
-        "the ladder's level, when the log has none of its own"
+        "the table of controls's level, when the log has none of its own"
     )
     for words in ("effective rank 7.25", "position share 0.321", "alignment gap 0.0456"):
         assert words in page[1].words, words
@@ -173,7 +172,7 @@ def test_every_figure_is_inside_with_its_alt_text(page):
         kind, _, data = link.partition(";base64,")
         assert kind == "data:image/png"
         with Image.open(io.BytesIO(base64.b64decode(data, validate=True))) as png:
-            assert png.width == int(canvas.WIDTH * html.DPI) and len(png.convert("L").getcolors(256)) > 2
+            assert png.width == int(style.WIDTH * html.DPI) and len(png.convert("L").getcolors(256)) > 2
     assert len({image["alt"] for image in images}) == 6
 
 
@@ -183,9 +182,9 @@ def test_the_widest_report_stays_under_three_megabytes(tmp_path):
 
 
 def test_a_claim_that_fails_is_said_to_fail(tmp_path):
-    see, wrong = report._ladder_claim({row["name"]: row for row in LADDER})
+    see, wrong = report._controls_claim({row["name"]: row for row in CONTROLS})
     assert "+0.069 (linear probe) and +0.186 (k-nearest neighbours)" in see and "FAILS" not in wrong
-    behind = LADDER[:4] + [{"name": "ijepa", "linear": 0.752, "knn": 0.5}]
+    behind = CONTROLS[:4] + [{"name": "ijepa", "linear": 0.752, "knn": 0.5}]
     text, _ = make(tmp_path, results=results_of(behind, curve_random={"knn": 0.287}))
     assert "-0.017 (k-nearest neighbours)" in text and "by k-nearest neighbours: the claim FAILS" in text
     assert "(dotted: random weights, 0.287)" in text, "the level is that of the log's own probe"
@@ -193,15 +192,15 @@ def test_a_claim_that_fails_is_said_to_fail(tmp_path):
 
 @pytest.mark.parametrize("rows", [slice(1), slice(4, 5), slice(3, 5)])
 def test_nothing_is_claimed_without_a_rival(rows):
-    see, wrong = report._ladder_claim({row["name"]: row for row in LADDER[rows]})
+    see, wrong = report._controls_claim({row["name"]: row for row in CONTROLS[rows]})
     assert "Nothing is claimed" in wrong and "against" not in see
 
 
 def test_what_comes_from_outside_is_escaped(tmp_path):
     evil = '<script>alert("x")</script>&'
-    ladder = [*LADDER, {"name": evil, "linear": 0.5, "knn": 0.5}]
+    controls = [*CONTROLS, {"name": evil, "linear": 0.5, "knn": 0.5}]
     (tmp_path / "a&b <i>.txt").write_text("x")
-    text, _ = make(tmp_path, results=results_of(ladder, data=evil, machine={evil: evil}))
+    text, _ = make(tmp_path, results=results_of(controls, data=evil, machine={evil: evil}))
     assert "<script" not in text and "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;" in text
     assert "a&amp;b &lt;i&gt;.txt" in text
     assert evil in Page(text).words
@@ -257,7 +256,7 @@ NAN_LOG = [{"step": 1, "loss": float("nan"), "rank": None}, {"step": 2, "loss": 
     "case",
     [
         {"masks": MaskConfig(num_targets=1), "fields": {"heads": 1, "depth": 1}, "control": False},
-        {"kind": PixelTwin, "fields": {"predicts": "pixels"}, "log": log_of(1)},
+        {"kind": PixelBaseline, "fields": {"predicts": "pixels"}, "log": log_of(1)},
         {"size": (40, 16), "images": 2, "log": NAN_LOG, "masks": MaskConfig(num_targets=6, min_keep=2)},
         {"fields": {"target_norm": "place"}, "log": [{"step": 1, "loss": 0.5}]},
         *({"masks": MaskConfig(rule)} for rule in ("rasterized", "block", "random")),
@@ -269,7 +268,7 @@ def test_edge_cases_give_a_page(tmp_path, case, monkeypatch):
     parsed = Page(text)
     assert len(parsed.all("img")) == 6
     assert ("random weights: the components" in text) == case.get("control", True)
-    assert ("A pixel twin" in parsed.words) == ("kind" in case)
+    assert ("A pixel baseline" in parsed.words) == ("kind" in case)
     scattered = case.get("masks") == MaskConfig("random")
     assert ("Scattered targets" in parsed.words) == scattered != ("Targets too large" in parsed.words)
     assert "nan" not in re.sub(r"base64,[^\"]*", "", text).lower()

@@ -35,6 +35,14 @@ def status_of(*words):
     return 0
 
 
+def line(monkeypatch, loss, rank, done, elapsed):
+    """What a pipe is told of a step, in a run that is `done` (0 to 1) after so many seconds."""
+    monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
+    display = progress.Progress(SimpleNamespace(progress=done, elapsed=elapsed), "I-JEPA")
+    display.show({"loss": loss} | ({} if rank is None else {"rank": rank}))
+    return stream.getvalue().rstrip("\n")
+
+
 # 1 -------------------------------------------------------------------------------------------------------
 
 
@@ -44,8 +52,8 @@ def status_of(*words):
      (3599.6, "1:00:00"), (3600, "1:00:00"), (7384.2, "2:03:04"), (360000, "100:00:00"), (-1, "0:00"),
      (float("inf"), "?"), (float("nan"), "?")],
 )  # fmt: skip
-def test_a_clock_has_no_sixtieth_second(seconds, said):
-    assert progress.clock(seconds) == said
+def test_a_clock_has_no_sixtieth_second(monkeypatch, seconds, said):
+    assert line(monkeypatch, 0.5, None, 0.5, seconds) == f"I-JEPA 50%, loss 0.500, {said} left"
 
 
 def test_counts_have_their_plural():
@@ -54,11 +62,10 @@ def test_counts_have_their_plural():
     assert said == ["0 steps", "1 step", "1,200 steps", "2 processes"]
 
 
-def test_what_is_not_known_is_not_zero():
-    assert progress.standing(0.5, None, 0.5, 60) == "loss 0.500, 1:00 left"
-    assert progress.standing(0.5, 1.2, 0.25, 60) == "loss 0.500, rank 1, 3:00 left"
-    assert progress.standing(0.5, None, 0.0, 3) == "loss 0.500, ? left"
-    assert progress.standing(0.5, 7, 1.0, 3) == "loss 0.500, rank 7, 0:00 left"
+def test_what_is_not_known_is_not_zero(monkeypatch):
+    assert line(monkeypatch, 0.5, 1.2, 0.25, 60) == "I-JEPA 25%, loss 0.500, rank 1, 3:00 left"
+    assert line(monkeypatch, 0.5, None, 0.0, 3) == "I-JEPA 0%, loss 0.500, ? left"
+    assert line(monkeypatch, 0.5, 7, 1.0, 3) == "I-JEPA 100%, loss 0.500, rank 7, 0:00 left"
 
 
 # 2 -------------------------------------------------------------------------------------------------------

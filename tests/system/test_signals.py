@@ -29,10 +29,9 @@ import torch
 from PIL import Image
 
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
-from jepa_lite.data import readers as stream
-from jepa_lite.data.readers import Files
+from jepa_lite.data.readers import Files, _collate
 from jepa_lite.system.signals import DEFERRED, Interrupted, StopSignals, unheard, uninterrupted
-from jepa_lite.training import pretrain as pretrain_module
+from jepa_lite.training import pretrain
 from jepa_lite.training.checkpoints import load_state, newest
 from jepa_lite.training.pretrain import recorded
 from jepa_lite.training.run import Run
@@ -405,21 +404,21 @@ def test_readers_end_with_the_run(pictures):  # 6
 
 def test_a_signal_before_the_first_step_waits_for_no_reader(pictures, tmp_path, monkeypatch):  # 6
     """The readers here would take a minute to start."""
-    monkeypatch.setattr(stream, "_collate", Slow())
+    monkeypatch.setattr("jepa_lite.data.readers._collate", Slow())
     config = begin().config.with_values({"train.stream": True, "train.workers": 2})
     files = source(2, pictures)
-    monkeypatch.setattr(pretrain_module, "_images", lambda *_, **__: (files, None, ()))
-    started = stream.Files._next
+    monkeypatch.setattr(pretrain, "_images", lambda *_, **__: (files, None, ()))
+    started = Files._next
 
     def interrupted(self, iterator):
         assert len(readers()) == 2
         signal.raise_signal(signal.SIGTERM)
         return started(self, iterator)
 
-    monkeypatch.setattr(stream.Files, "_next", interrupted)
+    monkeypatch.setattr(Files, "_next", interrupted)
     began = time.monotonic()
     with pytest.raises(Interrupted, match="SIGTERM"):
-        pretrain_module.pretrain(config, "folder", root=pictures, out=tmp_path / "run")
+        pretrain.pretrain(config, "folder", root=pictures, out=tmp_path / "run")
     assert not readers() and time.monotonic() - began < 50, "it waited for the readers"
     assert load_state(newest(tmp_path / "run"))["step"] == 0
 
@@ -427,7 +426,7 @@ def test_a_signal_before_the_first_step_waits_for_no_reader(pictures, tmp_path, 
 class Slow:
     """Collates as ever, but takes a minute to arrive in another process."""
 
-    collate = staticmethod(stream._collate)
+    collate = staticmethod(_collate)
 
     def __call__(self, items):
         return self.collate(items)

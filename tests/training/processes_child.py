@@ -81,11 +81,11 @@ def rank_zero_refuses(rank):
 def die_once(folder, root):
     """Rank 1 of a real training run kills itself at step 7 of its first life."""
     from jepa_lite import cli
-    from jepa_lite.training import run_log as log
+    from jepa_lite.training import run_log
     from jepa_lite.training.pretrain import pretrain
 
     torch.set_num_threads(1)
-    log.COST = 1e9
+    run_log.COST = 1e9
 
     def watch(record):
         first = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"

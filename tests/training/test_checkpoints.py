@@ -2,7 +2,7 @@
 
  1. What is loaded is what was saved, bit for bit: weights, config, AdamW's state, nested numbers and tensors.
  2. A run that is stopped, saved, loaded and continued is bit for bit the run that was not stopped.
- 3. `predicts` decides between `IJEPA` and `PixelTwin`; loading draws no random number.
+ 3. `predicts` decides between `IJEPA` and `PixelBaseline`; loading draws no random number.
  4. A run folder (its newest checkpoint), a checkpoint folder and the weights file all do.
  5. A crash at any line of a save leaves the old checkpoint, or the new one, whole: weights, config and
     state of one save. The next save works, and leaves two checkpoints and nothing else.
@@ -30,12 +30,12 @@ import torch
 from safetensors.torch import load as from_bytes
 from safetensors.torch import load_file, save_file
 
-from jepa_lite.baselines.pixel_target import PixelTwin
+from jepa_lite.baselines.pixel_target import PixelBaseline
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.method.ijepa import IJEPA
 from jepa_lite.method.masks import sample_masks
 from jepa_lite.method.optim import make_optimizer
-from jepa_lite.training import checkpoints as checkpoint
+from jepa_lite.training import checkpoints
 from jepa_lite.training.checkpoints import load_encoder, load_model, load_state, newest, save, set_aside
 from jepa_lite.training.run import make_model
 
@@ -85,7 +85,7 @@ def same_weights(a, b):
 # --- what comes back ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("predicts, network", [("latents", IJEPA), ("pixels", PixelTwin)])
+@pytest.mark.parametrize("predicts, network", [("latents", IJEPA), ("pixels", PixelBaseline)])
 def test_weights_and_config_come_back(tmp_path, predicts, network):
     config = dataclasses.replace(CONFIG, model=dataclasses.replace(CONFIG.model, predicts=predicts))
     model, _ = trained(config=config)
@@ -177,8 +177,8 @@ def test_the_target_encoder_unless_asked_otherwise(tmp_path):
     ]:
         assert same_weights(loaded, encoder) and config == CONFIG.model
     assert not same_weights(model.encoder, model.target_encoder)
-    with pytest.raises(ValueError, match='which must be "target" or "context", not \'teacher\''):
-        load_encoder(tmp_path, which="teacher")
+    with pytest.raises(ValueError, match="one of target, context, not 'targets'; did you mean 'target'"):
+        load_encoder(tmp_path, which="targets")
 
 
 # --- crashes -----------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def crash_at(line, call):
 
     def trace(frame, event, _):
         nonlocal count
-        if frame.f_code.co_filename != checkpoint.__file__:
+        if frame.f_code.co_filename != checkpoints.__file__:
             return None
         if event == "line":
             count += 1
@@ -277,7 +277,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(checkpoints, "save_file", full)
     with pytest.raises(OSError, match="No space left"):
         save(tmp_path, *version(2))
     monkeypatch.undo()

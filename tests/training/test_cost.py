@@ -4,7 +4,7 @@
 2. Tokens are those of the masks drawn, padding as training's own log counts it.
 3. FLOPs equal a count by hand, attention included, under every rule of masking, and FlopCounterMode's on a
    real step of the whole network.
-4. FLOPs grow with the batch and nothing else; the pixel twin, which has no target encoder to run, costs less.
+4. FLOPs grow with the batch and nothing else; the pixel baseline, with no target encoder to run, costs less.
 5. Activations are the bytes that autograd saves in a real step, in float32 and under autocast.
 6. ViT-H/14 is counted without a real parameter and without its memory.
 """
@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.training import cost
-from jepa_lite.training import run as train
+from jepa_lite.training.run import Run, _count
 from jepa_lite.training.step_timer import Clock
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,7 @@ CONFIG = Config(MODEL, MaskConfig(num_targets=3), TrainConfig(steps=2, batch_siz
 def run():
     """A real run after a step, its gradients kept."""
     images = torch.randint(0, 256, (11, 3, 20, 28), dtype=torch.uint8, generator=torch.Generator())
-    run = train.Run(CONFIG, images)
+    run = Run(CONFIG, images)
     run.train_step()
     return run
 
@@ -92,7 +92,7 @@ def test_tokens_are_those_of_the_masks():
     assert found["predictor_tokens"] == pytest.approx(
         sum(3 * (k + t) for k, t in zip(context, target, strict=True)) / len(context)
     )
-    read, real = map(sum, zip(*(train._count(list(step)) for step in draws), strict=True))
+    read, real = map(sum, zip(*(_count(list(step)) for step in draws), strict=True))
     assert cost.tokens_read(draws) == pytest.approx(read / 5)
     assert found["padding"] == pytest.approx(1 - real / read) and real < read
 
@@ -139,9 +139,9 @@ def test_flops_grow_with_the_batch():
     one = replace(CONFIG, train=replace(CONFIG.train, groups=100))  # an image a micro-batch: no padding
     small, large = (cost.mean_flops(one, cost.draw_groups(one, batch)) for batch in (20, 80))
     assert large / small == pytest.approx(4, rel=0.02)
-    twin = replace(CONFIG, model=replace(MODEL, predicts="pixels"))
+    baseline = replace(CONFIG, model=replace(MODEL, predicts="pixels"))
     draws = cost.draw_groups(CONFIG, 11, 2)
-    assert cost.mean_flops(twin, draws) < 0.9 * cost.mean_flops(CONFIG, draws)
+    assert cost.mean_flops(baseline, draws) < 0.9 * cost.mean_flops(CONFIG, draws)
 
 
 @pytest.mark.parametrize("amp", [False, True], ids=["float32", "bfloat16"])

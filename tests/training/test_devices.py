@@ -31,7 +31,7 @@ from jepa_lite.data.augment import augment
 from jepa_lite.data.readers import Files
 from jepa_lite.method.masks import Masks, sample_masks
 from jepa_lite.method.optim import make_optimizer
-from jepa_lite.training import run as train
+from jepa_lite.training import run as run_module
 from jepa_lite.training.run import Run, make_model
 
 DEVICE = torch.device("meta")
@@ -168,10 +168,10 @@ def pretend_cuda(monkeypatch):
         real = getattr(torch.Tensor, name)
         pretend = lambda self, real=real: 0.5 if isinstance(self, FakeTensor) else real(self)  # noqa: E731
         monkeypatch.setattr(torch.Tensor, name, pretend)
-    for name, draw in (("sample_masks", train.sample_masks), ("_order", train._order.__wrapped__)):
-        monkeypatch.setattr(train, name, really(draw))
+    for name, draw in (("sample_masks", run_module.sample_masks), ("_order", run_module._order.__wrapped__)):
+        monkeypatch.setattr(run_module, name, really(draw))
     monkeypatch.setattr(Masks, "groups", really(Masks.groups))
-    monkeypatch.setattr(train, "_count", really(train._count))
+    monkeypatch.setattr(run_module, "_count", really(run_module._count))
     return memory
 
 

@@ -1,4 +1,4 @@
-"""Claims about a run's folder (lock.py, and pretrain.py before there is a run).
+"""Claims about a run's folder (locks.py, and pretrain.py before there is a run).
 
 1. One process at a time trains into a folder; a second hears one sentence and changes nothing. The lock goes
    with the process that holds it, also by SIGKILL.
@@ -11,12 +11,13 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 
 import pytest
 
 from jepa_lite import cli, data
 from jepa_lite.cli import configure
-from jepa_lite.system import locks as lock
+from jepa_lite.system import locks
 from jepa_lite.system.locks import held
 from jepa_lite.training import pretrain
 
@@ -89,8 +90,8 @@ def test_a_file_system_without_locks_costs_a_warning(tmp_path, monkeypatch, erro
     def refuse(*_, **__):
         raise error
 
-    monkeypatch.setattr(lock.FileLock, "acquire", refuse)
-    cost = pytest.warns(UserWarning, match=r"cannot be locked .*: see that no other run writes to it")
+    monkeypatch.setattr(locks.FileLock, "acquire", refuse)
+    cost = pytest.warns(UserWarning, match=r"cannot be locked .*: see that no other process writes to it")
     with cost as said, held(tmp_path / "run"):
         (tmp_path / "run" / "log.jsonl").touch()
     assert len(said) == 1
@@ -109,7 +110,7 @@ def test_a_folder_that_cannot_be_written_is_found_first(tmp_path, no_images, mon
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(lock.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     with pytest.raises(OSError, match=r"cannot be written .*Permission denied.*; choose another --out"):
         pretrain.pretrain(tiny(), "shapes", out=tmp_path / "run")
 

@@ -25,7 +25,7 @@ from training_child import start
 
 from jepa_lite.cli import configure
 from jepa_lite.evaluation.measures import Diverged
-from jepa_lite.training import run_log as log_module
+from jepa_lite.training import run_log
 from jepa_lite.training.checkpoints import load_model, load_state, newest
 from jepa_lite.training.pretrain import pretrain
 from jepa_lite.training.run import Run
@@ -262,7 +262,7 @@ def test_a_loss_that_is_no_number_names_what_is_needed(root, tmp_path, lr, log_e
 
 def test_checkpoints_on_a_slow_disk_become_rarer(tmp_path, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(log_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(run_log.time, "monotonic", lambda: now[0])
     saves = []
 
     def slow(*_):
@@ -270,7 +270,7 @@ def test_checkpoints_on_a_slow_disk_become_rarer(tmp_path, monkeypatch):
         saves.append(now[0])
         return tmp_path / "checkpoint"
 
-    monkeypatch.setattr(log_module, "save", slow)
+    monkeypatch.setattr(run_log, "save", slow)
     config = configure("demo", None, None, None, 0, (*SETTINGS[:-1], "train.save_every=600"))
     run = Run(config, torch.zeros(9, 3, 24, 40, dtype=torch.uint8))
     log = Log(tmp_path, run)
@@ -280,7 +280,7 @@ def test_checkpoints_on_a_slow_disk_become_rarer(tmp_path, monkeypatch):
         log.write({"step": step})
     log.file.close()
     assert len(saves) > 5 and 40 * len(saves) <= 0.02 * now[0] + 40, f"{len(saves)} saves in {now[0]} s"
-    monkeypatch.setattr(log_module, "save", lambda *_: saves.append(now[0]))
+    monkeypatch.setattr(run_log, "save", lambda *_: saves.append(now[0]))
     saves.clear()
     log = Log(tmp_path, run)
     began = now[0]

@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
-from jepa_lite.training import run_log as log_module
+from jepa_lite.training import run_log
 from jepa_lite.training.checkpoints import load_model, load_state, newest
 from jepa_lite.training.pretrain import recorded
 from jepa_lite.training.run import Run
@@ -314,7 +314,7 @@ def test_a_first_save_that_fails_is_one_clean_sentence(tmp_path, monkeypatch):  
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(log_module, "save", full)
+    monkeypatch.setattr(run_log, "save", full)
     with pytest.raises(OSError) as refusal:
         list(recorded(begin(), tmp_path))
     problem = "cannot be written ([Errno 28] No space left on device); make room, or choose another --out"
@@ -333,7 +333,7 @@ class Board:
 
 
 def test_the_log_is_on_the_disk_before_the_checkpoint(tmp_path, monkeypatch):  # 4
-    events, real_fsync, real_save = [], os.fsync, log_module.save
+    events, real_fsync, real_save = [], os.fsync, run_log.save
     path = tmp_path / "log.jsonl"
 
     def fsync(descriptor):
@@ -348,8 +348,8 @@ def test_the_log_is_on_the_disk_before_the_checkpoint(tmp_path, monkeypatch):  #
         return real_save(folder, model, config, state)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(log_module, "save", save)
-    monkeypatch.setattr(log_module, "COST", 1e9)
+    monkeypatch.setattr(run_log, "save", save)
+    monkeypatch.setattr(run_log, "COST", 1e9)
     run = begin(save_every=1e-9)
     log = Log(tmp_path, run)
     monkeypatch.setattr(log, "board", Board(events))

@@ -7,7 +7,7 @@
 import pytest
 import torch
 
-from jepa_lite.training import step_timer as clock
+from jepa_lite.training import step_timer
 from jepa_lite.training.step_timer import Clock
 
 
@@ -15,7 +15,7 @@ from jepa_lite.training.step_timer import Clock
 def at(monkeypatch):
     """Says what time it is from now on."""
     now = [3.0]
-    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(step_timer.time, "perf_counter", lambda: now[0])
 
     def set_time(seconds):
         now[0] = seconds

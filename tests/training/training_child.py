@@ -29,11 +29,11 @@ def _train(out, root, settings, resume, at_step, accident):
     import torch
 
     from jepa_lite import cli
-    from jepa_lite.training import run_log as log
+    from jepa_lite.training import run_log
     from jepa_lite.training.pretrain import pretrain
 
     torch.set_num_threads(1)
-    log.COST = 1e9  # a checkpoint as often as save_every says, whatever it costs
+    run_log.COST = 1e9  # a checkpoint as often as save_every says, whatever it costs
 
     def watch(record):
         if record["step"] == at_step:

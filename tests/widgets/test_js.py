@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from matplotlib import colormaps
 
-from jepa_lite.figures import style as canvas
+from jepa_lite.figures import style
 
 HERE = Path(__file__).parent
 STATIC = HERE.parents[1] / "jepa_lite" / "widgets" / "static"
@@ -69,15 +69,15 @@ def from_kit(node, expression):
 
 
 def test_the_looks_are_those_of_the_figures(node):
-    figures = [(colour, hatch[0]) for colour, hatch in (*canvas.TARGETS, canvas.DROPPED)]
+    figures = [(colour, hatch[0]) for colour, hatch in (*style.TARGETS, style.DROPPED)]
     scripts = [tuple(look) for look in from_kit(node, "[...kit.TARGETS, kit.DROPPED]")]
     assert scripts == figures, f"kit.js has {scripts}, canvas.py {figures}"
-    assert from_kit(node, "kit.SKY") == canvas.SKY
+    assert from_kit(node, "kit.SKY") == style.SKY
 
 
 def test_the_heat_scale_is_the_figures(node):
     scale = np.array(from_kit(node, "Array.from({ length: 65 }, (_, i) => kit.heat(i / 64))"))
-    figures = colormaps[canvas.HEAT](np.linspace(0, 1, 65))[:, :3] * 255
+    figures = colormaps[style.HEAT](np.linspace(0, 1, 65))[:, :3] * 255
     at_stops, between = np.abs(scale - figures)[::8].max(), np.abs(scale - figures).max()
-    assert at_stops <= 1.5, f"a stop of kit.js is {at_stops:.1f} of 255 from {canvas.HEAT}"
-    assert between <= 20, f"between its stops kit.js is {between:.1f} of 255 from {canvas.HEAT}"
+    assert at_stops <= 1.5, f"a stop of kit.js is {at_stops:.1f} of 255 from {style.HEAT}"
+    assert between <= 20, f"between its stops kit.js is {between:.1f} of 255 from {style.HEAT}"

@@ -11,7 +11,7 @@
    other warnings are printed.
 5. The page is sent packed pairs of step and value, thinned beyond a thousand, at most a few times a second,
    and always when the state changes; what is sent can be sent (no NaN, no infinity).
-6. The twin is curve_figures.curves of the records; before the first step it says that nothing was trained.
+6. The static figure is `curves` of the records; before the first step it says that nothing was trained.
 7. Bad input, a nameless button and a missing event loop get one sentence.
 """
 
@@ -27,7 +27,7 @@ import torch
 
 from jepa_lite.baselines.switches import Switches
 from jepa_lite.evaluation.measures import Diverged
-from jepa_lite.figures import curves as curve_figures
+from jepa_lite.figures import curves
 from jepa_lite.training.collapse_alarms import CollapseWarning
 from jepa_lite.widgets import LiveTraining, live
 from jepa_lite.widgets.background_training import Home, Player
@@ -360,20 +360,20 @@ def test_pace_and_time_left():
     run = small(steps=101)
     run.step, run.elapsed = 25, 50.0
     log = [{"seconds": 9.0}] * 30 + [{"seconds": 0.5}] * 20
-    now = live.whereabouts(run, log, "paused")
+    now = live._whereabouts(run, log, "paused")
     assert now == {"state": "paused", "step": 25, "total": 101, "pace": 2.0, "left": pytest.approx(150.0)}
-    assert live.whereabouts(small(), [], "ready") == {
+    assert live._whereabouts(small(), [], "ready") == {
         "state": "ready", "step": 0, "total": STEPS, "pace": None, "left": None,
     }  # fmt: skip
 
 
-def test_the_twin_is_the_curves():
+def test_the_static_figure_is_the_curves():
     probed = small(probe=lambda encoder: {"knn": 0.4}, **{"train.probes": 2})
     view = LiveTraining(probed, random={"knn": 0.3})
     assert view.figure().alt_text.startswith("No curves: not trained yet.")
     view.figure().canvas.draw()
     view.train(3)
-    assert view.figure().alt_text == curve_figures.curves(view.records, {"knn": 0.3}).alt_text
+    assert view.figure().alt_text == curves.curves(view.records, {"knn": 0.3}).alt_text
     assert "random weights, 0.300" in view.figure().alt_text
     data, about = view._repr_mimebundle_()
     assert "not trained" not in data["text/plain"] and about["image/jpeg"]["alt"] == view.figure().alt_text

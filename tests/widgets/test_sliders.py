@@ -1,9 +1,9 @@
 """Claims about lists over a plot function.
 
-1. It begins with the first of every list; each choice of each list is drawn, and its twin is the same figure;
+1. It begins with the first of every list; each choice of each list is drawn, and its static figure shows it;
    what is chosen is said beside its slider.
 2. A choice that cannot be drawn is a sentence in its place, and the next one clears it.
-3. Without a front end the twin shows, with alt text.
+3. Without a front end the static figure shows, with alt text.
 """
 
 import itertools
@@ -53,7 +53,7 @@ def test_what_cannot_be_drawn_is_said():
     assert not shown.trouble and "Nothing but 2 and none." in shown.picture.value
 
 
-def test_without_a_front_end_the_twin_shows():
+def test_without_a_front_end_the_static_figure_shows():
     data, about = Choices(draw, LISTS)._repr_mimebundle_()
     assert data["image/png"] and about["image/png"]["alt"] == "Nothing but 1 and plain."
     assert data["text/plain"] == "Choices: Nothing but 1 and plain."

@@ -4,9 +4,9 @@
 2. The number of effective patches of each head, and of the mean over heads, is exp of the entropy.
 3. Even attention reaches all N patches; one head, one layer and grids that are not square are no exception.
 4. Every control can be moved to every end; impossible numbers are undone and said.
-5. The twin shows the chosen layer's heads, under the layers' own numbers.
+5. The static figure shows the chosen layer's heads, under the layers' own numbers.
 6. What cannot be shown is refused in one sentence, before the encoder runs.
-7. Without a front end the twin shows: a JPEG with alt text.
+7. Without a front end the static figure shows: a JPEG with alt text.
 """
 
 import base64
@@ -116,7 +116,7 @@ def test_every_control_moves_to_every_end():
 
 
 @pytest.mark.parametrize("size, P, depth, heads", SIZES)
-def test_the_twin_shows_the_chosen_layer_under_its_own_number(size, P, depth, heads):
+def test_the_static_figure_shows_the_chosen_layer_under_its_own_number(size, P, depth, heads):
     layers = list(range(depth))[::-1]
     widget = AttentionExplorer(encoder(size, P, depth, heads), pixels(size), layers=layers)
     N = widget.grid[0] * widget.grid[1]
@@ -141,7 +141,7 @@ def test_small_nets_start_with_every_head_and_large_ones_with_layers():
     assert AttentionExplorer(encoder(depth=7, heads=4), pixels()).view == "layers"
 
 
-def test_the_twin_shows_without_a_front_end():
+def test_the_static_figure_shows_without_a_front_end():
     widget = AttentionExplorer(encoder(), pixels())
     data, about = widget._repr_mimebundle_()
     picture = base64.b64decode(data["image/jpeg"])

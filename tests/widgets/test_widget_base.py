@@ -55,6 +55,6 @@ def test_an_index_keeps_its_last_good_value_and_says_why():
         Shelf().keep_below("book", 2)
 
 
-def test_a_widget_without_a_twin_says_so():
-    with pytest.raises(NotImplementedError, match="Shelf has no static twin"):
+def test_a_widget_without_a_static_figure_says_so():
+    with pytest.raises(NotImplementedError, match="Shelf has no static figure"):
         Shelf().figure()

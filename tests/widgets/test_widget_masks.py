@@ -2,10 +2,10 @@
 
 1. Its table is the sampler's: each row says what `sample_masks` drew with that seed, for the first image.
 2. Every control can be moved to every end: the table then holds that setting's masks, or one sentence says
-   why it cannot and the last masks stay, twin included.
+   why it cannot and the last masks stay, static figure included.
 3. More draws come when asked for, of the settings that are shown, and change none of those that are there.
 4. A bundled photograph, a path and a tensor become the picture, cut to the grid; what cannot says why.
-5. Without a front end the twin shows: a JPEG of the same masks, with alt text, small enough for a notebook.
+5. Without a front end the static figure shows: a JPEG of the same masks, with alt text, small.
 6. The script is whole: it imports nothing and fetches nothing.
 """
 
@@ -92,7 +92,9 @@ def test_every_move_shows_its_masks_or_says_why_not(move):
         np.testing.assert_array_equal(table_of(widget), expected)
         assert tuple(widget.drawn["grid"]) == widget.grid and widget.drawn["draws"] > widget.seed
     shown = tuple(widget.drawn["grid"])
-    assert f"{shown[0]} by {shown[1]} patches" in widget.figure().alt_text, "the twin shows what is shown"
+    assert f"{shown[0]} by {shown[1]} patches" in widget.figure().alt_text, (
+        "the static figure shows what is shown"
+    )
 
 
 def test_trouble_ends_with_the_next_good_setting():
@@ -164,8 +166,8 @@ def test_any_image_becomes_the_picture(kind, tmp_path):
 
 
 def test_what_is_no_image_says_so():
-    with pytest.raises(FileNotFoundError, match=r"no picture at dog.*astronaut, cat"):
-        explorer(image="dog")
+    with pytest.raises(FileNotFoundError, match=r"no picture at catt.*astronaut, cat.*did you mean 'cat'"):
+        explorer(image="catt")
     with pytest.raises(ValueError, match=r"\(3, H, W\) or \(1, H, W\), .*not \(2, 4, 4\)"):
         explorer(image=torch.ones(2, 4, 4))
 
@@ -173,7 +175,7 @@ def test_what_is_no_image_says_so():
 # 5 -------------------------------------------------------------------------------------------------------
 
 
-def test_the_twin_is_a_small_described_picture_of_the_same_masks():
+def test_the_static_figure_is_a_small_described_picture_of_the_same_masks():
     widget = explorer(seed=3, masks=MaskConfig(rule="rasterized"))
     data, about = widget._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data, "with a front end, the widget itself"

@@ -5,7 +5,7 @@
    several, collapsed ones too; its alt text holds the means over neighbours and over all others.
 3. The table of the widget is those cosines, table after table.
 4. Every patch can be shown; any other number is undone and said, and the next good one clears the sentence.
-5. Without a front end the twin shows: a JPEG with alt text, small enough for a notebook.
+5. Without a front end the static figure shows: a JPEG with alt text, small enough for a notebook.
 """
 
 import base64
@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from jepa_lite.figures.positions import near_and_all, neighbours, position_similarity, similarity
+from jepa_lite.figures.positions import position_similarity, similarities
 from jepa_lite.method.patches import sincos_positions
 from jepa_lite.widgets import PositionExplorer
 
@@ -38,7 +38,7 @@ def cosine(a, b):
 
 def test_cosines_are_those_of_a_loop():
     positions = torch.nn.Parameter(table(7) * torch.linspace(0.1, 9, 7)[:, None])
-    found, rows = similarity(positions), positions.tolist()
+    found, rows = similarities(positions, (1, 7))["positions"], positions.tolist()
     for i in range(7):
         for j in range(7):
             assert found[i, j].item() == pytest.approx(cosine(rows[i], rows[j]), abs=1e-6), (i, j)
@@ -47,7 +47,7 @@ def test_cosines_are_those_of_a_loop():
 def test_a_zero_vector_is_like_none():
     positions = table(4)
     positions[2] = 0
-    found = similarity(positions)
+    found = similarities(positions, (2, 2))["positions"]
     assert found[2].tolist() == [0] * 4 and found[:, 2].tolist() == [0] * 4
     assert found[0, 1].item() == pytest.approx(cosine(positions[0].tolist(), positions[1].tolist()), abs=1e-6)
 
@@ -90,18 +90,16 @@ def test_the_figure_shows_the_row_of_every_patch(grid):
     N = grid[0] * grid[1]
     tables = {"fixed": sincos_positions(grid, 8), "learned": table(N)}
     for patch in {0, grid[1] - 1, N - grid[1], N - 1, N // 2}:  # the corners and the middle
-        assert sorted(neighbours(patch, grid)) == loop_neighbours(patch, grid)
         fig = position_similarity(tables, grid, patch)
         fig.canvas.draw()
-        for ax, (name, positions) in zip(fig.axes, tables.items(), strict=False):
-            row = similarity(positions)[patch]
+        for ax, name in zip(fig.axes, tables, strict=False):
+            row = similarities(tables, grid)[name][patch]
             np.testing.assert_allclose(ax.images[0].get_array(), row.view(grid), atol=1e-6)
             assert ax.get_title() == name and ax.images[0].get_clim()[1] == 1
             mark = next(p for p in ax.patches if p.get_gid() == "query")
             assert (round(mark.get_y() + 0.5), round(mark.get_x() + 0.5)) == divmod(patch, grid[1])
             near = np.mean([row[i] for i in loop_neighbours(patch, grid)])
             others = np.mean([row[i] for i in range(N) if i != patch])
-            assert near_and_all(row, patch, grid) == pytest.approx((near, others), abs=1e-5)
             assert f"{near:.2f} to its neighbours, {others:.2f} to all others" in fig.alt_text
         assert "row {}, column {},".format(*divmod(patch, grid[1])) in fig.alt_text
 
@@ -146,7 +144,7 @@ def test_every_patch_can_be_shown_and_no_other():
     assert widget.trouble == ""
 
 
-def test_the_twin_shows_without_a_front_end():
+def test_the_static_figure_shows_without_a_front_end():
     widget = PositionExplorer(table(15), (3, 5), 6)
     data, about = widget._repr_mimebundle_()
     picture = base64.b64decode(data["image/jpeg"])

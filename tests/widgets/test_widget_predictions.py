@@ -6,10 +6,10 @@
 3. Targets are those of the whole batch, which "place" norms need.
 4. A perfect predictor ranks first, and predictions that say nothing rank at chance.
 5. Every control can be moved to every end: the tables then hold that setting, or one sentence says why not
-   and the last tables stay, twin included.
+   and the last tables stay, static figure included.
 6. The sprite holds every image at its place, without loss while it is small.
-7. What cannot be shown is refused in one sentence. A pixel twin can be shown.
-8. The twin shows the hole where it is; without a front end as a JPEG with alt text.
+7. What cannot be shown is refused in one sentence. A pixel baseline can be shown.
+8. The static figure shows the hole where it is; without a front end as a JPEG with alt text.
 """
 
 import base64
@@ -26,7 +26,7 @@ from jepa_lite import ModelConfig
 from jepa_lite.baselines.pixel_target import make_model
 from jepa_lite.data import normalize
 from jepa_lite.widgets import PredictionExplorer, predictions
-from jepa_lite.widgets.predictions import answer, hole_masks, sprite
+from jepa_lite.widgets.predictions import _sprite, answer, hole_masks
 
 CONFIG = ModelConfig(
     image_size=(12, 20), patch_size=4, width=16, depth=2, heads=2, predictor_width=8, predictor_depth=1,
@@ -205,7 +205,7 @@ def test_impossible_moves_are_said_and_the_last_tables_stay(move, sentence):
 
 @pytest.mark.parametrize("count", [2, 4, 5, 7])
 def test_the_sprite_holds_every_image_at_its_place(count):
-    data, columns = sprite(images(count))
+    data, columns = _sprite(images(count))
     sheet = np.asarray(Image.open(io.BytesIO(data)))
     for i, image in enumerate(images(count)):
         top, left = i // columns * 12, i % columns * 20
@@ -214,7 +214,7 @@ def test_the_sprite_holds_every_image_at_its_place(count):
 
 
 def test_a_large_sprite_is_compressed():
-    data, columns = sprite(images(6, (640, 640)))
+    data, columns = _sprite(images(6, (640, 640)))
     assert columns == 3 and Image.open(io.BytesIO(data)).format == "JPEG"
 
 
@@ -242,9 +242,9 @@ def test_weights_that_diverged_are_refused():
         PredictionExplorer(model, images(), (2, 2))
 
 
-def test_a_pixel_twin_is_shown_too():
-    twin = make_model(dataclasses.replace(CONFIG, predicts="pixels"), seed=1)
-    widget = PredictionExplorer(twin, images(), (1, 2))
+def test_a_pixel_baseline_is_shown_too():
+    baseline = make_model(dataclasses.replace(CONFIG, predicts="pixels"), seed=1)
+    widget = PredictionExplorer(baseline, images(), (1, 2))
     nearest, scores = tables(widget)
     assert nearest.min() >= N, "image 0 is shown, so all neighbours are of others"
     assert (scores[..., 0] >= 1).all() and (scores[..., 0] <= (n - 1) * N + 1).all() and scores.std() > 0
@@ -261,7 +261,7 @@ def test_two_images_are_enough_and_then_there_are_fewer_neighbours():
 
 
 @pytest.mark.parametrize("corner", [[0, 0], [1, 3], [0, 3], [1, 1], [99, -7]])
-def test_the_twin_shows_the_hole_where_it_is(corner):
+def test_the_static_figure_shows_the_hole_where_it_is(corner):
     widget = explorer(image=2)
     widget.set_state({"corner": corner})
     top, left = min(max(corner[0], 0), 1), min(max(corner[1], 0), 3)
@@ -276,7 +276,7 @@ def test_the_twin_shows_the_hole_where_it_is(corner):
     assert [f"rank {rank:g} of 46" in words for rank, words in zip(ranks, said, strict=True)] == [True] * 4
 
 
-def test_the_twin_shows_without_a_front_end():
+def test_the_static_figure_shows_without_a_front_end():
     widget = explorer()
     data, about = widget._repr_mimebundle_()
     picture = base64.b64decode(data["image/jpeg"])

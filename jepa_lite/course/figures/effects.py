@@ -64,12 +64,12 @@ def effects_beside_paper(table: dict, probe: str = "linear") -> Picture:
     shown = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     fig.legend(shown.values(), shown.keys(), loc="outside upper center", ncols=3, frameon=False)
     fig.alt_text = (
-        f"Effects in points of accuracy, {PROBES[probe]}. {' '.join(f'{told(row)}.' for row in rows)}"
+        f"Effects in points of accuracy, {PROBES[probe]}. {' '.join(f'{_told(row)}.' for row in rows)}"
     )
     return fig
 
 
-def told(row: dict) -> str:
+def _told(row: dict) -> str:
     """An effect in words: name, mean, interval and the paper's."""
     here = "not run here"
     if row["seeds"]:
@@ -129,7 +129,7 @@ def _in_words(row):
     if row["paper"] is not None:
         what, *_, where = PAPER[row["name"]]
         paper = f"in the paper ({what}; {where}) {row['paper']:+.1f}"
-    return f"{told(row | {'paper': None})}{said}", paper
+    return f"{_told(row | {'paper': None})}{said}", paper
 
 
 def _levels(pairs, probe):

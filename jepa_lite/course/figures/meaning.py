@@ -6,7 +6,7 @@ from ...figures.style import HIDDEN, WIDTH, Picture, aspect, figure, hatched, sh
 from ...method.patches import patchify, unpatchify
 
 
-def filled(image: Tensor, hidden: Tensor, patches: Tensor, patch_size: int) -> Tensor:
+def _filled(image: Tensor, hidden: Tensor, patches: Tensor, patch_size: int) -> Tensor:
     """A copy of an image (C, H, W) whose patches `hidden` (T,) are replaced by patches (T, C*P*P)."""
     grid = image.shape[1] // patch_size, image.shape[2] // patch_size
     whole = patchify(image[None], patch_size).clone()  # (1, N, C*P*P)
@@ -39,7 +39,7 @@ def mosaic(images: Tensor, hidden: Tensor, fillings: dict[str, Tensor], patch_si
         hatched(line[0], hidden.tolist(), grid, patch_size, "hidden", HIDDEN, 1, "#BBBBBB")
         show(line[1], cut(image, hidden, patch_size))
         for ax, patches in zip(line[2:], fillings.values(), strict=True):
-            show(ax, cut(filled(image, hidden, patches[i], patch_size), hidden, patch_size))
+            show(ax, cut(_filled(image, hidden, patches[i], patch_size), hidden, patch_size))
     for ax, name in zip(axes[0], names, strict=True):
         ax.set_title(name)
     truth = patchify(images, patch_size)[:, hidden]  # (n, T, C*P*P)

@@ -1,6 +1,6 @@
 """What a probe says, drawn: accuracy against the number of labels, and a leaky split beside an honest one.
 
-Pure functions, state -> Figure with `alt_text`. curve_figures.ladder has the bars of encoder beside encoder.
+Pure functions, state -> Figure with `alt_text`. figures/curves.py has the bars of encoder beside encoder.
 """
 
 from matplotlib.ticker import NullLocator
@@ -9,7 +9,7 @@ from ...figures.style import BLACK, BLUE, GREY, NAMES, ORANGE, PURPLE, VERMILION
 
 LOOKS = {  # colour, dashes, mark
     "ijepa": (BLUE, "-", "o"),
-    "pixel_twin": (VERMILION, (0, (5, 2)), "s"),
+    "pixel_baseline": (VERMILION, (0, (5, 2)), "s"),
     "random": (PURPLE, (0, (1, 1.5)), "^"),
     "pixels": (GREY, "-.", "v"),
 }
@@ -19,8 +19,9 @@ LOOKS = {  # colour, dashes, mark
 def label_curves(table: dict[str, dict], chosen: int | None = None, chance: float | None = None) -> Picture:
     """Accuracy against labelled images per class: table {name: {count: [accuracy of a draw, ...]}}.
 
-    name: "ijepa", "pixel_twin", "random" or "pixels". A band shows the spread of the draws. chosen: a count
-    of the table, to be marked and told; chance: a level. Raises ValueError for another name or count.
+    name: "ijepa", "pixel_baseline", "random" or "pixels". A band shows the spread of the draws.
+    chosen: a count of the table, to be marked and told; chance: a level. Raises ValueError for another name
+    or count.
     """
     fig = figure(3.6)
     ax, told = fig.subplots(), []

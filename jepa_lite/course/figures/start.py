@@ -30,20 +30,20 @@ def three_networks(image: Tensor, masks: Masks, row: int = 0) -> Picture:
     ax.axis("off")
     draw_seen(ax.inset_axes((0.02, 0.56, 0.17, 0.36)), image, masks, row, "the context")
     draw_masks(ax.inset_axes((0.02, 0.05, 0.17, 0.36)), image, masks, row, "the whole image")
-    box(ax, (0.53, 0.62), "context\nencoder", "learns by gradient", BY_GRADIENT)
-    box(ax, (1.05, 0.62), "predictor", "learns by gradient", BY_GRADIENT)
-    box(ax, (0.53, 0.11), "target\nencoder", "a moving average,\nno gradient", BY_AVERAGE)
+    _box(ax, (0.53, 0.62), "context\nencoder", "learns by gradient", BY_GRADIENT)
+    _box(ax, (1.05, 0.62), "predictor", "learns by gradient", BY_GRADIENT)
+    _box(ax, (0.53, 0.11), "target\nencoder", "a moving average,\nno gradient", BY_AVERAGE)
     tokens(ax, 0.74, len(targets), "predictions")
     tokens(ax, 0.23, len(targets), "targets")
     for x, y, to in ((0.41, 0.74, 0.51), (0.85, 0.74, 1.03), (1.37, 0.74, 1.56)):
-        arrow(ax, (x, y), (to, y))
-    arrow(ax, (0.41, 0.23), (0.51, 0.23))
-    arrow(ax, (0.85, 0.23), (1.56, 0.23))
-    arrow(ax, (0.69, 0.58), (0.69, 0.38), ls="--")
+        _arrow(ax, (x, y), (to, y))
+    _arrow(ax, (0.41, 0.23), (0.51, 0.23))
+    _arrow(ax, (0.85, 0.23), (1.56, 0.23))
+    _arrow(ax, (0.69, 0.58), (0.69, 0.38), ls="--")
     ax.text(0.72, 0.48, "copied slowly", va="center", fontsize=8.5)
-    arrow(ax, (1.21, 0.46), (1.21, 0.58))
+    _arrow(ax, (1.21, 0.46), (1.21, 0.58))
     ax.text(1.21, 0.42, "addresses of a target", ha="center", va="center", fontsize=8.5)
-    arrow(ax, (1.76, 0.60), (1.76, 0.38), style="<|-|>")
+    _arrow(ax, (1.76, 0.60), (1.76, 0.38), style="<|-|>")
     ax.text(1.79, 0.49, "loss: how far\nfrom each other", va="center", fontsize=8.5)
     fig.alt_text = (
         f"The three networks of I-JEPA. Above: the context encoder sees {len(context)} patches of an image; "
@@ -55,7 +55,7 @@ def three_networks(image: Tensor, masks: Masks, row: int = 0) -> Picture:
     return fig
 
 
-def box(ax: Axes, corner: tuple[float, float], name: str, how: str, look: dict) -> None:
+def _box(ax: Axes, corner: tuple[float, float], name: str, how: str, look: dict) -> None:
     x, y = corner
     ax.add_patch(FancyBboxPatch(corner, 0.31, 0.24, gid=name.replace("\n", " "), **BOX, **look))
     ax.text(x + 0.155, y + 0.12, name, ha="center", va="center", fontweight="bold")
@@ -74,7 +74,7 @@ def tokens(ax: Axes, y: float, count: int, name: str) -> None:
     ax.text(1.76, y + (0.13 if y > 0.5 else -0.1), name, ha="center", va="center", fontweight="bold")
 
 
-def arrow(
+def _arrow(
     ax: Axes, start: tuple[float, float], end: tuple[float, float], style: str = "-|>", ls: str = "-"
 ) -> None:
     ax.add_patch(FancyArrowPatch(start, end, arrowstyle=style, mutation_scale=11, color=BLACK, ls=ls, lw=1.2))

@@ -1,7 +1,7 @@
 // Curves over steps on canvases, one a quantity, under each other or side by side; each says its numbers in words.
 //
 // Lines differ by dash and by a mark as well as by colour, and by a name at their end. Values come as packed
-// 32-bit floats, step and value in turn; what is no number shows as a gap. curve_figures.curves is the static twin.
+// 32-bit floats, step and value in turn; what is no number shows as a gap.
 
 import { floats, make, picture, sized } from "./kit.js";
 
