@@ -1,4 +1,4 @@
-"""Claims about opening one image file (picture.py).
+"""Claims about opening one image file (image_files.py).
 
 1. What is no regular file (pipe, socket, device, folder) is refused at once, everywhere a picture is taken.
 2. No other program is run: a .jpg that is EPS is no image, and the package opens images in one place alone.

@@ -1,4 +1,5 @@
-"""Claims about image files that are read while training (stream.py, and what folder.py does for it).
+"""Claims about image files that are read while training (readers.py, and what
+image_files.py does for it).
 
 1. The same bits with 0, 1 and 2 loading processes, and begun in the middle; `read` equals `batches`.
 2. A crop is a pure function of seed, step and image, and different for each of them.

@@ -1,4 +1,4 @@
-"""jepa_lite.evaluation.probes and ladder: the probes against independent ones, their controls, no leak
+"""jepa_lite.evaluation.probes and comparison: the probes against independent ones, their controls, no leak
 from the test set.
 
 1. kNN equals sklearn's, with the same weights, in one chunk or in many, and for labels with gaps.

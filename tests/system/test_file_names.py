@@ -1,4 +1,4 @@
-"""Claims about file names that are odd: as text for people (names.py), and in a run from end to end.
+"""Claims about file names that are odd: as text for people (file_names.py), and in a run from end to end.
 
 1. A shown name is one printable line, whatever it holds, and an ordinary one is shown as it is.
 2. Files, classes and roots whose names are not UTF-8, or hold line breaks and escape sequences, are read,

@@ -1,4 +1,4 @@
-"""Claims about what is shown of a run, and about output that goes elsewhere than to a wide terminal:
+"""Claims about what is shown of a run (progress.py), and about output that nobody reads (pipes.py):
 
 1. Counts have their plural, times no sixtieth second, and what is not known is not shown as 0.
 2. On a terminal a bar; in a file or a pipe some ten lines and no carriage return; nothing for other ranks.

@@ -1,4 +1,4 @@
-"""Claims about the training loop.
+"""Claims about the training loop (run.py).
 
 1. Two identical runs produce bitwise identical parameters and losses; another seed does not.
 2. A run that is saved and resumed is bitwise the run that never stopped.
