@@ -51,6 +51,24 @@ def _guarded_getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
     return _getaddrinfo(host, port, family, type, proto, flags)
 
 
+@pytest.hookimpl(optionalhook=True)  # of a plugin that may be missing
+def pytest_xdist_make_scheduler(config, log):
+    """Of several processes (`pytest -n 2`) one runs a whole file, so that what the file shares is made once; one
+    runs all of the browser's tests; and each takes the next in the order of collection. Marks of groups, which
+    would say the same, are lost in silence by pytest 9.2 with pytest-xdist 3.8."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            if path.endswith(".ipynb"):
+                return nodeid
+            return "tests/browser" if path.startswith("tests/browser/") else path
+
+    config.option.loadscopereorder = False  # the files of most tests first would be the quickest first
+    return ByFile(config, log)
+
+
 def pytest_configure():
     if (
         signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -40,7 +40,8 @@ def imports_of(here, source):
             base = (*here[: len(here) - node.level], *(node.module.split(".") if node.module else ()))
             modules = [base] if node.module else [(*base, alias.name) for alias in node.names]
         for module in modules:
-            assert module[:2] != ("outside", "jepa_lite"), f"{'/'.join(here)}: import {".".join(module[1:])} by dots"
+            named = f"{'/'.join(here)} imports {'.'.join(module[1:])}, which it must by dots"
+            assert module[:2] != ("outside", "jepa_lite"), named
             yield module
 
 

@@ -11,6 +11,7 @@
 8. An ordinary install, which is no checkout, has all that notebooks ask the library for: results, widgets'
    scripts, answers.
 9. A test cannot reach another machine, and can reach this one.
+10. Of several processes one runs all tests of a file, or of a browser.
 """
 
 import ast
@@ -316,3 +317,24 @@ def test_this_machine_is_within_reach():
     with server, client, accepted:
         client.sendall(b"here")
         assert accepted.recv(4) == b"here"
+
+
+# 10 ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_of_several_processes_one_runs_a_file(tmp_path):
+    names = ("tests/test_a.py", "tests/test_b.py", "tests/browser/test_c.py", "tests/browser/test_d.py")
+    for path in (tmp_path / name for name in names):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            "import pytest, time\n"
+            "@pytest.mark.parametrize('i', range(9))\ndef test_it(i):\n    time.sleep(0.02)\n"
+        )
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "-p", "no:cacheprovider", "tests"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    found = set(re.findall(r"^\[(gw\d)\] .*PASSED (\S+)::", run.stdout, re.M))
+    whose = {name: {process for process, path in found if path == name} for name in names}
+    assert all(len(processes) == 1 for processes in whose.values()), run.stdout[-2000:] + run.stderr[-500:]
+    assert whose[names[2]] == whose[names[3]] and len(set.union(*whose.values())) == 2, whose

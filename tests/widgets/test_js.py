@@ -1,7 +1,7 @@
 """Claims tested here, for the scripts under jepa_lite/widgets/static:
 
 1. Every file of tests/widgets/js passes under node's own test runner.
-2. The colours and hatches of kit.js are those of figures/style.py, and its heat scale is matplotlib's cividis.
+2. The colours and hatches of kit.js are those of figures/style.py; its heat scale is matplotlib's cividis.
 
 Where there is no node both are skipped; CI has one, and fails without it.
 """
