@@ -53,9 +53,11 @@ def _guarded_getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
 
 @pytest.hookimpl(optionalhook=True)  # of a plugin that may be missing
 def pytest_xdist_make_scheduler(config, log):
-    """Of several processes (`pytest -n 2`) one runs a whole file, so that what the file shares is made once; one
-    runs all of the browser's tests; and each takes the next in the order of collection. Marks of groups, which
-    would say the same, are lost in silence by pytest 9.2 with pytest-xdist 3.8."""
+    """Of several processes (`pytest -n 2`) one runs a whole file, so that what its tests share is made once;
+    one runs all of the browser's tests; each takes what comes next in the order of collection.
+
+    Marks of groups would say the same, but pytest 9.2 with pytest-xdist 3.8 loses them in silence.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):

@@ -1,4 +1,4 @@
-"""Claims about the collapse alarms (collapse_alarms.py), whose limits come from benchmarks/results/alarms.json.
+"""Claims about the collapse alarms (collapse_alarms.py), with limits from benchmarks/results/alarms.json.
 
 1. In the measured runs each that collapses rings, before half of its steps, and none that learns does.
 2. An alarm names its measure, both its values and a dial that exists, once; again only after a recovery.
