@@ -279,17 +279,12 @@ def test_a_tenth_of_the_tokens_at_most_is_padding(size, scale):
 def test_nan_stops_the_run_and_keeps_the_weights(images):
     run = Run(config(), images)
     next(run.steps())
-    before = [p.clone() for p in run.model.parameters()]
     run.model.predictor.proj.bias.data[0] = math.nan
+    before = [value.clone() for value in run.model.state_dict().values()]
     with pytest.raises(FloatingPointError, match=r"the loss is nan at step 2; the batch held images \[\d+"):
         run.train_step()
-    after = list(run.model.parameters())
-    assert run.step == 1
-    assert all(
-        torch.equal(a.nan_to_num(), b.nan_to_num())
-        for a, b in zip(before, after, strict=True)
-        if not b.isnan().any()
-    )
+    pairs = zip(before, run.model.state_dict().values(), strict=True)
+    assert run.step == 1 and all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in pairs)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +293,6 @@ def test_nan_stops_the_run_and_keeps_the_weights(images):
         (lambda i: i.float(), "images must be uint8"),
         (lambda i: i[:, :1], r"the images are 1 x 32 x 48 but .* grey ones as RGB: images\.expand"),
         (lambda i: i[:, :, :16], "the images are 3 x 16 x 48 but the model takes 3 x 32 x 48"),
-        (lambda i: i[:, :1], "the images are 1 x 32 x 48"),
         (lambda i: i[:1], "at least 2 images are needed to train on, not 1"),
     ],
 )
