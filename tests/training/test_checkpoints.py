@@ -37,6 +37,8 @@ from jepa_lite.method.masks import sample_masks
 from jepa_lite.method.optim import make_optimizer
 from jepa_lite.training import checkpoints as checkpoint
 from jepa_lite.training.checkpoints import load_encoder, load_model, load_state, newest, save, set_aside
+from jepa_lite.training.damage import checksum
+from jepa_lite.training.packing import pack
 from jepa_lite.training.run import make_model
 
 CONFIG = Config(
@@ -176,13 +178,16 @@ class Crash(BaseException):
     """Nothing catches it, and `save` cleans nothing up: the disk is as a power cut leaves it."""
 
 
+WRITING = {part.__code__.co_filename for part in (save, checksum, pack)}
+
+
 def crash_at(line, call):
-    """Run `call`, stopping it dead before the `line`-th line that it runs of checkpoint.py, if any."""
+    """Run `call`, stopping it dead before the `line`-th line that it runs of the files that write, if any."""
     count = 0
 
     def trace(frame, event, _):
         nonlocal count
-        if frame.f_code.co_filename != checkpoint.__file__:
+        if frame.f_code.co_filename not in WRITING or frame.f_code.co_name.startswith("<"):
             return None
         if event == "line":
             count += 1
