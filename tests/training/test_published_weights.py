@@ -367,7 +367,7 @@ def test_an_attention_without_biases(tmp_path):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_rounded_positions_are_still_sincos(tmp_path, dtype):
     encoder = Encoder(ModelConfig(image_size=32, width=64))
-    encoder.positions += 2e-7 * torch.randn(encoder.positions.shape)  # of another library's sine
+    encoder.positions += 2e-7 * drawn(*encoder.positions.shape)  # of another library's sine
     rounded = encoder.positions.to(dtype).float()
     assert torch.equal(rounded, encoder.positions) == (dtype == torch.float32)
     encoder.positions = rounded
