@@ -254,6 +254,7 @@ def test_bad_input_is_one_sentence(words, sentence, capsys, tmp_path, monkeypatc
     assert not list(tmp_path.rglob("*.safetensors")), "nothing was written"
 
 
+@pytest.mark.slow
 def test_a_broken_picture_is_named(run_folder, tmp_path, capsys):
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
     status, _, err = command(capsys, "explain", run_folder, tmp_path / "broken.jpg")
@@ -278,6 +279,7 @@ def test_heads_that_no_model_has_are_refused(words, capsys, tmp_path, monkeypatc
         assert status == 2 and f"heads must be at least 1 and whole, not {heads}" in err
 
 
+@pytest.mark.slow
 def test_a_file_has_the_name_that_is_said(run_folder, tmp_path, capsys, monkeypatch):  # 6
     Image.new("RGB", (70, 90), "teal").save(tmp_path / "a.png")
     for given, written in (("new/noext", "new/noext.png"), ("b.svg", "b.svg")):

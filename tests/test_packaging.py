@@ -219,6 +219,7 @@ def test_modules_open_with_a_docstring_and_stay_small(path):
 # 7 -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_plain_pytest_fails_when_a_notebook_raises(tmp_path):
     for name, code in (("good", "6 * 7"), ("bad", "1 / 0")):
         cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": code}

@@ -262,6 +262,7 @@ def test_bad_input_is_one_sentence(tmp_path):
 NAN_LOG = [{"step": 1, "loss": float("nan"), "rank": None}, {"step": 2, "loss": 0.3, "rank": float("nan")}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [

@@ -282,6 +282,7 @@ def test_an_official_file_is_a_whole_ijepa(tmp_path, prefix, joined):
     assert torch.equal(load_encoder(path)[0].norm.bias, networks["target_encoder"]["norm.bias"])
 
 
+@pytest.mark.slow
 def test_a_predictor_with_an_mlp_ratio_of_its_own(tmp_path):
     path = tmp_path / "vit-g.pth.tar"
     torch.save(released(1408, 32, hidden=6144, predictor_hidden=128), path)  # 48/11 beside 4

@@ -325,7 +325,7 @@ def test_autocast_really_runs_and_agrees_with_plain(images, seed):
 def test_compile_really_compiles_and_agrees_with_plain(images):
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
-    small = replace(config(steps=4, groups=1), model=replace(MODEL, depth=1))  # compiling costs by the graph
+    small = replace(config(steps=6, groups=1), model=replace(MODEL, depth=1))  # compiling costs by the graph
     trains = (replace(small.train, compile=compiled) for compiled in (False, True))
     runs = [Run(replace(small, train=train), images) for train in trains]
     (expected, weights), (found, compiled) = map(finished, runs)

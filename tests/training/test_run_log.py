@@ -157,6 +157,7 @@ def killed_at_step_8(out):
             os._exit(9)
 
 
+@pytest.mark.slow
 @needs_tensorboard
 def test_tensorboard_misses_no_step_of_a_run_that_was_killed(tmp_path):  # 2
     process = multiprocessing.get_context("spawn").Process(target=killed_at_step_8, args=(tmp_path,))

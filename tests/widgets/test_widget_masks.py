@@ -62,9 +62,7 @@ def test_the_batch_matters_to_the_released_rule_only_by_its_cut():
 MOVES = [
     {"rule": rule, "num_targets": count, "rows": rows, "columns": columns, "batch": batch}
     for rule in MASK_RULES
-    for count in (1, 5)
-    for rows, columns in ((4, 4), (4, 32), (32, 4), (9, 7))
-    for batch in (1, 64)
+    for count, rows, columns, batch in ((1, 4, 4, 64), (5, 4, 32, 1), (1, 32, 4, 1), (5, 9, 7, 64))
 ] + [
     {"target_scale": [0.02, 0.02]}, {"target_scale": [0.02, 0.8]}, {"target_scale": [0.8, 0.8]},
     {"target_aspect": [0.25, 4.0]}, {"target_aspect": [4.0, 4.0]}, {"context_scale": [0.1, 0.1]},
