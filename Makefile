@@ -12,7 +12,7 @@ ARGS :=
 CONSTRAINTS :=
 PYTHON :=
 BIN := $(VENV)/bin
-PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help lab demo test test-quick lint
 help:

@@ -51,21 +51,28 @@ def pytest_unconfigure(config):
         shutil.rmtree(os.environ[COURSE], ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(items):
     """Notebooks first, because they last longest. What starts an event loop comes before the browser's tests,
     since Playwright keeps one running that no other can stand beside."""
     items.sort(key=_place)
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
-def _group(item):
-    """What one process must run, of several: a notebook, all of the browser's tests, a file."""
-    if isinstance(item, NotebookRun):
-        return item.name
-    return "browser" if "/tests/browser/" in item.path.as_posix() else item.path.name
+@pytest.hookimpl(optionalhook=True)  # of a plugin that may be missing
+def pytest_xdist_make_scheduler(config, log):
+    """Of several processes (`pytest -n 2`) one runs a whole file, so that what its tests share is made once;
+    one runs all of the browser's tests; each takes what comes next in the order of collection.
+
+    Marks of groups would say the same, but pytest 9.2 with pytest-xdist 3.8 loses them in silence.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            return "tests/browser" if path.startswith("tests/browser/") else path
+
+    config.option.loadscopereorder = False  # the files of most tests first would be the quickest first
+    return ByFile(config, log)
 
 
 def _place(item):

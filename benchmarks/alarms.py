@@ -4,7 +4,7 @@
 
 Runs of the demo's preset, seed 0, that are known to learn or to collapse, and others: on images of pure
 noise, of which nothing can be predicted, and on images so faint that tokens are little but their places. The
-shares in alarms.py were chosen on the first five of them, floor and ceiling on the faint ones.
+shares in collapse_alarms.py were chosen on the first five of them, floor and ceiling on the faint ones.
 """
 
 import warnings

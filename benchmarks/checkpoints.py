@@ -3,8 +3,8 @@
     python benchmarks/checkpoints.py
 
 A save is model, moving average and AdamW's moments, with checksums, flushed to the disk. Its cost is set
-against the default interval of `save_every`, or the longer one that log.py takes where a save costs over 2%
-of that. Beside it a plain write and flush of as many bytes, alternating: what the disk alone takes.
+against the default interval of `save_every`, or the longer one that run_log.py takes where a save costs over
+2% of that. Beside it a plain write and flush of as many bytes, alternating: what the disk alone takes.
 """
 
 import os

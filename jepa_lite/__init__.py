@@ -4,6 +4,7 @@ One folder a subject, one file an idea, to be read in this order:
 
 method/      I-JEPA itself, from patches to one training step; imports torch and nothing else of this package
 baselines/   what it is compared to: other masks, pixels as targets, I-JEPA with a part switched off
+system/      the machine underneath: how a command ends, signals, processes, memory, places on the disk
 data/        images, as one tensor in memory or read while training
 evaluation/  measures without labels, probes with them, and the table of controls
 training/    a run that can be stopped, resumed, split over processes and trusted

@@ -73,6 +73,13 @@ def connections_refused():
     assert not _attempts, f"the test opened connections to other machines: {_attempts}"
 
 
+@pytest.fixture
+def private_cache(tmp_path_factory, monkeypatch):
+    """A cache of this test's own, and no folder of images that the environment names."""
+    monkeypatch.setenv("JEPA_LITE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv("JEPA_LITE_DATA", raising=False)
+
+
 class Host(http.server.ThreadingHTTPServer):
     """A web server on this machine, whose every fault can be chosen, path by path or for all of them.
 

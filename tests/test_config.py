@@ -1,4 +1,4 @@
-"""What is claimed of the settings, and tested here.
+"""What is claimed of the settings, and tested here. (Masks that do not fit the model's grid: test_masks.py.)
 
 1. Every impossible value is refused when the object is made, in one sentence that names the field.
 2. A value of the wrong kind is refused in the same way: 2.5 blocks, a word for a number, one number for two.
@@ -6,7 +6,6 @@
 4. An unknown field is refused by name, with the names there are; so is an unknown encoder.
 5. `with_values` changes just the fields that are named, and checks them; one that the rule of masking does
    not read is refused by name, and a change of rule alone is that rule with its own numbers.
-6. Masks that do not fit the model's grid are refused when the two meet.
 """
 
 import dataclasses
@@ -227,16 +226,6 @@ def test_an_unknown_rule_is_refused_though_fields_are_named():
         Config().with_values({"masks.rule": "boxes", "masks.num_targets": 3})
     with pytest.raises(ValueError, match=r"rule must be one of paper, .*random, not \['random'\]"):
         Config().with_values({"masks.rule": ["random"]})
-
-
-def test_masks_that_cannot_fit_the_grid_are_refused_when_the_two_meet():
-    tight = MaskConfig(target_scale=(0.9, 1.0))
-    with pytest.raises(ValueError, match="do not fit a 8 x 8 grid"):
-        Config(masks=tight)
-    with pytest.raises(ValueError, match="do not fit a 2 x 2 grid"):
-        Config(model=ModelConfig(image_size=8, patch_size=4))
-    with pytest.raises(ValueError, match="would never end on a 8 x 8 grid"):
-        Config(masks=MaskConfig(rule="official", min_keep=10))
 
 
 def test_a_named_encoder_is_its_size_and_takes_other_fields():

@@ -1,8 +1,9 @@
 """The layout of the package: a folder knows only those that stand before it, and says what it holds.
 
-1. A folder imports itself and the folders before it, in functions too; method/ torch and itself alone.
+1. A folder imports itself and the folders before it, in functions too and by any form of import, always by
+   dots; method/ imports torch and itself alone.
 2. Nobody but the door imports the commands, and nobody but the door the course.
-3. Each folder's docstring names every file in it, in the order to read them, and it has an `__all__`.
+3. Each folder's docstring names every file in it, and it has an `__all__`; the package's names every folder.
 4. method/ is one sitting: under 700 lines.
 5. The names that `jepa_lite` offers are those that it can import, and importing it imports no torch.
 6. Public functions are annotated: what each returns, at least.
@@ -10,6 +11,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,22 +26,54 @@ SETTINGS = {"config", "field_checks", "limits", "presets", "randomness"}  # at t
 COMMANDS = {"__init__", "__main__", "arguments", "cli", "demo"}  # files at the door that use everything
 
 
-def imports_of(path):
-    """The modules of the package that a file imports anywhere in it, as tuples of names."""
-    here = path.relative_to(PACKAGE).with_suffix("").parts
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            base = (*here[: len(here) - node.level],) if node.level else ("outside",)
-            module = (*base, *(node.module or "").split(".")) if node.module else base
-            yield from ([module] if node.module else [(*base, alias.name) for alias in node.names])
-            if not node.level:
-                assert (node.module or "").split(".")[0] != "jepa_lite", f"{path}: import it by dots"
+def imports_of(here, source):
+    """Every module that a file imports anywhere in it, as a tuple of names: of the package without its own
+    name, and else "outside" and the name. `here`: the file's place in the package, ("data", "scan")."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            modules = [("outside", *alias.name.split(".")) for alias in node.names]
+        elif not isinstance(node, ast.ImportFrom):
+            continue
+        elif not node.level:
+            modules = [("outside", *node.module.split("."))]
+        else:
+            base = (*here[: len(here) - node.level], *(node.module.split(".") if node.module else ()))
+            modules = [base] if node.module else [(*base, alias.name) for alias in node.names]
+        for module in modules:
+            named = f"{'/'.join(here)} imports {'.'.join(module[1:])}, which it must by dots"
+            assert module[:2] != ("outside", "jepa_lite"), named
+            yield module
+
+
+@pytest.mark.parametrize(
+    ("line", "modules"),
+    [
+        ("import torch.nn, os", [("outside", "torch", "nn"), ("outside", "os")]),
+        ("from torch.nn import functional", [("outside", "torch", "nn")]),
+        ("def f():\n    if True:\n        from ..data.scan import Scan", [("data", "scan")]),
+        ("from . import run, plan as p", [("training", "run"), ("training", "plan")]),
+        ("from .. import cli", [("cli",)]),
+        ("from ..figures import dark", [("figures",)]),
+    ],
+)
+def test_every_form_of_import_is_seen(line, modules):
+    assert list(imports_of(("training", "run"), line)) == modules
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import jepa_lite", "def f():\n    import os, jepa_lite.cli as cli", "from jepa_lite.data import load"],
+)
+def test_a_file_of_the_package_names_it_by_dots(line):
+    with pytest.raises(AssertionError, match="by dots"):
+        list(imports_of(("method", "masks"), line))
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_a_file_imports_only_what_stands_before_it(path):
-    here = path.relative_to(PACKAGE).with_suffix("").parts[0]
-    for module in imports_of(path):
+    place = path.relative_to(PACKAGE).with_suffix("").parts
+    here = place[0]
+    for module in imports_of(place, path.read_text("utf-8")):
         if module[0] == "outside" or here in COMMANDS:
             continue
         allowed = set(FOLDERS[: FOLDERS.index(here) + 1] if here in FOLDERS else FOLDERS[:2])
@@ -48,13 +82,11 @@ def test_a_file_imports_only_what_stands_before_it(path):
 
 
 def test_the_method_imports_torch_and_itself_alone():
+    known = {"torch", *sys.stdlib_module_names}
     for path in (PACKAGE / "method").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
-            for name in names:
-                known = {"torch", *sys.stdlib_module_names}
-                assert name.split(".")[0] in known, f"{path.name} imports {name}"
+        modules = imports_of(("method", path.stem), path.read_text("utf-8"))
+        others = {module[1] for module in modules if module[0] == "outside"} - known
+        assert not others, f"{path.name} imports {others}"
 
 
 @pytest.mark.parametrize(
@@ -64,9 +96,14 @@ def test_a_folder_says_what_it_holds(folder):
     files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     files |= {path.parent.name for path in folder.glob("*/__init__.py")}
     module = importlib.import_module(".".join(("jepa_lite", *folder.relative_to(PACKAGE).parts)))
-    missing = {name for name in files if name not in (module.__doc__ or "")}
+    missing = files - set(re.findall(r"\w+", module.__doc__ or ""))
     assert not missing, f"the docstring of {folder.name}/ does not name {missing}"
     assert module.__all__, f"{folder.name}/ has no __all__"
+
+
+def test_the_package_says_which_folders_it_has():
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert set(FOLDERS) == folders == set(re.findall(r"^(\w+)/", jepa_lite.__doc__, re.M))
 
 
 def test_the_method_is_one_sitting():

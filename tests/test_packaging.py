@@ -7,10 +7,11 @@
 4. CITATION.cff names the software, its version and the paper.
 5. No file names the folder beside the checkout, except .ci/run, or a path of one machine.
 6. A module opens with a docstring and has at most 300 lines.
-7. A notebook is committed without outputs, counts or widget state; one that raises fails plain `pytest`.
+7. A notebook that raises fails plain `pytest`.
 8. An ordinary install, which is no checkout, has all that notebooks ask the library for: results, widgets'
    scripts, answers.
 9. A test cannot reach another machine, and can reach this one.
+10. Of several processes one runs all tests of a file, or of a browser.
 """
 
 import ast
@@ -142,11 +143,6 @@ def test_documented_make_targets_exist():
     assert not unknown, f"named in a document, but no target of the Makefile: {unknown}"
 
 
-def test_lab_listens_on_this_machine_only():
-    addresses = re.findall(r"--(?:ServerApp\.)?ip[= ](\S+)", text("Makefile") + text("CONTRIBUTING.md"))
-    assert len(addresses) == 2 and set(addresses) == {"127.0.0.1"}, f"JupyterLab listens on {addresses}"
-
-
 def test_ci_run_lints_and_tests():
     called = re.findall(r"^make ([a-z-]+)", text(".ci/run"), re.M)
     assert called == ["lint", "test"], f"pytest's summary must come last, and CI runs make {called}"
@@ -223,16 +219,7 @@ def test_modules_open_with_a_docstring_and_stay_small(path):
 # 7 -------------------------------------------------------------------------------------------------------
 
 
-def test_notebooks_are_committed_clean():
-    for path in project_files():
-        if path.suffix == ".ipynb":
-            notebook = json.loads(text(path))
-            assert "widgets" not in notebook["metadata"], f"{path} holds widget state; clear its outputs"
-            code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-            ran = [cell for cell in code if cell["outputs"] or cell["execution_count"]]
-            assert not ran, f"{path} holds the outputs of {len(ran)} cells; clear them"
-
-
+@pytest.mark.slow
 def test_plain_pytest_fails_when_a_notebook_raises(tmp_path):
     for name, code in (("good", "6 * 7"), ("bad", "1 / 0")):
         cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": code}
@@ -316,3 +303,24 @@ def test_this_machine_is_within_reach():
     with server, client, accepted:
         client.sendall(b"here")
         assert accepted.recv(4) == b"here"
+
+
+# 10 ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_of_several_processes_one_runs_a_file(tmp_path):
+    names = ("tests/test_a.py", "tests/test_b.py", "tests/browser/test_c.py", "tests/browser/test_d.py")
+    for path in (tmp_path / name for name in names):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            "import pytest, time\n"
+            "@pytest.mark.parametrize('i', range(9))\ndef test_it(i):\n    time.sleep(0.02)\n"
+        )
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "-p", "no:cacheprovider", "tests"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    found = set(re.findall(r"^\[(gw\d)\] .*PASSED (\S+)::", run.stdout, re.M))
+    whose = {name: {process for process, path in found if path == name} for name in names}
+    assert all(len(processes) == 1 for processes in whose.values()), run.stdout[-2000:] + run.stderr[-500:]
+    assert whose[names[2]] == whose[names[3]] and len(set.union(*whose.values())) == 2, whose

@@ -1,4 +1,4 @@
-"""Claims about the one rule for chance (seeds.py).
+"""Claims about the one rule for chance (randomness.py).
 
 1. A generator is that of numpy with the same state, so the same on every platform.
 2. Other arguments are another stream: neighbours are unrelated, no pair runs into another, and not even those

@@ -7,6 +7,7 @@
 5. Only after 20 failed tries may a context hold target patches; then some do.
 """
 
+import functools
 import math
 from collections import Counter
 
@@ -21,6 +22,7 @@ from jepa_lite.baselines.released_masks import official_uncut, size_shares
 from jepa_lite.config import Config, MaskConfig
 from jepa_lite.method.masks import TRIES, sample_masks
 
+slow = functools.partial(pytest.param, marks=pytest.mark.slow)
 official_grids = st.tuples(st.integers(5, 32), st.integers(5, 32))  # on 4 x 4 targets of 1 patch never end
 
 
@@ -64,8 +66,8 @@ def test_official_contexts_have_the_released_sizes(grid, min_keep, before, after
     [
         ((8, 8), {}),
         ((7, 11), {"num_targets": 3}),
-        ((8, 8), {"context_scale": (0.25, 0.35), "min_keep": 8}),  # a quarter fails 20 times
-        ((8, 8), {"target_aspect": (0.75, 0.75), "context_scale": (0.3, 0.3), "min_keep": 8}),  # one size
+        slow((8, 8), {"context_scale": (0.25, 0.35), "min_keep": 8}),  # a quarter fails 20 times
+        slow((8, 8), {"target_aspect": (0.75, 0.75), "context_scale": (0.3, 0.3), "min_keep": 8}),  # one size
     ],
 )
 def test_official_masks_are_distributed_as_in_the_plain_loop(grid, changes):

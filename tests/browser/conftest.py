@@ -4,6 +4,7 @@ Where there is no Chromium or Chrome these tests are skipped; with CI=true that 
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -12,19 +13,26 @@ from front_ends import (
     FLAGS,
     Faults,
     find_browser,
-    jupyterlab,
     notebook7,
     open_lab,
     open_notebook7,
     open_voila,
+    served,
     voila,
     write_notebook,
 )
+from make_lab import copy_course, lab_command
 from playwright.sync_api import sync_playwright
 
 # Of Voila itself: it asks a host on the net for its symbols, and loads extensions of JupyterLab in vain.
 OF_VOILA = ["fortawesome", "ERR_NAME_NOT_RESOLVED", "ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "#RUNTIME-012"]
-STARTS = {"lab": jupyterlab, "notebook": notebook7, "voila": lambda home: voila(home, "widgets.ipynb")}
+OPTIONS = ["--no-browser", "--port={port}", "--ServerApp.port_retries=0", "--allow-root"]
+OPTIONS += ["--IdentityProvider.token={token}"]
+STARTS = {
+    "lab": lambda home: served(home, "jupyterlab", [*lab_command()[3:], *OPTIONS], "/api"),
+    "notebook": notebook7,
+    "voila": lambda home: voila(home, "widgets.ipynb"),
+}
 OPENS = {"lab": open_lab, "notebook": open_notebook7, "voila": open_voila}
 IGNORED = {
     "voila": OF_VOILA,
@@ -47,32 +55,34 @@ def browser():
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
-    """The folder the servers run in. Its notebooks/widgets.ipynb has a cell for each widget of the table."""
+    """A copy of the course, in which the servers run; notebooks/widgets.ipynb has a cell for each widget."""
     home = tmp_path_factory.mktemp("home")
-    (home / "notebooks").mkdir()
+    copy_course(home)
     write_notebook(home / "notebooks" / "widgets.ipynb", WIDGETS.values())
     return home
 
 
 @pytest.fixture(scope="session")
-def lab(home):
-    with jupyterlab(home) as address:
-        yield address
+def address_of(home):
+    """The address of a front end by its name; each is started once, and all are ended together."""
+    servers, addresses = [], {}
+
+    def find(name):
+        if name not in addresses:
+            servers.append(STARTS[name](home))
+            addresses[name] = servers[-1].__enter__()
+        return addresses[name]
+
+    yield find
+    if servers:
+        with ThreadPoolExecutor(len(servers)) as together:
+            list(together.map(lambda server: server.__exit__(None, None, None), servers))
 
 
 @pytest.fixture(scope="session")
-def address_of(home, lab, request):
-    """The address of a front end by its name; each is started once."""
-    started = {"lab": lab}
-
-    def find(name):
-        if name not in started:
-            server = STARTS[name](home)
-            started[name] = server.__enter__()
-            request.addfinalizer(lambda: server.__exit__(None, None, None))
-        return started[name]
-
-    return find
+def lab(address_of):
+    """The address of what `make lab` starts, whose root is `home`."""
+    return address_of("lab")
 
 
 @pytest.fixture
@@ -96,7 +106,7 @@ def front_end(request, browser, address_of):
     name = request.param
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     faults = Faults(page, IGNORED.get(name, ()))
-    OPENS[name](page, address_of(name), "widgets.ipynb")
+    OPENS[name](page, address_of(name), "notebooks/widgets.ipynb" if name == "lab" else "widgets.ipynb")
     page.wait_for_function(SETTLED, arg=len(WIDGETS), timeout=120_000)
     roots = page.locator(".jepa")
     yield SimpleNamespace(

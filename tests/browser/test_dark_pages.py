@@ -41,7 +41,7 @@ def themed(page, scheme):
 def test_jupyterlab_shows_the_figure_of_its_theme(home, lab, new_page):
     write_notebook(home / "notebooks" / "figures.ipynb", FIGURES)
     page, faults = new_page()
-    open_lab(page, lab, "figures.ipynb")
+    open_lab(page, lab, "notebooks/figures.ipynb")
     page.locator(".widget-html-content img").first.wait_for()
     assert themed(page, "light") == [LIGHT] * 2
     assert themed(page, "dark") == [DARK] * 2
@@ -58,7 +58,7 @@ def test_jupyterlab_shows_the_figure_of_its_theme(home, lab, new_page):
     stranger["cells"][0]["outputs"] = outputs
     saved.with_name("stranger.ipynb").write_text(json.dumps(stranger), "utf-8")
     address, token = lab
-    page.goto(f"{address}/lab/workspaces/stranger/tree/stranger.ipynb?reset&token={token}")
+    page.goto(f"{address}/lab/workspaces/stranger/tree/notebooks/stranger.ipynb?reset&token={token}")
     page.locator(".jepa-day").wait_for()
     assert page.evaluate(SHOWN) == [LIGHT]
     assert not faults.found, faults.found

@@ -145,7 +145,7 @@ def await_fault(page, faults, word):
 def test_the_checks_see_a_fault_of_each_kind(home, lab, new_page):
     write_notebook(home / "notebooks" / "faulty.ipynb", [FAULTY])
     page, faults = new_page()
-    open_lab(page, lab, "faulty.ipynb")
+    open_lab(page, lab, "notebooks/faulty.ipynb")
     root = page.locator(".jepa")
     root.wait_for()
     assert not faults.found, faults.found

@@ -16,7 +16,7 @@ from latency import STOCK, draws, settings, summary
 def page(browser, home, lab):
     write_notebook(home / "notebooks" / "latency.ipynb", [WIDGETS["MaskExplorer"], STOCK])
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    open_lab(page, lab, "latency.ipynb")
+    open_lab(page, lab, "notebooks/latency.ipynb")
     page.locator(".widget-html-content").wait_for()
     yield page
     page.close()

@@ -26,7 +26,7 @@ def lab_page(browser, home, lab):
     write_notebook(home / "notebooks" / "masks.ipynb", ["1 + 1", WIDGETS["MaskExplorer"], "2 + 2"])
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
     faults = Faults(page)
-    open_lab(page, lab, "masks.ipynb")
+    open_lab(page, lab, "notebooks/masks.ipynb")
     page.locator(".jepa canvas").first.wait_for()
     unfold(page.locator(".jepa"))
     yield page

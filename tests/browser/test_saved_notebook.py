@@ -27,7 +27,7 @@ def saved(browser, home, lab):
     path = home / "notebooks" / "saved.ipynb"
     write_notebook(path, WIDGETS.values())
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    open_lab(page, lab, path.name)
+    open_lab(page, lab, f"notebooks/{path.name}")
     page.wait_for_function(SETTLED, arg=len(WIDGETS), timeout=120_000)
     page.locator(".jp-Notebook").press("Control+s")
     for _ in range(200):

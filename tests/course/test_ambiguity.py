@@ -1,4 +1,4 @@
-"""Claims tested here, of ambiguous signals, the best guess between them, and their figures:
+"""Claims about ambiguous signals, the best guess between them (course/ambiguity.py), and their figures:
 
 1. The mean, the median and the loss equal what trying every answer finds; odds need not sum to 1; no world
    and no nudge away from the guess does better.

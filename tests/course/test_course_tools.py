@@ -1,4 +1,4 @@
-"""Claims tested here, of what the notebooks share (course.py):
+"""Claims tested here, of what the notebooks share (jepa_lite/course/__init__.py):
 
 1. The small image is the cat among the eight photographs, all uint8 of the size that is asked for; made
    images are the same at every call, and those to measure on are others.

@@ -180,6 +180,7 @@ def test_the_figure_to_keep_shows_every_number(table, probe):
     assert ("one seed" in fig.alt_text) and ("±" in fig.alt_text) == (table is TABLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", [TABLE, ONE], ids=["three seeds", "one seed"])
 def test_every_choice_of_the_sliders_is_drawn(table):
     names = [r["name"] for r in table["rows"][1:]]

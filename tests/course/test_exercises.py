@@ -14,6 +14,7 @@
 9. What differs is said of the item that differs, in digits that differ, and the line that stops is shown.
 """
 
+import functools
 import importlib.util
 import inspect
 import itertools
@@ -49,6 +50,12 @@ RIGHTS = [(name, answer) for name, (_, right, _) in BANKS.items() for answer in 
 WRONGS = [(name, answer, words) for name, (_, _, wrong) in BANKS.items() for answer, words in wrong]
 
 
+@functools.cache
+def judged(name, answer):
+    """The verdict on an answer of the banks, which several tests look at."""
+    return getattr(check, name)(answer)
+
+
 def named(value):
     return getattr(value, "__name__", None) or (value if isinstance(value, str) and value in NAMES else None)
 
@@ -58,13 +65,13 @@ def named(value):
 
 @pytest.mark.parametrize("name, answer", RIGHTS, ids=named)
 def test_a_right_answer_is_right(name, answer):
-    verdict = getattr(check, name)(answer)
+    verdict = judged(name, answer)
     assert verdict.state == "right", f"{name}, {answer.__name__}: {verdict}"
 
 
 @pytest.mark.parametrize("name, answer, words", WRONGS, ids=named)
 def test_a_wrong_answer_is_told_what_is_wrong(name, answer, words):
-    verdict = getattr(check, name)(answer)
+    verdict = judged(name, answer)
     assert verdict.state == "wrong", f"{name}, {answer.__name__} passes: {verdict}"
     assert words in verdict.message, f"{name}, {answer.__name__}: {words!r} is not in {verdict.message!r}"
 
@@ -77,7 +84,7 @@ def test_answers_are_many_and_told_apart(name):
         f"{name} has {len(right)} right and {len(wrong)} wrong answers"
     )
     assert right[0].__name__ == name, f"the first right answer is put into the notebook: name it {name}"
-    told = {words: getattr(check, name)(answer).message for answer, words in wrong}
+    told = {words: judged(name, answer).message for answer, words in wrong}
     for words in told:
         others = [other for key, other in told.items() if key != words]
         assert not any(words in other for other in others), (

@@ -1,5 +1,5 @@
-"""What must hold of jepa_lite/data/__init__.py, folder.py and fetch.py; see also test_download.py,
-test_archives.py.
+"""What must hold of `load` and `stream` (jepa_lite/data/__init__.py), class_folders.py, image_files.py,
+images.py and torchvision_sets.py; see also test_download.py, test_archives.py.
 
  1. Every impossible request is refused in one sentence that names it and the way out.
  2. `shapes` is the generator's own; its train and test images differ; a seed fixes them.
@@ -18,7 +18,7 @@ test_archives.py.
 13. Without a usable home a temporary folder takes the cache's place, and it is said before any work; what a
     read-only cache holds is used; a folder that the user named is never exchanged for another.
 14. The memory of a set is counted for all processes of the machine, against what is free: of the machine,
-    or of the container around them. (Claims 13 and 14: caches.py and memory.py.)
+    or of the container around them. (Claims 13 and 14: caches.py and memory.py of jepa_lite/system/.)
 """
 
 import hashlib

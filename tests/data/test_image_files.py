@@ -1,4 +1,4 @@
-"""Claims about opening one image file (picture.py).
+"""Claims about opening one image file (image_files.py).
 
 1. What is no regular file (pipe, socket, device, folder) is refused at once, everywhere a picture is taken.
 2. No other program is run: a .jpg that is EPS is no image, and the package opens images in one place alone.
@@ -27,6 +27,8 @@ from jepa_lite.data.trees import class_trees
 from jepa_lite.widgets.masks import find_image
 from jepa_lite.widgets.standalone_page import explorer_page
 
+pytestmark = pytest.mark.usefixtures("private_cache")
+
 NO_FILE = "not a regular file"
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
 READERS = {  # all that take a file by its path
@@ -37,11 +39,6 @@ READERS = {  # all that take a file by its path
     "stream": lambda path: Files(path.parent, [path.name], (8, 8), workers=0).sample(1),
     "load": lambda path: data.load("folder", image_size=8, root=path.parents[1], progress=False),
 }
-
-
-@pytest.fixture(autouse=True)
-def private_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("JEPA_LITE_CACHE", str(tmp_path / "cache"))
 
 
 def finished(function, *arguments):

@@ -1,4 +1,4 @@
-"""An image in any form, wherever one is taken, and numbers of numpy wherever a number is.
+"""Images in any form, wherever one is taken (image_forms.py), and numbers of NumPy wherever one is.
 
 1. A tensor, a numpy array with channels first or last, a PIL image and a list of these are one and the same
    image: for `Run`, `features`, `pixels`, `tokens`, `normalize`, `explain`, the figures and the widgets.

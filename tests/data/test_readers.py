@@ -1,4 +1,5 @@
-"""Claims about image files that are read while training (stream.py, and what folder.py does for it).
+"""Claims about image files that are read while training (readers.py, and what
+image_files.py does for it).
 
 1. The same bits with 0, 1 and 2 loading processes, and begun in the middle; `read` equals `batches`.
 2. A crop is a pure function of seed, step and image, and different for each of them.
@@ -85,7 +86,7 @@ def quiet():
 # --- 1, 2: the same bits ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("workers", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_number_of_processes_changes_no_bit(pictures, quiet, workers):  # 1, 6
     one, many = files(pictures), files(pictures, workers=workers)
     expected = [one.read(step, idx) for step, idx in orders()]

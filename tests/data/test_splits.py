@@ -26,16 +26,12 @@ from jepa_lite.data import image_files, scan
 from jepa_lite.data.splits import find
 from jepa_lite.training.pretrain import curve_probe, pretrain
 
+pytestmark = pytest.mark.usefixtures("private_cache")
+
 MODEL = ModelConfig(
     image_size=(16, 24), patch_size=4, width=16, depth=1, heads=2, predictor_width=16, predictor_depth=1,
     predictor_heads=2,
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def private_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("JEPA_LITE_CACHE", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.delenv("JEPA_LITE_DATA", raising=False)
 
 
 def put(root, files, real=False):

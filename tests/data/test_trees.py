@@ -1,4 +1,4 @@
-"""Claims about trees of class folders.
+"""Claims about trees of class folders (trees.py).
 
 1. A tree is found whether it is the folder itself or lies in it, with train/ or without; what is none is
    left out; small pictures come first.

@@ -35,6 +35,7 @@ CONTROLS = [
     {"name": "pixel_baseline", "linear": 0.702, "knn": 0.508},
     {"name": "ijepa", "linear": 0.752, "knn": 0.703, "linear_std": 0.008},
 ]
+DPI = html.DPI  # of the pictures in a report
 VOID = {"meta", "img", "source", "link", "br", "hr", "input"}
 
 
@@ -90,6 +91,14 @@ class Page(HTMLParser):
 
     def all(self, tag):
         return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def coarse():
+    """Pictures of few pixels, which are drawn sooner; the test that weighs a page takes those of a report."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(html, "DPI", 40)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +167,6 @@ def test_nothing_is_fetched_and_nothing_runs(page):
             assert attributes.get(name, "data:").startswith(("data:", "#")), attributes[name][:80]
     policy = [a["content"] for a in parsed.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
-    assert len(text.encode()) < 3e6
 
 
 def test_every_figure_is_inside_with_its_alt_text(page):
@@ -176,7 +184,9 @@ def test_every_figure_is_inside_with_its_alt_text(page):
     assert len({image["alt"] for image in images}) == 6
 
 
-def test_the_widest_report_stays_under_three_megabytes(tmp_path):
+@pytest.mark.slow
+def test_the_widest_report_stays_under_three_megabytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(html, "DPI", DPI)
     text, _ = make(tmp_path, (64, 64), images=report.BANK)
     assert len(text.encode()) < 3e6, f"{len(text.encode()):,} bytes of images of pure noise"
 
@@ -233,7 +243,6 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatc
         raise OSError("no space left on device")
 
     monkeypatch.setattr(report.os, "replace", full)
-    monkeypatch.setattr(html, "DPI", 40)
     with pytest.raises(OSError, match="no space"):
         make(tmp_path)
     assert (tmp_path / "report.html").read_text() == "the old one"
@@ -252,6 +261,7 @@ def test_bad_input_is_one_sentence(tmp_path):
 NAN_LOG = [{"step": 1, "loss": float("nan"), "rank": None}, {"step": 2, "loss": 0.3, "rank": float("nan")}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [
@@ -262,8 +272,7 @@ NAN_LOG = [{"step": 1, "loss": float("nan"), "rank": None}, {"step": 2, "loss": 
         *({"masks": MaskConfig(rule)} for rule in ("rasterized", "block", "random")),
     ],
 )
-def test_edge_cases_give_a_page(tmp_path, case, monkeypatch):
-    monkeypatch.setattr(html, "DPI", 40)  # to be quick
+def test_edge_cases_give_a_page(tmp_path, case):
     text, _ = make(tmp_path, **case)
     parsed = Page(text)
     assert len(parsed.all("img")) == 6

@@ -40,15 +40,6 @@ def test_unpatchify_is_the_inverse(B, C, H, W, P):
     assert torch.equal(patchify(unpatchify(patches, P, grid), P), patches)
 
 
-def test_patches_are_numbered_row_by_row():
-    images = drawn(1, 3, 8, 12)
-    patches = patchify(images, 4)
-    for row in range(2):
-        for column in range(3):
-            cut = images[0, :, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
-            assert torch.equal(patches[0, row * 3 + column], cut.flatten()), (row, column)
-
-
 @pytest.mark.parametrize("shape", [(3, 5), (3, 2, 4), (3, 1), (3, 2, 2, 2)])
 def test_take_picks_what_a_loop_picks(shape):
     tokens = drawn(3, 7, 5)

@@ -1,4 +1,4 @@
-"""Claims about file names that are odd: as text for people (names.py), and in a run from end to end.
+"""Claims about file names that are odd: as text for people (file_names.py), and in a run from end to end.
 
 1. A shown name is one printable line, whatever it holds, and an ordinary one is shown as it is.
 2. Files, classes and roots whose names are not UTF-8, or hold line breaks and escape sequences, are read,
@@ -22,15 +22,12 @@ from jepa_lite.data.readers import Files
 from jepa_lite.system.file_names import shown
 from jepa_lite.training.pretrain import pretrain
 
+pytestmark = pytest.mark.usefixtures("private_cache")
+
 MODEL = ModelConfig(
     image_size=(16, 24), patch_size=4, width=16, depth=1, heads=2, predictor_width=16, predictor_depth=1,
     predictor_heads=2,
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def private_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("JEPA_LITE_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Claims about what is shown of a run, and about output that goes elsewhere than to a wide terminal:
+"""Claims about what is shown of a run (progress.py), and about output that nobody reads (pipes.py):
 
 1. Counts have their plural, times no sixtieth second, and what is not known is not shown as 0.
 2. On a terminal a bar; in a file or a pipe some ten lines and no carriage return; nothing for other ranks.
@@ -162,7 +162,7 @@ def unread(monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="closed pipes are told otherwise on Windows")
-@pytest.mark.parametrize("words", [["--help"], ["demo", "--help"], ["plan", "--seconds", "0.1"]])
+@pytest.mark.parametrize("words", [["--help"], ["demo", "--help"], ["settings"]])
 @pytest.mark.parametrize("buffered", [True, False])
 def test_a_reader_who_leaves_ends_a_command_quietly(words, buffered, unread, monkeypatch, capfd):
     if not buffered:
@@ -176,7 +176,7 @@ def test_a_reader_who_leaves_ends_a_command_quietly(words, buffered, unread, mon
 def test_a_full_disk_is_said(monkeypatch, capsys):
     full = open("/dev/full", "w")  # noqa: SIM115
     monkeypatch.setattr(sys, "stdout", full)
-    assert status_of("plan", "--seconds", "0.1") == 2
+    assert status_of("settings") == 2
     full.close()
     assert re.fullmatch(r"jepa-lite: .*No space left on device.*\n", capsys.readouterr().err)
 

@@ -1,5 +1,5 @@
-"""Claims about being stopped (interrupt.py, and train.py between two steps). Signals are real, raised in this
-process; whole processes that are killed: test_resume.py.
+"""Claims about being stopped (signals.py, and training/run.py between two steps). Signals are real, raised in
+this process; whole processes that are killed: test_resume.py.
 
 1. Inside `uninterrupted` all lines run, and signals take effect at its end; handlers come back whatever
    happens; it nests, and outside the main thread it does nothing.

@@ -1,4 +1,4 @@
-"""Claims about which images a run goes on with (fingerprint.py), and about its facts (facts.py).
+"""Claims about which images a run goes on with (fingerprint.py), and about its facts (provenance.py).
 
 1. A resumed run refuses images that are not those it began with, whether it streams them or not: removed,
    added, changed, or of another folder; it says how many, and names one. So with the pixels of a fetched set.

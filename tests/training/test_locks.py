@@ -1,4 +1,4 @@
-"""Claims about a run's folder (locks.py, and pretrain.py before there is a run).
+"""Claims about a run's folder (system/locks.py, and pretrain.py before there is a run).
 
 1. One process at a time trains into a folder; a second hears one sentence and changes nothing. The lock goes
    with the process that holds it, also by SIGKILL.

@@ -282,6 +282,7 @@ def test_an_official_file_is_a_whole_ijepa(tmp_path, prefix, joined):
     assert torch.equal(load_encoder(path)[0].norm.bias, networks["target_encoder"]["norm.bias"])
 
 
+@pytest.mark.slow
 def test_a_predictor_with_an_mlp_ratio_of_its_own(tmp_path):
     path = tmp_path / "vit-g.pth.tar"
     torch.save(released(1408, 32, hidden=6144, predictor_hidden=128), path)  # 48/11 beside 4
@@ -367,7 +368,7 @@ def test_an_attention_without_biases(tmp_path):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_rounded_positions_are_still_sincos(tmp_path, dtype):
     encoder = Encoder(ModelConfig(image_size=32, width=64))
-    encoder.positions += 2e-7 * torch.randn(encoder.positions.shape)  # of another library's sine
+    encoder.positions += 2e-7 * drawn(*encoder.positions.shape)  # of another library's sine
     rounded = encoder.positions.to(dtype).float()
     assert torch.equal(rounded, encoder.positions) == (dtype == torch.float32)
     encoder.positions = rounded

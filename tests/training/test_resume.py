@@ -34,6 +34,7 @@ from jepa_lite.training.run_log import Log, read_log
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has neither these signals nor limits"
 )
+slow = pytest.mark.slow  # what starts processes
 
 STEPS = 40
 SETTINGS = (
@@ -116,7 +117,8 @@ def finish(out, root, settings):
 # 1 ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("trial", range(5))
+@slow
+@pytest.mark.parametrize("trial", range(4))
 def test_killed_at_random_moments_it_ends_as_if_it_had_never_stopped(root, unbroken, tmp_path, trial):
     settings = (*SETTINGS, *STREAM) if trial % 2 else SETTINGS
     expected, rng, kills = unbroken(settings), random.Random(trial), 0
@@ -149,6 +151,7 @@ def kill_at_random_moments(out, root, settings, rng):
     return ends
 
 
+@slow
 def test_the_claim_above_could_fail(root, unbroken, tmp_path):
     other = [s for s in SETTINGS if "crop_scale" not in s] + ["train.crop_scale=[0.5,1.0]"]
     finish(tmp_path / "run", root, tuple(other))
@@ -159,6 +162,7 @@ def test_the_claim_above_could_fail(root, unbroken, tmp_path):
 # 2 ---------------------------------------------------------------------------------------------------------
 
 
+@slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_run_after_its_step_with_one_line(root, unbroken, tmp_path, number):
     out, settings = tmp_path / "run", (*SETTINGS[:-1], "train.save_every=600")
@@ -182,6 +186,7 @@ def test_a_signal_ends_the_run_after_its_step_with_one_line(root, unbroken, tmp_
 # 3 ---------------------------------------------------------------------------------------------------------
 
 
+@slow
 @pytest.mark.parametrize(
     ("accident", "extra", "sentence"),
     [

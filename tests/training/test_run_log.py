@@ -1,4 +1,4 @@
-"""Claims about what a run writes while it trains (log.py); runs that are killed: test_resume.py.
+"""Claims about what a run writes while it trains (run_log.py); runs that are killed: test_resume.py.
 
 1. Every record has the promised keys and no other, and its seconds and tokens are consistent.
 2. On request alone TensorBoard shows the log's numbers at the measured steps, also after steps were redone or
@@ -7,6 +7,7 @@
    damaged, shortened or deleted, is named, and what was damaged is kept; reading it names the line.
 4. The log is on the disk before the checkpoint that follows it, which is never ahead of it.
 5. Rank 0 alone writes.
+6. A first checkpoint that cannot be written is one sentence, which names the folder.
 """
 
 import importlib.util
@@ -156,6 +157,7 @@ def killed_at_step_8(out):
             os._exit(9)
 
 
+@pytest.mark.slow
 @needs_tensorboard
 def test_tensorboard_misses_no_step_of_a_run_that_was_killed(tmp_path):  # 2
     process = multiprocessing.get_context("spawn").Process(target=killed_at_step_8, args=(tmp_path,))
@@ -310,7 +312,7 @@ def test_reading_a_damaged_log_names_the_line(tmp_path, bad):  # 3
         read_log(tmp_path)
 
 
-def test_a_first_save_that_fails_is_one_clean_sentence(tmp_path, monkeypatch):  # 4
+def test_a_first_save_that_fails_is_one_clean_sentence(tmp_path, monkeypatch):  # 6
     def full(*_):
         raise OSError(28, "No space left on device")
 

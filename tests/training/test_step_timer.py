@@ -1,4 +1,4 @@
-"""Claims about the clock of a step.
+"""Claims about the clock of a step (step_timer.py).
 
 1. The time between two marks goes to the later one; marks of one name add up, in any order; nothing is lost.
 2. On CUDA it is taken from the GPU's own events, in seconds, and the GPU is waited for once, at the end.

@@ -1,7 +1,7 @@
 """Claims tested here, for the scripts under jepa_lite/widgets/static:
 
 1. Every file of tests/widgets/js passes under node's own test runner.
-2. The colours and hatches of kit.js are those of canvas.py, and its heat scale is matplotlib's cividis.
+2. The colours and hatches of kit.js are those of figures/style.py; its heat scale is matplotlib's cividis.
 
 Where there is no node both are skipped; CI has one, and fails without it.
 """
@@ -71,7 +71,7 @@ def from_kit(node, expression):
 def test_the_looks_are_those_of_the_figures(node):
     figures = [(colour, hatch[0]) for colour, hatch in (*style.TARGETS, style.DROPPED)]
     scripts = [tuple(look) for look in from_kit(node, "[...kit.TARGETS, kit.DROPPED]")]
-    assert scripts == figures, f"kit.js has {scripts}, canvas.py {figures}"
+    assert scripts == figures, f"kit.js has {scripts}, style.py {figures}"
     assert from_kit(node, "kit.SKY") == style.SKY
 
 

@@ -33,6 +33,8 @@ from jepa_lite.widgets import LiveTraining, live
 from jepa_lite.widgets.background_training import Home, Player
 from jepa_lite.widgets.collapse_run import lab_run
 
+pytestmark = pytest.mark.slow
+
 STEPS = 7
 
 
