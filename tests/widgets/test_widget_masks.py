@@ -5,7 +5,7 @@
    why it cannot and the last masks stay, static figure included.
 3. More draws come when asked for, of the settings that are shown, and change none of those that are there.
 4. A bundled photograph and a path become the picture, cut to the grid; what cannot says why.
-5. Without a front end the static figure shows: a JPEG of the same masks, with alt text, small enough for a notebook.
+5. Without a front end the static figure shows: a JPEG of the same masks, with alt text, and small.
 6. Scripts import their neighbours alone, and fetch nothing.
 """
 
