@@ -86,7 +86,7 @@ def quiet():
 # --- 1, 2: the same bits ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("workers", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_the_number_of_processes_changes_no_bit(pictures, quiet, workers):  # 1, 6
     one, many = files(pictures), files(pictures, workers=workers)
     expected = [one.read(step, idx) for step, idx in orders()]

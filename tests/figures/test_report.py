@@ -191,6 +191,7 @@ def test_the_widest_report_stays_under_three_megabytes(tmp_path, monkeypatch):
     assert len(text.encode()) < 3e6, f"{len(text.encode()):,} bytes of images of pure noise"
 
 
+@pytest.mark.slow
 def test_a_claim_that_fails_is_said_to_fail(tmp_path):
     see, wrong = report._controls_claim({row["name"]: row for row in CONTROLS})
     assert "+0.069 (linear probe) and +0.186 (k-nearest neighbours)" in see and "FAILS" not in wrong
@@ -206,6 +207,7 @@ def test_nothing_is_claimed_without_a_rival(rows):
     assert "Nothing is claimed" in wrong and "against" not in see
 
 
+@pytest.mark.slow
 def test_what_comes_from_outside_is_escaped(tmp_path):
     evil = '<script>alert("x")</script>&'
     controls = [*CONTROLS, {"name": evil, "linear": 0.5, "knn": 0.5}]
@@ -216,6 +218,7 @@ def test_what_comes_from_outside_is_escaped(tmp_path):
     assert evil in Page(text).words
 
 
+@pytest.mark.slow
 def test_same_seed_same_page_and_an_untouched_model(tmp_path, page):
     (tmp_path / "run").mkdir()
     text, model = make(tmp_path / "run")
@@ -236,6 +239,7 @@ def test_files_of_the_folder_are_listed_with_their_sizes(tmp_path):
     assert "report.html" not in table
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     (tmp_path / "report.html").write_text("the old one")
 

@@ -226,6 +226,7 @@ def version_on_disk(folder):
     return {int(model.predictor.mask_token[0]), config.train.seed, state["n"], int(state["tensor"])}
 
 
+@pytest.mark.slow
 def test_a_crash_at_any_line_leaves_one_whole_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda handle: None)  # slow, and tested below
     versions, start, folder, seen = (

@@ -49,6 +49,7 @@ def hold_and_wait(out, ready):
 # 1 ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_second_process_hears_one_sentence_and_a_killed_one_lets_go(tmp_path, no_images):
     context = multiprocessing.get_context("spawn")
