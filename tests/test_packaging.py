@@ -317,7 +317,7 @@ def test_of_several_processes_one_runs_a_file(tmp_path):
             "import pytest, time\n"
             "@pytest.mark.parametrize('i', range(9))\ndef test_it(i):\n    time.sleep(0.02)\n"
         )
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
+    shutil.copy(ROOT / "conftest.py", tmp_path)
     command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "-p", "no:cacheprovider", "tests"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     found = set(re.findall(r"^\[(gw\d)\] .*PASSED (\S+)::", run.stdout, re.M))
