@@ -3,6 +3,7 @@
 One folder a subject, one file an idea, to be read in this order:
 
 method/      I-JEPA itself, from patches to one training step; imports torch and nothing else of this package
+additions/   what the paper does not have and short runs profit from, each left out by default
 baselines/   what it is compared to: other masks, pixels as targets, I-JEPA with a part switched off
 system/      the machine underneath: how a command ends, signals, processes, memory, places on the disk
 data/        images, as one tensor in memory or read while training

@@ -9,11 +9,15 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from .additions import muon, target_norms, whitened_patches  # noqa: F401 (they join the tables of method/)
 from .baselines import released_masks, table6_masks  # noqa: F401 (their rules join those of method/masks.py)
 from .field_checks import counts, flags, given, intervals, make_plain, numbers, sizes
 from .limits import MOST_PATCHES, MOST_PIXELS, MOST_SEED, MOST_WEIGHTS, brief, did_you_mean, one_of, require
+from .method.ijepa import TARGET_NORMS
 from .method.masks import check_masks
+from .method.optim import OPTIMIZERS
 from .method.patches import grid_size
+from .method.vit import EMBEDDINGS
 
 # Encoder sizes: (width, depth, heads, mlp_ratio). tiny ... giant as in the ViT papers and I-JEPA's
 # Table 1-4; pico, nano and micro are ours, for a laptop's processor.
@@ -50,9 +54,14 @@ class ModelConfig:
     predictor_positions: str = "learned"
     # "latents" is I-JEPA; "pixels" is the baseline of Table 7, in pixel_target.py.
     predicts: str = "latents"
+    # "whitened": patches go through a fixed whitening first (additions/whitened_patches.py says why).
+    patch_embedding: str = "linear"
     # Norm of the targets, without weights, so that no shrinking of them can save loss. "layer": each
-    # token's own, as released. "place": over the batch, for short runs (ijepa.py says why). "none".
+    # token's own, as released. "place" and "whiten": over the batch (additions/target_norms.py). "none".
     target_norm: str = "layer"
+    # Share of each image's mean token that stays in its targets. Below 1, less is asked of what the image is,
+    # and more of what lies where.
+    target_image_mean: float = 1.0
     # The released code uses smooth-L1; the paper writes L2.
     loss: str = "smooth_l1"
     norm_eps: float = 1e-6
@@ -80,7 +89,9 @@ class ModelConfig:
         self._check_weights()
         one_of(self.predictor_positions, ("learned", "sincos"), "predictor_positions")
         one_of(self.predicts, ("latents", "pixels"), "predicts")
-        one_of(self.target_norm, ("layer", "place", "none"), "target_norm")
+        one_of(self.patch_embedding, tuple(EMBEDDINGS), "patch_embedding")
+        one_of(self.target_norm, tuple(TARGET_NORMS), "target_norm")
+        numbers(self, "target_image_mean", high=1)
         one_of(self.loss, ("smooth_l1", "l2"), "loss")
 
     def _check_weights(self):
@@ -163,9 +174,11 @@ class TrainConfig:
     warmup: float = 0.1  # share of the run
     start_lr: float = 0.2  # as a share of lr
     final_lr: float = 0.001  # as a share of lr
-    weight_decay: tuple[float, float] = (0.04, 0.4)  # rises on a cosine (paper, appendix A.1)
+    optimizer: str = "adamw"  # "muon": for the matrices in blocks, AdamW for the rest (additions/muon.py)
+    betas: tuple[float, float] = (0.9, 0.999)  # of AdamW: PyTorch's, as the paper names none
+    weight_decay: tuple[float, float] = (0.04, 0.4)  # rises linearly (A.1; the released code: on a cosine)
     momentum: tuple[float, float] = (0.996, 1.0)  # of the target encoder, rises linearly
-    clip_grad: float = 3.0
+    clip_grad: float | None = None  # the longest gradient; neither the paper nor its code has a limit
     crop_scale: tuple[float, float] = (0.3, 1.0)  # the paper's only augmentation
     flip: bool = False
     seed: int = 0
@@ -189,12 +202,14 @@ class TrainConfig:
         counts(self, *given(self, "steps"), most=10**12)
         for name, high in (("epochs", 1e6), ("seconds", 1e9)):
             numbers(self, *given(self, name), high=high, without_low=True)
-        numbers(self, "lr", "clip_grad", without_low=True)
+        numbers(self, "lr", *given(self, "clip_grad"), without_low=True)
+        one_of(self.optimizer, tuple(OPTIMIZERS), "optimizer")
         numbers(self, "save_every", high=1e9, without_low=True)
         numbers(self, "warmup", "start_lr", "final_lr", high=1)
         flags(self, "flip", "amp", "compile", "stream", "tensorboard")
         intervals(self, "weight_decay", ordered=False)
         intervals(self, "momentum", "crop_scale", top=1)
+        intervals(self, "betas", top=0.99999, ordered=False)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import jepa_lite
@@ -119,11 +120,17 @@ def test_what_demo_wrote_can_be_probed_and_explained(run_folder, tmp_path, capsy
         assert drawn.size[0] > 400 and len(drawn.convert("L").getcolors(256)) > 50
 
 
-def test_pretrain_goes_on_where_it_stopped(pictures, tmp_path, capsys):
-    flags = ["--preset", "laptop", "--data", "folder", "--root", pictures, "--steps", 5, "--set", *SMALL]
+ADDITIONS = ("train.optimizer=muon", "model.patch_embedding=whitened", "model.target_norm=whiten")
+needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch below 2.9 has no Muon")
+
+
+@pytest.mark.parametrize("more", [(), pytest.param(ADDITIONS, marks=needs_muon)], ids=["plain", "additions"])
+def test_pretrain_goes_on_where_it_stopped(pictures, tmp_path, capsys, more):
+    small = (*SMALL, *more)
+    flags = ["--preset", "laptop", "--data", "folder", "--root", pictures, "--steps", 5, "--set", *small]
     status, out, err = command(capsys, "pretrain", *flags, "--out", tmp_path / "whole")
     assert status == 0 and "5 steps" in out, err
-    config = cli.configure("laptop", None, 5, None, 0, SMALL)
+    config = cli.configure("laptop", None, 5, None, 0, small)
 
     def interrupt(record):
         if record["step"] == 3:
@@ -142,6 +149,7 @@ def test_pretrain_goes_on_where_it_stopped(pictures, tmp_path, capsys):
     assert losses[0] == losses[1]
     a, b = (load_model(tmp_path / name)[0].state_dict() for name in ("whole", "parts"))
     assert all(a[key].equal(b[key]) for key in a)
+    assert ("encoder.embed.whitening" in a) == bool(more)
 
 
 @pytest.mark.parametrize("rule, targets", [("rasterized", 3), ("block", 1), ("random", 1)])

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..config import ModelConfig
-from ..method.ijepa import IJEPA, TARGET_NORMS
+from ..method.ijepa import IJEPA
 
 NORMS = ("place", "layer", "none")
 
@@ -82,7 +82,7 @@ class SwitchedIJEPA(IJEPA):
             raise ValueError("without stop-gradient a batch cannot be split: set train.groups=1")
         ours, theirs = self.target_encoder.named_parameters(), self.encoder.parameters()
         weights = {name: u + (t - t.detach()) for (name, u), t in zip(ours, theirs, strict=True)}
-        return TARGET_NORMS[self.config.target_norm](functional_call(self.target_encoder, weights, (images,)))
+        return self.as_targets(functional_call(self.target_encoder, weights, (images,)))
 
     def update_target(self, momentum: float) -> None:
         super().update_target(momentum if self.switches.ema else 0.0)

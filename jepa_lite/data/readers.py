@@ -30,6 +30,17 @@ ON_GPU = 0.25  # share of a GPU's free memory that a data set may take
 PATIENCE = 3600  # seconds without a batch after which the workers are given up
 
 
+def spread(n: int, count: int) -> Tensor:
+    """At most `count` of the numbers below n, at equal distances."""
+    return torch.arange(min(n, count)) * n // min(n, count)
+
+
+def sample(images: AnyImages, count: int) -> Tensor:
+    """At most `count` of the images (n, C, H, W), evenly spread: sets are often sorted by class."""
+    images = many_images(images)
+    return images[spread(len(images), count)]
+
+
 class InMemory:
     """Images in memory, uint8 (n, C, H, W) in any form of image_forms.py; on a GPU if they take little of
     it."""
@@ -56,7 +67,7 @@ class InMemory:
             yield self.read(step, idx)
 
     def sample(self, count: int) -> Tensor:
-        return self.images[:count]
+        return sample(self.images, count)
 
 
 class Files(Dataset):
@@ -136,10 +147,10 @@ class Files(Dataset):
             raise worker_died(error) from error
 
     def sample(self, count: int) -> Tensor:
-        """The first `count` files that can be read, uncropped."""
+        """At most `count` images, uncropped and evenly spread: folders are sorted by class."""
         whole = Files(self.root, [], self.size)
         whole.paths = self.paths
-        images = whole.read(0, torch.arange(min(count, len(self))))
+        images = whole.read(0, spread(len(self), count))
         self.skipped |= whole.skipped
         return images
 

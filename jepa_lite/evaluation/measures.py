@@ -4,14 +4,18 @@ The loss cannot tell: it is zero when every image gets the same tokens. Two fail
 Complete collapse: features are the same for all images; `effective_rank` and `feature_std` see it.
 Positional collapse: tokens say where they are and nothing else. Within an image all looks well, so
 it takes `position_share`, `alignment_gap`, and the rank and std of POOLED features, across images.
+A third failure is no collapse: predictions that say what the image is and not what lies where, so that the
+address is ignored; `address_gain` and `own_image_rank` see it.
 None of these says that features are useful: that is for probes.py.
 """
+
+import dataclasses
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..method.ijepa import IJEPA
+from ..method.ijepa import IJEPA, LOSSES
 from ..method.masks import Masks
 from ..method.patches import take
 
@@ -94,6 +98,45 @@ def alignment_gap(predictions: Tensor, target_map: Tensor, target_idx: Tensor) -
     return (F.cosine_similarity(p, own, dim=-1) - F.cosine_similarity(p, other, dim=-1)).mean().item()
 
 
+@torch.no_grad()
+def address_gain(model: IJEPA, images: Tensor, masks: Masks) -> float:
+    """The loss with the target addresses of each image shuffled, over the loss with the right ones.
+
+    images (B, C, H, W), normalised, and their masks. 1: the predictor answers the same wherever it is asked,
+    so it ignores the question. Above 1: what it says is about the place. The shuffle is always the same one,
+    over all target patches of an image. A loss of 0 counts as a gain of 1: there is nothing to gain.
+    """
+    wanted = take(model.targets(images), masks.target_idx)  # (B, M, T, D)
+    loss = LOSSES[model.config.loss]
+    right, wrong = (
+        loss(model.predict(images, m), wanted).item() for m in (masks, with_shuffled_addresses(masks))
+    )
+    return wrong / right if right > 0 else 1.0
+
+
+def with_shuffled_addresses(masks: Masks) -> Masks:
+    """The same masks with the target patches of each image in another order, always the same one."""
+    flat = masks.target_idx.flatten(1)  # (B, M*T)
+    order = torch.rand(flat.shape, generator=torch.Generator().manual_seed(0)).argsort(1).to(flat.device)
+    return dataclasses.replace(masks, target_idx=flat.gather(1, order).view_as(masks.target_idx))
+
+
+def own_image_rank(predictions: Tensor, target_map: Tensor, target_idx: Tensor) -> float:
+    """Where the true patch stands among all N patches of its own image, by cosine: a mean from 1 to N.
+
+    predictions (B, M, T, D); target_map (B, N, D); target_idx (B, M, T). 1: every prediction is nearest to
+    the patch that was asked for. (N + 1) / 2, the middle: it is no nearer to it than to any other, as when
+    all places of an image get one answer. Equals share their ranks. Raises ValueError for NaN or infinity.
+    """
+    p, t = _checked(predictions, 4, "(B, M, T, D)"), _checked(target_map, 3, "(B, N, D)")
+    p, t = F.normalize(p.flatten(1, 2), dim=-1), F.normalize(t, dim=-1)
+    cosine = p @ t.transpose(1, 2)  # (B, M*T, N)
+    own = cosine.gather(2, target_idx.flatten(1)[..., None])
+    near = 1e-6  # nearer than that are equals
+    before, equal = (cosine > own + near).sum(2), ((cosine - own).abs() <= near).sum(2)
+    return (before + (equal + 1) / 2).mean().item()
+
+
 def mask_coverage(*batches: Masks) -> tuple[Tensor, Tensor]:
     """How often each patch is seen and asked for: (context_rate, target_rate), each (rows, columns).
 
@@ -107,10 +150,11 @@ def mask_coverage(*batches: Masks) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def measure(model: IJEPA, images: Tensor, masks: Masks) -> dict[str, float]:
-    """The training log's measures of an `IJEPA` or `PixelBaseline`: {"rank", "std", "position_share", "gap"}.
+    """The training log's measures of an `IJEPA` or `PixelBaseline`: {"rank", "std", "position_share", "gap",
+    "address_gain", "own_image_rank"}.
 
     images (B, C, H, W), normalised, and their masks. Rank and std are of the target encoder's tokens
-    pooled over places (what probes read), position_share of those tokens; the gap is of the first
+    pooled over places (what probes read), position_share of those tokens; the others are of the first
     64 images. Draws no random number and leaves the model as it was.
     """
     tokens = torch.cat([model.target_encoder(part) for part in images.split(GAP_IMAGES)])  # (B, N, D)
@@ -123,6 +167,8 @@ def measure(model: IJEPA, images: Tensor, masks: Masks) -> dict[str, float]:
         "std": feature_std(pooled),
         "position_share": position_share(tokens),
         "gap": alignment_gap(predictions, target_map, masks.target_idx),
+        "address_gain": address_gain(model, images[few], masks),
+        "own_image_rank": own_image_rank(predictions, target_map, masks.target_idx),
     }
 
 

@@ -7,7 +7,6 @@ target block; the target encoder, a moving average of the context encoder, sees 
 import copy
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -24,27 +23,7 @@ def layer_norm(tokens: Tensor) -> Tensor:
     return F.layer_norm(tokens, tokens.shape[-1:])
 
 
-def batch_mean(tensor: Tensor) -> Tensor:
-    """The mean over the images (B, ...) of the whole batch, whose rows several processes may share."""
-    if not dist.is_initialized():
-        return tensor.mean(0)
-    sums, count = tensor.sum(0), tensor.new_tensor(len(tensor), dtype=torch.float32)
-    dist.all_reduce(sums)
-    dist.all_reduce(count)
-    return sums / count
-
-
-def place_norm(tokens: Tensor) -> Tensor:
-    """Every value to mean 0 and variance 1 over the batch, place by place: tokens (B, N, D).
-
-    Takes away what all images share at a place, so that no loss can be saved by knowing the place. In a
-    small, young network that is nearly all of a token, and layer norm leaves it in. Not the paper's;
-    BYOL's targets have batch normalisation."""
-    centred = tokens - batch_mean(tokens)
-    return centred / (batch_mean(centred.square()).sqrt() + 1e-5)
-
-
-TARGET_NORMS = {"layer": layer_norm, "place": place_norm, "none": lambda tokens: tokens}
+TARGET_NORMS = {"layer": layer_norm, "none": lambda tokens: tokens}  # additions/target_norms.py has more
 
 
 class IJEPA(nn.Module):
@@ -66,6 +45,12 @@ class IJEPA(nn.Module):
 
         `parts`: how many pieces of the batch are encoded one after the other, for less memory."""
         tokens = torch.cat([self.target_encoder(part) for part in images.tensor_split(parts) if len(part)])
+        return self.as_targets(tokens)
+
+    def as_targets(self, tokens: Tensor) -> Tensor:
+        """The target encoder's tokens (B, N, D), normalised; `target_image_mean` of an image's mean stays."""
+        if self.config.target_image_mean < 1:
+            tokens = tokens - (1 - self.config.target_image_mean) * tokens.mean(1, keepdim=True)
         return TARGET_NORMS[self.config.target_norm](tokens)
 
     def predict(self, images: Tensor, masks: Masks) -> Tensor:

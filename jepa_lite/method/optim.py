@@ -1,6 +1,6 @@
 """AdamW, and what changes during a run, as pure functions of progress (paper, appendix A.1).
 
-`progress` runs from 0 at the first step to 1 at the last, whatever ends the run: steps, epochs or time.
+`progress` is 0 at the first step and 1 after the last, whatever ends the run: steps, epochs or time.
 """
 
 import math
@@ -26,8 +26,8 @@ def learning_rate(config, progress: float) -> float:
 
 
 def weight_decay(config, progress: float) -> float:
-    """A cosine from the first to the second value of `config.weight_decay`."""
-    return cosine(*config.weight_decay, progress)
+    """A line from the first to the second value of `config.weight_decay` (the released code: a cosine)."""
+    return linear(*config.weight_decay, progress)
 
 
 def momentum(config, progress: float) -> float:
@@ -45,21 +45,25 @@ def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict]:
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
-def make_optimizer(model: torch.nn.Module, config, device: torch.device | str) -> torch.optim.AdamW:
-    """AdamW; the fused kernel where torch has one for the device."""
-    groups = parameter_groups(model, config.weight_decay[0])
-    return torch.optim.AdamW(
-        groups, lr=config.lr, betas=(0.9, 0.95), fused=torch.device(device).type in ("cpu", "cuda")
-    )
+def make_adamw(model, config, device: torch.device | str, groups=None) -> torch.optim.AdamW:
+    """AdamW for a model, or for `groups` of its parameters; the fused kernel where torch has one."""
+    groups = groups or parameter_groups(model, config.weight_decay[0])
+    fused = torch.device(device).type in ("cpu", "cuda")
+    return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=fused)
+
+
+OPTIMIZERS = {"adamw": make_adamw}  # additions/muon.py has another
+
+
+def make_optimizer(model: torch.nn.Module, config, device: torch.device | str) -> torch.optim.Optimizer:
+    """The optimiser that `config.optimizer` names. The last of its groups never decays."""
+    return OPTIMIZERS[config.optimizer](model, config, device)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, config, progress: float) -> dict[str, float]:
     """Set learning rate and weight decay for `progress` from 0 to 1; returns them, and the momentum."""
-    rates = {
-        "lr": learning_rate(config, progress),
-        "weight_decay": weight_decay(config, progress),
-        "momentum": momentum(config, progress),
-    }
-    for group, decays in zip(optimizer.param_groups, (True, False), strict=True):
-        group["lr"], group["weight_decay"] = rates["lr"], rates["weight_decay"] if decays else 0.0
-    return rates
+    lr, decay = learning_rate(config, progress), weight_decay(config, progress)
+    for group in optimizer.param_groups:
+        group.update(lr=lr, weight_decay=decay)
+    group["weight_decay"] = 0.0  # biases, norms, mask token, positions
+    return {"lr": lr, "weight_decay": decay, "momentum": momentum(config, progress)}

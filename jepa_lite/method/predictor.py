@@ -48,6 +48,6 @@ class Predictor(nn.Module):
         keep = None
         if context_keep is not None:
             keep = torch.cat([context_keep, context_keep.new_ones(B, T)], 1).repeat_interleave(M, 0)
-        for block in self.blocks:
-            x = block(x, keep)
-        return self.proj(self.norm(x[:, -T:])).unflatten(0, (B, M))  # (B, M, T, D)
+        for i, block in enumerate(self.blocks, 1):  # after the last one nobody asks for the context
+            x = block(x, keep, last=T if i == len(self.blocks) else 0)
+        return self.proj(self.norm(x)).unflatten(0, (B, M))  # (B, M, T, D)

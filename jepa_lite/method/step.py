@@ -4,7 +4,7 @@ This is what a run repeats. training/run.py calls the same parts in the same ord
 long run needs: batches in pieces, several processes, half precision, the check for a loss that is no number.
 """
 
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor, inf, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
@@ -17,7 +17,7 @@ def train_step(model: IJEPA, optimizer: Optimizer, images: Tensor, config, progr
                generator: Generator | None = None) -> dict[str, float]:  # fmt: skip
     """Make one step on `images` (B, C, H, W), normalised, on the model's device; returns what to log.
 
-    config: a `Config`; progress: from 0 at the first step to 1 at the last; generator: draws the masks."""
+    config: a `Config`; progress: 0 at the first step, 1 after the last; generator: draws the masks."""
     rates = set_rates(optimizer, config.train, progress)
     masks = sample_masks(model.config.grid, len(images), config.masks, generator).to(images.device)
     loss = model.loss(images, masks)
@@ -27,9 +27,9 @@ def train_step(model: IJEPA, optimizer: Optimizer, images: Tensor, config, progr
     return {"loss": loss.item(), **rates, "gradient": gradient}
 
 
-def clip_gradient(model: nn.Module, most: float) -> float:
-    """Scale the gradient of all weights together to a norm of at most `most`; returns the norm it had."""
-    return float(clip_grad_norm_([p for p in model.parameters() if p.requires_grad], most))
+def clip_gradient(model: nn.Module, most: float | None) -> float:
+    """Scale the gradient of all weights to a norm of at most `most`, if that is given; returns the norm."""
+    return float(clip_grad_norm_([p for p in model.parameters() if p.requires_grad], most or inf))
 
 
 def update(model: IJEPA, optimizer: Optimizer, momentum: float) -> None:

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from .patches import grid_size, patchify, sincos_positions, take
 
+FEW = 100  # tokens, up to which a CPU is quicker with matrices of weights than with the fused kernel
+EMBEDDINGS = {"linear": nn.Linear}  # additions/whitened_patches.py has another
+
 
 class Attention(nn.Module):
     """Multi-head self-attention."""
@@ -21,21 +24,30 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def _heads(self, x):
-        B, N, D = x.shape
-        x = self.qkv(x).view(B, N, 3, self.heads, D // self.heads)
-        return x.permute(2, 0, 3, 1, 4)  # (3, B, h, N, D/h)
+        return self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, h, N, D/h)
 
-    def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
-        """x (B, N, D); keep (B, N) is True for real tokens and False for padding -> (B, N, D)."""
+    def forward(self, x: Tensor, keep: Tensor | None = None, last: int = 0) -> Tensor:
+        """x (B, N, D); keep (B, N) is True for real tokens and False for padding -> (B, N, D).
+
+        `last`: only that many tokens at the end have queries, and attend to all -> (B, last, D)."""
         q, k, v = self._heads(x)
-        mask = None if keep is None else keep[:, None, None, :]  # (B, 1, 1, N): who may be looked at
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (B, h, N, D/h)
+        q, mask = q[:, :, -last:], None if keep is None else keep[:, None, None, :]  # (B, 1, 1, N)
+        if x.device.type == "cpu" and x.shape[1] <= FEW:
+            y = _weights(q, k, mask) @ v
+        else:
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # the same, fused
         return self.proj(y.transpose(1, 2).flatten(2))  # (B, N, D)
 
     def maps(self, x: Tensor) -> Tensor:
-        """The attention weights that `forward` uses without forming them: (B, h, N, N)."""
+        """The attention weights: (B, h, N, N); each row sums to 1."""
         q, k, _ = self._heads(x)
-        return (q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5).softmax(-1)
+        return _weights(q, k)
+
+
+def _weights(q, k, mask=None):
+    """Softmax of q.k / sqrt(d), for (B, h, N, d); a key whose `mask` is False gets the weight 0."""
+    scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+    return (scores if mask is None else scores.masked_fill(~mask, -torch.inf)).softmax(-1)
 
 
 class MLP(nn.Module):
@@ -58,8 +70,9 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=norm_eps)
         self.mlp = MLP(width, round(width * mlp_ratio))
 
-    def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
-        x = x + self.attn(self.norm1(x), keep)
+    def forward(self, x: Tensor, keep: Tensor | None = None, last: int = 0) -> Tensor:
+        """`last`: only that many tokens at the end are returned, having attended to all."""
+        x = x[:, -last:] + self.attn(self.norm1(x), keep, last)
         return x + self.mlp(self.norm2(x))
 
 
@@ -71,7 +84,7 @@ class Encoder(nn.Module):
     def __init__(self, config) -> None:
         super().__init__()
         self.patch_size, self.grid = config.patch_size, config.grid
-        self.embed = nn.Linear(config.channels * config.patch_size**2, config.width)
+        self.embed = EMBEDDINGS[config.patch_embedding](config.channels * config.patch_size**2, config.width)
         self.register_buffer("positions", sincos_positions(config.grid, config.width))  # (N, D)
         self.blocks = nn.ModuleList(
             Block(config.width, config.heads, config.mlp_ratio, config.norm_eps) for _ in range(config.depth)
@@ -114,10 +127,8 @@ class Encoder(nn.Module):
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """The tokens after each block, the last one normalised: a list of `depth` tensors (B, N, D)."""
-        x, stages = self.tokens(images), []
-        for block in self.blocks:
-            x = block(x)
-            stages.append(x)
+        x = self.tokens(images)
+        stages = [x := block(x) for block in self.blocks]
         return stages[:-1] + [self.norm(x)]
 
     def attention_maps(self, images: Tensor) -> Tensor:

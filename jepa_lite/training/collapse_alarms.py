@@ -4,6 +4,9 @@ The loss cannot tell: it falls fastest when a run collapses. What is watched is 
 pooled features have fallen below the best they were, and how far the share of position has risen. A healthy
 run dips too before it learns (the demo to 12% of its std, 15% of its rank), so the limits lie below that;
 benchmarks/README.md says how runs that collapse and runs that do not were told apart.
+
+One thing is noted that is no collapse, and in the log alone: in the second half of a run, predictions that
+tell images apart (`gap`) should also depend on the address that is asked for (`address_gain`).
 """
 
 import warnings
@@ -12,6 +15,8 @@ import warnings
 LOW, FLOOR = {"std": 0.1, "rank": 0.125}, {"std": 0.0, "rank": 2.0}
 # Alarming above this if it is also twice what it was, and above this ceiling in any case.
 HIGH, CEILING = {"position_share": 0.5}, {"position_share": 0.9}
+# In a run's second half, noted with at least this gap and less than this address gain (1: none at all).
+GAP, GAIN = 0.1, 1.01
 MEANING = {
     "std": "images come to have the same features",
     "rank": "features come to vary in fewer and fewer ways",
@@ -29,16 +34,23 @@ class CollapseWarning(UserWarning):
 
 
 class Watch:
-    """Remembers the best of each measure and which alarms are on; `state()` is plain, for a checkpoint."""
+    """Remembers the best of each measure and which alarms are on; `state()` is plain, for a checkpoint.
 
-    def __init__(self) -> None:
-        self.best, self.on = {}, []
+    predicts: as in `ModelConfig`. With "pixels" the address is not watched, as targets are not learned."""
+
+    def __init__(self, predicts: str = "latents") -> None:
+        self.best, self.on, self.predicts = {}, [], predicts
 
     def state(self) -> dict:
         return {"best": dict(self.best), "on": list(self.on)}
 
     def load_state(self, state: dict) -> None:
         self.best, self.on = dict(state["best"]), list(state["on"])
+
+    def told(self, measures: dict[str, float], step: int, progress: float) -> dict[str, list[str]]:
+        """What `see` and `note` say, for the log: {"alarms": sentences, "notes": sentences}, if any."""
+        said = {"alarms": self.see(measures, step), "notes": self.note(measures, step, progress)}
+        return {name: sentences for name, sentences in said.items() if sentences}
 
     def see(self, measures: dict[str, float], step: int) -> list[str]:
         """Take in the measures of `step`; returns the sentences of alarms that are new, each also a
@@ -61,5 +73,21 @@ class Watch:
             if not untrained:
                 self.on = [other for other in self.on if other != name] + [name] * alarming
         for sentence in said:
-            warnings.warn(sentence, CollapseWarning, stacklevel=4)
+            warnings.warn(sentence, CollapseWarning, stacklevel=5)
         return said
+
+    def note(self, measures: dict[str, float], step: int, progress: float) -> list[str]:
+        """A sentence, once in a run, on predictions that ignore the address. No warning: nothing is broken.
+
+        progress: how much of the run is done, from 0 to 1. Logs of before may lack the measure."""
+        known = self.predicts == "latents" and {"gap", "address_gain"} <= measures.keys()
+        ignored = known and measures["gap"] >= GAP and measures["address_gain"] < GAIN
+        if "address_gain" in self.on or progress <= 0.5 or not ignored:
+            return []
+        self.on.append("address_gain")
+        return [
+            f"step {step}: predictions tell images apart but ignore which patch is asked for: "
+            f"address_gain is {measures['address_gain']:.4g}, where 1 means that wrong addresses cost no "
+            f"loss, and gap is {measures['gap']:.3g}; try model.target_image_mean below 1, which leaves "
+            "less of what all patches of an image share in the targets"
+        ]

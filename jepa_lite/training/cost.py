@@ -15,9 +15,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..baselines.pixel_target import make_model
-from ..config import Config, ModelConfig
+from ..config import Config, ModelConfig, TrainConfig
 from ..method.ijepa import IJEPA
 from ..method.masks import Masks, sample_masks
+from ..method.optim import make_optimizer
 from ..randomness import generator_for
 
 Draws = list[list[tuple[int, Masks]]]  # of each step its micro-batches, as (images, masks)
@@ -136,12 +137,16 @@ def _count_flops(model, masks):
 # --- memory ---------------------------------------------------------------------------------------
 
 
-def static_memory(model: ModelConfig) -> dict[str, int]:
-    """Bytes of what a run holds all the time: weights, gradients, AdamW's two moments, moving average."""
+def static_memory(model: ModelConfig, optimizer: str = "adamw") -> dict[str, int]:
+    """Bytes of what a run holds all the time: weights, gradients, moments, moving average.
+
+    optimizer: `TrainConfig.optimizer`. AdamW keeps two moments of every weight, Muon one of its matrices."""
     network = bare(model)
+    groups = make_optimizer(network, TrainConfig(optimizer=optimizer), "meta").param_groups
+    moments = sum(p.nbytes * (2 if "betas" in group else 1) for group in groups for p in group["params"])
     weights = sum(p.nbytes for p in network.parameters() if p.requires_grad)
     average = sum(p.nbytes for p in network.target_encoder.parameters())
-    return {"weights": weights, "gradients": weights, "moments": 2 * weights, "average": average}
+    return {"weights": weights, "gradients": weights, "moments": moments, "average": average}
 
 
 def batch_bytes(config: Config, batch: int) -> int:

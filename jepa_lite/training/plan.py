@@ -85,7 +85,7 @@ def plan(config: Config, images: int, device: str | torch.device = "cpu", second
     _check(config, images, seconds)
     batch = min(config.train.batch_size, images)
     draws = cost.draw_groups(config, batch)
-    flops, static = cost.mean_flops(config, draws), cost.static_memory(config.model)
+    flops, static = cost.mean_flops(config, draws), cost.static_memory(config.model, config.train.optimizer)
     activations = cost.activation_bytes(config, draws)
     timing = measure(config, images, flops, sum(static.values()), activations, device, seconds)
     step_seconds = timing.gradient + timing.update + timing.measures / config.train.log_every
@@ -197,7 +197,8 @@ def _scaled(run, config, images, flops, seconds, thin):
     per_token = statistics.median((spent - update) / tokens for spent, update, tokens in steps)
     more = flops / cost.mean_flops(run.config, groups)
     update = statistics.median(update for _, update, _ in steps)
-    whole, part = (sum(cost.static_memory(c.model).values()) for c in (config, run.config))
+    models, optimizer = (config.model, run.config.model), config.train.optimizer
+    whole, part = (sum(cost.static_memory(model, optimizer).values()) for model in models)
     full = min(config.train.batch_size, images)
     deeper = more * run.batch_size / full
     looked_at = min(MEASURED, images) / min(MEASURED, _count(run.batch_size, full, images))

@@ -61,7 +61,7 @@ def pretrain(
     if "" in (str(out), str(root)):
         raise ValueError("the path given for out or root is empty; name a folder")
     out, root = Path(out).expanduser(), Path(root).expanduser() if root else root
-    _check_memory(config.model, device)
+    _check_memory(config, device)
     rank, world = join_processes()
     with contextlib.ExitStack() as stack:
         in_turn(lambda: stack.enter_context(held(out)) if rank == 0 else None)
@@ -102,13 +102,14 @@ def _pretrain(config, data, root, out, resume, device, watch, rank, world):
     return run
 
 
-def _check_memory(model, device):
+def _check_memory(config, device):
     """Refuse a network that cannot fit: the system would kill the process without a word."""
-    need, have = sum(static_memory(model).values()), memory_of(device)
+    need = sum(static_memory(config.model, config.train.optimizer).values())
+    have = memory_of(device)
     if need > have:
         raise ValueError(
-            f"weights, gradients, AdamW's moments and moving average would take {need / 1e9:.3g} GB, and "
-            f"there are {have / 1e9:.3g} GB of memory; lower model.width or model.depth"
+            f"weights, gradients, the optimizer's moments and the moving average would take {need / 1e9:.3g} "
+            f"GB, and there are {have / 1e9:.3g} GB of memory; lower model.width or model.depth"
         )
 
 
@@ -157,7 +158,8 @@ def _go_on(run, checkpoint, world):
         run.load_state(state)
         before = state["world"]
         moments = [
-            {p.shape, s["exp_avg"].shape, s["exp_avg_sq"].shape} for p, s in run.optimizer.state.items()
+            {p.shape, *(v.shape for v in s.values() if isinstance(v, torch.Tensor) and v.ndim)}
+            for p, s in run.optimizer.state.items()
         ]
         sound = isinstance(before, int) and isinstance(run.step, int) and 0 <= run.elapsed < math.inf
         if not sound or _fixed(run.optimizer) != made or any(len(shapes) > 1 for shapes in moments):
@@ -181,7 +183,7 @@ def _go_on(run, checkpoint, world):
 
 def _fixed(optimizer):
     """What no schedule changes."""
-    return [(group["betas"], group["eps"]) for group in optimizer.param_groups]
+    return [(group.get("betas"), group.get("momentum"), group["eps"]) for group in optimizer.param_groups]
 
 
 def _images(config, data, root, seen, progress):
@@ -198,14 +200,16 @@ def _images(config, data, root, seen, progress):
     return images.images, images if train.probes else None, images.skipped
 
 
-def curve_probe(labelled: Images, device: str | torch.device = "cpu") -> Callable[[Encoder], dict] | None:
-    """A probe for `Run`: 20-NN accuracy from half of some training images to the other half; None where the
-    first half is all of one class.
+def curve_probe(
+    labelled: Images, device: str | torch.device = "cpu", count: int = CURVE_IMAGES
+) -> Callable[[Encoder], dict] | None:
+    """A probe for `Run`: 20-NN accuracy from half of at most `count` training images to the other half; None
+    where the first half is all of one class.
 
     It uses no test image, so it may be looked at while settings are chosen; training has seen these images,
     without their labels. `jepa-lite probe` is the measure.
     """
-    rows = torch.randperm(len(labelled), generator=torch.Generator().manual_seed(0))[:CURVE_IMAGES]
+    rows = torch.randperm(len(labelled), generator=torch.Generator().manual_seed(0))[:count]
     images, labels, half = labelled.images[rows], labelled.labels[rows], len(rows) // 2
     if len(labels[:half].unique()) < 2:
         return None

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from ..additions.whitened_patches import fit_whitening
 from ..baselines.pixel_target import make_model
 from ..config import Config
 from ..data.augment import augment
@@ -35,7 +36,7 @@ from .collapse_alarms import Watch
 from .provenance import has_compiler
 from .step_timer import Clock
 
-SAMPLE = 256  # images on which rank, std and position share are measured
+SAMPLE = 256  # images that are measured
 
 
 class Run:
@@ -55,12 +56,14 @@ class Run:
         self.source = images if isinstance(images, Files) else InMemory(images, self.device)
         self.rank, self.world = join_processes()
         _check(config, images, self.source, self.world)
-        self.model = (model or make_model(config.model, config.train.seed)).to(self.device)
+        self.model = model or make_model(config.model, config.train.seed)
+        fit_whitening(self.model, lambda count: normalize(self.source.sample(count)).cpu())
+        self.model.to(self.device)
         self.optimizer = make_optimizer(self.model, config.train, self.device)
         self.step, self.elapsed = 0, 0.0  # steps done, seconds spent in them
         self.stopped, self._stop = False, False  # by `stop()`: agreed on by all processes, wished for by this
         self.whole = True  # False in the middle of an update, or after one that failed: not to be saved
-        self.watch, self._sample = Watch(), None
+        self.watch, self._sample = Watch(config.model.predicts), None
         self._reader, self._read_until = None, None  # images on their way, for the step after the last read
         loss = averaging(self.model) if self.world > 1 else self.model
         # Sizes of contexts and blocks change from step to step: dynamic, or each would be compiled anew.
@@ -76,22 +79,20 @@ class Run:
     @property
     def total_steps(self) -> float:
         """The step at which `steps` or `epochs` ends the run; infinite when only `seconds` is set."""
-        train = self.config.train
-        an_epoch = len(self.source) // self.batch_size
+        train, an_epoch = self.config.train, len(self.source) // self.batch_size
         by_epochs = math.ceil(train.epochs * an_epoch) if train.epochs else math.inf
         return min(train.steps or math.inf, by_epochs)
 
     @property
     def progress(self) -> float:
         """From 0 to 1: how much of the run is done, by steps, epochs or time, whichever is furthest."""
-        by_steps = self.step / max(self.total_steps - 1, 1)
+        by_steps = self.step / self.total_steps
         by_time = self.elapsed / self.config.train.seconds if self.config.train.seconds else 0.0
         return min(max(by_steps, by_time), 1.0)
 
     @property
     def done(self) -> bool:
-        train = self.config.train
-        return self.step >= self.total_steps or (train.seconds is not None and self.elapsed >= train.seconds)
+        return self.progress >= 1
 
     def stop(self) -> None:
         """Ask the run to end after the step at hand, on all processes; `steps()` can then be called again."""
@@ -162,9 +163,8 @@ class Run:
     def batch(self, step: int, pixels: Tensor | None = None) -> tuple[Tensor, list[tuple[Tensor, Masks]]]:
         """This process's share: augmented images (B, C, H, W) on the device, grouped masks on the CPU.
 
-        All is drawn for the whole batch, and each process takes its rows of it: a run is the same run on any
-        number of processes. `pixels`: the images as they were read, if they were.
-        """
+        All is drawn for the whole batch, and each process takes its rows: a run is the same on any number of
+        processes. `pixels`: the images as they were read, if they were."""
         train, B, rows = self.config.train, self.batch_size, slice(self.rank, None, self.world)
         pixels = self.source.read(step, self.batch_indices(step)) if pixels is None else pixels
         generator = generator_for(train.seed, "batch", step)
@@ -236,8 +236,7 @@ class Run:
         try:
             if self.step % self.config.train.log_every == 0 or self.done:
                 found = self.measures()
-                if alarms := self.watch.see(found, self.step):
-                    found["alarms"] = alarms
+                found |= self.watch.told(found, self.step, self.progress)
             if self._probe_is_due(before):
                 found |= self.probe(self.model.target_encoder)
         except NotFinite as error:
@@ -254,7 +253,7 @@ class Run:
         return self.step == 1 or passed or self.done
 
     def measures(self) -> dict[str, float]:
-        """Rank, std, position share and gap on the run's first images, touching no random state."""
+        """`measure` on images from all over the run's set, touching no random state."""
         self._sample = self.source.sample(SAMPLE) if self._sample is None else self._sample
         images = normalize(self._sample.to(self.device))
         masks = sample_masks(self.config.model.grid, len(images), self.config.masks, generator_for(0))

@@ -58,14 +58,18 @@ def test_the_input_is_the_context_and_the_mask_tokens_each_at_its_place(position
             assert worst < 1e-12, f"image {b}, block {m}: {worst:.2e}"
 
 
-def test_the_answer_is_read_from_the_mask_tokens():
+@pytest.mark.parametrize("padded", [False, True], ids=["whole", "padded"])
+def test_the_answer_is_what_all_blocks_make_of_the_mask_tokens(padded):
+    """Though the last block computes nothing for the context."""
     network, context = predictor(), drawn(2, 4, 24)
-    answers = network(context, CONTEXT_IDX, TARGET_IDX)
+    context_keep = torch.tensor([[True, True, True, not padded], [True, not padded, True, True]])
+    answers = network(context, CONTEXT_IDX, TARGET_IDX, context_keep if padded else None)
     for b in range(2):
+        keep = torch.cat([context_keep[b], torch.ones(3, dtype=torch.bool)])[None]
         for m in range(3):
             x = network.sequences(context, CONTEXT_IDX, TARGET_IDX)[b, m][None]
             for block in network.blocks:
-                x = block(x)
+                x = block(x, keep)
             worst = (answers[b, m] - network.proj(network.norm(x))[0, 4:]).abs().max()
             assert worst < 1e-12, f"image {b}, block {m}: {worst:.2e}"
 

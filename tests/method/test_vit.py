@@ -8,13 +8,16 @@
    positions that were loaded and are not sin-cos are refused at another resolution.
 6. `stages` ends in `forward`'s output and is what the blocks give; attention maps are rows that sum to 1.
 7. The named sizes have the published parameter counts.
-8. Fresh weights: signals keep their size, biases are zero.
+8. A block that returns the last tokens alone gives those of all tokens, and attention by plain matrices is
+   the fused kernel's, with and without padding (float64, 1e-12).
+9. Fresh weights: signals keep their size, biases are zero.
 """
 
 import pytest
 import torch
 
 from jepa_lite.config import ENCODERS, ModelConfig
+from jepa_lite.method import vit
 from jepa_lite.method.patches import patchify, sincos_positions, unpatchify
 from jepa_lite.method.vit import Encoder
 
@@ -74,6 +77,35 @@ def test_padding_is_ignored(encoder):
     assert (unmasked - together[1, :2]).abs().max() > 1e-3, (
         "this padding would not show if it were attended to"
     )
+
+
+PADDED = torch.tensor([[True] * 7, [True] * 3 + [False] * 2 + [True] * 2])  # as the predictor's sequences
+
+
+@pytest.mark.parametrize("keep", [None, PADDED], ids=["whole", "padded"])
+@pytest.mark.parametrize("last", [1, 2, 7])
+def test_a_blocks_last_tokens_are_those_of_all_of_them(encoder, last, keep, monkeypatch):
+    block, x = encoder.blocks[0], drawn(2, 7, 24)
+    for few in (0, 100):
+        monkeypatch.setattr(vit, "FEW", few)
+        alone, cut = block(x, keep, last=last), block(x, keep)[:, -last:]
+        assert alone.shape == (2, last, 24)
+        assert (alone - cut).abs().max() < 1e-12, f"FEW {few}: {(alone - cut).abs().max():.2e}"
+
+
+@pytest.mark.parametrize("keep", [None, PADDED], ids=["whole", "padded"])
+def test_plain_attention_is_the_fused_one(encoder, keep, monkeypatch):
+    x, calls, fused = drawn(2, 7, 24), [], vit.F.scaled_dot_product_attention
+    kernel = lambda *tensors, **mask: calls.append(1) or fused(*tensors, **mask)  # noqa: E731
+    monkeypatch.setattr(vit.F, "scaled_dot_product_attention", kernel)
+    found = []
+    for few in (7, 6):  # up to which number of tokens matrices are used
+        monkeypatch.setattr(vit, "FEW", few)
+        found.append(encoder.blocks[0].attn(x, keep))
+    assert len(calls) == 1, "one of the two was to be fused"
+    assert (found[0] - found[1]).abs().max() < 1e-12, f"{(found[0] - found[1]).abs().max():.2e}"
+    if keep is not None:
+        assert (found[0] - encoder.blocks[0].attn(x))[1].abs().max() > 1e-3, "this padding would not show"
 
 
 def test_order_is_only_in_the_indices(encoder):

@@ -123,19 +123,29 @@ def test_other_ranks_and_a_missing_stderr_show_nothing(monkeypatch):
 
 # 3 -------------------------------------------------------------------------------------------------------
 
-ROWS = [
-    {"name": name, "linear": 0.5, "knn": 0.25, "attentive": 1.0} for name in NAMES if name not in cli.PROBES
-]
+ROWS = [{"name": name} | dict.fromkeys(cli.PROBES, 1.0) for name in NAMES if name not in cli.PROBES]
 
 
 def test_a_table_has_the_names_of_the_readme():
     readme = (ROOT / "README.md").read_text("utf-8")
     block = re.search(r"<!-- results/demo.json -->\n(.*?)<!-- end -->", readme, re.S)[1].replace("*", "")
     head, _, *rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in block.splitlines()]
-    printed = cli._table([{k: v for k, v in row.items() if k != "attentive"} for row in ROWS]).splitlines()
+    columns = [name.removesuffix(", %") for name in head[1:]]
+    kept = {"name", *(probe for probe, heading in cli.PROBES.items() if heading in columns)}
+    printed = cli._table([{k: v for k, v in row.items() if k in kept} for row in ROWS]).splitlines()
     assert [line[:14].strip() for line in printed] == [head[0], *(row[0] for row in rows)]
-    assert printed[0].split()[1:] == [name.removesuffix(", %") for name in head[1:]]
-    assert max(map(len, cli._table(ROWS).splitlines())) <= 50
+    assert [printed[0][i : i + 11].strip() for i in range(14, len(printed[0]), 11)] == columns
+    assert max(map(len, cli._table(ROWS).splitlines())) <= 60
+
+
+def test_a_row_that_lacks_a_probe_leaves_its_place_empty():
+    rows = [
+        {"name": "pixels", "linear": 0.5, "knn": 0.25},
+        {"name": "ijepa"} | dict.fromkeys(cli.PROBES, 1.0),
+    ]
+    head, pixels, ijepa = (line[14:] for line in cli._table(rows).splitlines())
+    assert head.split() == ["linear", "last", "4", "20-NN", "attentive"] and ijepa.split() == ["100.0%"] * 4
+    assert [pixels[i : i + 11].strip() for i in (0, 11, 22, 33)] == ["50.0%", "", "25.0%", ""]
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ def make_run(norm="layer", batch=11):
     """A run on 44 images; a batch that two processes cannot share evenly."""
     model = ModelConfig(
         image_size=(32, 48), patch_size=8, width=32, depth=2, heads=2, target_norm=norm,
+        patch_embedding="whitened" if norm == "whiten" else "linear",
         predictor_width=16, predictor_depth=1, predictor_heads=2,
     )  # fmt: skip
     train = TrainConfig(steps=6, batch_size=batch, groups=3, lr=2e-3, log_every=2, flip=True)

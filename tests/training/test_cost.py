@@ -52,7 +52,10 @@ def by_hand(model, K, T, M):
     pixels = model.channels * model.patch_size**2
     target = 2 * N * pixels * D + model.depth * block(N, D)
     context = 2 * K * pixels * D + model.depth * block(K, D)
-    predictor = 2 * K * D * E + M * (model.predictor_depth * block(K + T, E) + 2 * T * E * D)
+    whole = (model.predictor_depth - 1) * block(K + T, E)
+    qkv, hidden = 2 * (K + T) * 3 * E * E, round(E * model.mlp_ratio)  # in the last block only targets go on
+    last = qkv + 2 * T * (E * E + 2 * E * hidden) + 2 * 2 * T * (K + T) * E
+    predictor = 2 * K * D * E + M * (whole + last + 2 * T * E * D)
     # Backward is twice forward, but nobody asks for the gradient of the pixels.
     return target + 3 * (context + predictor) - 2 * K * pixels * D
 
@@ -73,6 +76,24 @@ def test_parameters_and_their_bytes_are_those_of_a_real_run(run):
         "moments": sum(m.nbytes for m in moments),
         "average": sum(p.nbytes for p in model.target_encoder.parameters()),
     }
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch below 2.9 has no Muon")
+def test_muon_keeps_one_moment_of_a_matrix_in_a_block(run):
+    muon = Run(replace(CONFIG, train=replace(CONFIG.train, optimizer="muon")), run.source.images)
+    muon._backward(*muon.batch(0), Clock("cpu"))
+    muon.optimizer.step()
+    moments = [value for state in muon.optimizer.state.values() for value in state.values() if value.ndim]
+    counted = cost.static_memory(MODEL, "muon")
+    assert counted["moments"] == sum(m.nbytes for m in moments)
+    assert counted | {"moments": None} == cost.static_memory(MODEL) | {"moments": None}
+
+
+def test_what_the_paper_does_not_have_is_counted_too():
+    more = replace(MODEL, target_norm="whiten", patch_embedding="whitened")
+    config, draws = replace(CONFIG, model=more), cost.draw_groups(CONFIG, 11, 2)
+    assert cost.mean_flops(config, draws) > cost.mean_flops(CONFIG, draws)
+    assert cost.activation_bytes(config, draws) > 0
 
 
 def test_fixed_positions_are_not_trained():

@@ -17,6 +17,7 @@ numbers (the check of the positions at another resolution).
 
 import contextlib
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 import torch
@@ -38,7 +39,9 @@ DEVICE = torch.device("meta")
 old_torch = pytest.mark.skipif(
     Version(torch.__version__).release < (2, 14), reason="torch 2.6 needs a driver as soon as CUDA is faked"
 )
-TRAIN = TrainConfig(steps=2, flip=True, groups=3)
+TRAIN = TrainConfig(steps=2, flip=True, groups=3, clip_grad=3.0)
+ADDITIONS = {"target_norm": "whiten", "patch_embedding": "whitened"}
+needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch below 2.9 has no Muon")
 
 
 @contextlib.contextmanager
@@ -64,9 +67,9 @@ def model_and_groups(**fields):
     return make_model(config.model), masks.groups(TRAIN.groups)
 
 
-def step(model, groups, *, images_on=DEVICE, masks_on=DEVICE):
+def step(model, groups, *, images_on=DEVICE, masks_on=DEVICE, optimizer="adamw"):
     """One step of training inside `fake_tensors`; returns the optimizer and the loss."""
-    optimizer = make_optimizer(model, TRAIN, DEVICE)
+    optimizer = make_optimizer(model, replace(TRAIN, optimizer=optimizer), DEVICE)
     images = torch.zeros(6, 3, 20, 28, dtype=torch.uint8, device=images_on)
     images = augment(normalize(images), TRAIN, torch.Generator().manual_seed(0))
     target_map, total = model.targets(images), torch.zeros((), device=DEVICE)
@@ -86,13 +89,16 @@ def devices(tensors):
     return {tensor.device for tensor in tensors}
 
 
-@pytest.mark.parametrize("fields", [
-    {}, {"target_norm": "place", "loss": "l2"}, {"predictor_positions": "sincos"}, {"predicts": "pixels"},
-], ids=["default", "place, l2", "sincos", "pixels"])  # fmt: skip
-def test_a_training_step_stays_on_its_device(fields):
+@pytest.mark.parametrize(("fields", "optimizer"), [
+    ({}, "adamw"), ({"target_norm": "place", "loss": "l2"}, "adamw"),
+    ({"predictor_positions": "sincos"}, "adamw"), ({"predicts": "pixels"}, "adamw"),
+    ({"target_norm": "whiten"}, "adamw"), ({"patch_embedding": "whitened"}, "adamw"),
+    pytest.param({}, "muon", marks=needs_muon),
+], ids=["default", "place, l2", "sincos", "pixels", "whiten", "whitened patches", "muon"])  # fmt: skip
+def test_a_training_step_stays_on_its_device(fields, optimizer):
     model, groups = model_and_groups(**fields)
     with fake_tensors():
-        optimizer, loss = step(model.to(DEVICE), groups)
+        optimizer, loss = step(model.to(DEVICE), groups, optimizer=optimizer)
         assert devices([loss, *model.state_dict().values()]) == {DEVICE}
         moments = [value for state in optimizer.state.values() for value in state.values() if value.ndim]
         assert len(moments) > 40 and devices(moments) == {DEVICE}
@@ -171,6 +177,8 @@ def pretend_cuda(monkeypatch):
     for name, draw in (("sample_masks", run_module.sample_masks), ("_order", run_module._order.__wrapped__)):
         monkeypatch.setattr(run_module, name, really(draw))
     monkeypatch.setattr(Masks, "groups", really(Masks.groups))
+    # On the CPU, before the network moves, and after a look at numbers.
+    monkeypatch.setattr(run_module, "fit_whitening", lambda model, sample: None)
     monkeypatch.setattr(run_module, "_count", really(run_module._count))
     return memory
 
@@ -185,9 +193,9 @@ def really(draw):
     return drawn
 
 
-def fake_run(device, images, monkeypatch, target_norm="layer", **settings):
+def fake_run(device, images, monkeypatch, fields=MappingProxyType({}), **settings):
     """A `Run` on a fake device; on CUDA its backward only leaves gradients where autograd would."""
-    model = ModelConfig((20, 28), width=24, depth=2, heads=3, predictor_width=16, target_norm=target_norm)
+    model = ModelConfig((20, 28), width=24, depth=2, heads=3, predictor_width=16, **fields)
     config = Config(model, MaskConfig(num_targets=3), replace(TRAIN, batch_size=6, **settings))
     with unset_fake_temporarily():
         network = make_model(model)
@@ -207,8 +215,12 @@ def fake_run(device, images, monkeypatch, target_norm="layer", **settings):
 @old_torch
 @pytest.mark.parametrize("amp", [False, True], ids=["single", "half"])
 @pytest.mark.parametrize("source", ["on the GPU", "in memory", "files"])
-@pytest.mark.parametrize("target_norm", ["layer", "place"])
-def test_the_loops_own_step_runs_on_fake_cuda(pretend_cuda, monkeypatch, tmp_path, source, amp, target_norm):
+@pytest.mark.parametrize(("fields", "optimizer"), [
+    ({}, "adamw"), ({"target_norm": "place"}, "adamw"), pytest.param(ADDITIONS, "muon", marks=needs_muon),
+], ids=["default", "place", "additions"])  # fmt: skip
+def test_the_loops_own_step_runs_on_fake_cuda(
+    pretend_cuda, monkeypatch, tmp_path, source, amp, fields, optimizer
+):
     images, pinned = torch.zeros(8, 3, 20, 28, dtype=torch.uint8), []
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self.device.type) or self)
     if source == "files":
@@ -218,7 +230,7 @@ def test_the_loops_own_step_runs_on_fake_cuda(pretend_cuda, monkeypatch, tmp_pat
     elif source == "in memory":
         pretend_cuda[0] = 4 * images.nbytes  # a quarter of which it would take, and that is too much
     with fake_tensors():
-        run = fake_run("cuda:0", images, monkeypatch, target_norm, amp=amp)
+        run = fake_run("cuda:0", images, monkeypatch, fields, amp=amp, optimizer=optimizer)
         seen, precisions = [], set()
         run.model.register_forward_hook(lambda *call: seen.extend([call[1][0], call[2]]))
         fc1 = run.model.encoder.blocks[0].mlp.fc1
@@ -229,7 +241,7 @@ def test_the_loops_own_step_runs_on_fake_cuda(pretend_cuda, monkeypatch, tmp_pat
         moments = [value for state in run.optimizer.state.values() for value in state.values() if value.ndim]
         assert len(moments) > 40 and devices(moments) == {cuda}
         assert precisions == {torch.bfloat16 if amp else torch.float32}
-        assert run.optimizer.defaults["fused"]
+        assert all(group["fused"] for group in run.optimizer.param_groups if "betas" in group)
         if source != "files":
             assert run.source.images.device.type == ("cuda" if source == "on the GPU" else "cpu")
     assert pinned == (["cpu"] if source == "in memory" else []), "only what lies on the host is pinned"

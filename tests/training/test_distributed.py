@@ -1,7 +1,7 @@
 """Claims about several processes that train one model (gloo, on this machine).
 
 1. Two processes give the gradients of one process with the same global batch, to 1e-6, also when it does not
-   divide evenly and also with targets normed over the batch; so whole runs agree too.
+   divide evenly and also with targets normed or whitened over the batch; so whole runs agree too.
 2. Each sees other images, crops and masks; together, those of the one process.
 3. All stop at the same step when one wishes to; what stops rank 0 stops all; rank 0 goes first, and however
    long it or another takes over the images, the others wait.
@@ -73,7 +73,7 @@ def end(process):
 # 1, 2 ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=["layer", "place"])
+@pytest.fixture(scope="module", params=["layer", "place", "whiten"])
 def two(request, tmp_path_factory):
     """(norm, what ranks 0 and 1 left)."""
     folder = tmp_path_factory.mktemp("two")

@@ -1,0 +1,8 @@
+"""Additions that the paper does not have and that help short runs.
+
+Each is a setting whose default leaves it out, and it joins a table of method/ under its name. target_norms:
+targets without what all images share, and without copies. whitened_patches: an input in which low frequencies
+do not drown the rest. muon: steps of equal size in every direction of a matrix.
+"""
+
+__all__ = ["muon", "target_norms", "whitened_patches"]
