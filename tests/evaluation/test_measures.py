@@ -7,9 +7,11 @@
 5. Position share is 1 for position alone, 1/B for noise, 0 for constants, and in between as mixed.
 6. The alignment gap compares at the same place, equals a plain loop, and is large only for content.
 7. Positional collapse looks healthy within an image; share, gap and POOLED rank and std show it.
-8. Mask coverage equals a count by hand: padding is not seen, overlapping targets count once.
-9. `measure` gives those numbers for both models, draws no random number and changes nothing.
-10. NaN, infinity, wrong shapes and a lone image are refused in a sentence.
+8. Address gain is 1 for predictions that ignore the place, above 1 for others, and equals a plain loop.
+9. Own-image rank is 1 for perfect answers, the middle for one answer for all places, and equals a plain loop.
+10. Mask coverage equals a count by hand: padding is not seen, overlapping targets count once.
+11. `measure` gives those numbers for both models, draws no random number and changes nothing.
+12. NaN, infinity, wrong shapes and a lone image are refused in a sentence.
 """
 
 import math
@@ -216,6 +218,81 @@ def test_positional_collapse_hides_within_an_image_and_shows_across_images():
     assert measures.alignment_gap(take(healthy, idx), healthy, idx) > 0.5
 
 
+# --- address gain and own-image rank ---
+
+
+class Answers:
+    """A model whose targets and answers are known: `answer` is a function of (targets, target_idx)."""
+
+    config = ModelConfig(loss="l2")
+
+    def __init__(self, target_map, answer):
+        self.target_map, self.answer = target_map, answer
+
+    def targets(self, images):
+        return self.target_map
+
+    def predict(self, images, masks):
+        return self.answer(self.target_map, masks.target_idx)
+
+
+def gain_of(answer, B=12, seed=0):
+    masks = sample_masks((5, 7), B, MaskConfig(), generator(seed))
+    return measures.address_gain(Answers(randn(B, 35, 16, seed=seed), answer), torch.zeros(B), masks)
+
+
+def test_answers_that_ignore_the_place_gain_nothing_by_the_address():
+    mean = gain_of(lambda t, idx: t.mean(1)[:, None, None].expand(*idx.shape, -1))
+    assert mean == pytest.approx(1.0, abs=1e-6), f"gain {mean} of the image's mean, given at every place"
+
+
+def test_answers_that_need_the_place_gain_by_the_address():
+    noisy = gain_of(lambda t, idx: take(t, idx) + 0.5)
+    assert noisy > 5, f"gain {noisy} of the right patch, a quarter off"
+    assert gain_of(take) == 1.0, "a loss of 0 has nothing to gain"
+
+
+def test_the_gain_is_one_loss_over_another():
+    masks = sample_masks((5, 7), 3, MaskConfig(), generator(4))
+    shuffled = measures.with_shuffled_addresses(masks)
+    assert torch.equal(shuffled.target_idx, measures.with_shuffled_addresses(masks).target_idx), "chance"
+    flat, moved = masks.target_idx.flatten(1), shuffled.target_idx.flatten(1)
+    assert torch.equal(flat.sort(1).values, moved.sort(1).values), "patches came or went"
+    assert (flat != moved).float().mean() > 0.8 and torch.equal(shuffled.context_idx, masks.context_idx)
+    targets, answers = randn(3, 35, 4, seed=5), randn(3, 35, 4, seed=6)
+    model = Answers(targets, lambda t, idx: take(answers, idx))
+    losses = [
+        sum((answers[b, i] - targets[b, n]).square().sum().item() for b in range(3)
+            for i, n in zip(idx[b].flatten(), masks.target_idx[b].flatten(), strict=True))
+        for idx in (masks.target_idx, shuffled.target_idx)
+    ]  # fmt: skip
+    gain = measures.address_gain(model, torch.zeros(3), masks)
+    assert gain == pytest.approx(losses[1] / losses[0], rel=1e-5)
+
+
+def test_own_image_rank_of_perfect_and_of_blind_answers():
+    targets, idx = drawn(B=5)
+    assert measures.own_image_rank(3 * take(targets, idx), targets, idx) == 1.0
+    equal = torch.ones(5, 35, 16)
+    assert measures.own_image_rank(take(equal, idx), equal, idx) == pytest.approx(18), "equals share"
+    targets, idx = drawn(B=400)
+    blind = targets.mean(1)[:, None, None].expand(*idx.shape, -1)
+    rank = measures.own_image_rank(blind, targets, idx)
+    assert rank == pytest.approx(18, abs=0.5), f"rank {rank} of one answer for all places of 35"
+    far = measures.own_image_rank(-take(targets, idx), targets, idx)
+    assert far == pytest.approx(35), f"rank {far} of the opposite of every patch"
+
+
+def test_own_image_rank_equals_a_plain_loop():
+    targets, idx = drawn(B=3)
+    predictions, ranks = take(targets, idx) + 2 * randn(*idx.shape, 16, seed=3), []
+    for b, m, t in np.ndindex(*idx.shape):
+        cosines = torch.cosine_similarity(predictions[b, m, t][None], targets[b])
+        ranks.append(1 + (cosines > cosines[idx[b, m, t]]).sum().item())
+    rank = measures.own_image_rank(predictions, targets, idx)
+    assert rank == pytest.approx(np.mean(ranks)) and 1.5 < rank < 17
+
+
 # --- mask coverage ---
 
 
@@ -271,6 +348,10 @@ def test_measure_is_its_parts(kind, norm):
         "std": measures.feature_std(tokens.mean(1)),
         "position_share": measures.position_share(tokens),
         "gap": gap,
+        "address_gain": measures.address_gain(model, images[:64], few),
+        "own_image_rank": measures.own_image_rank(
+            model.predict(images[:64], few), model.targets(images[:64]), few.target_idx
+        ),
     }
     measured = measures.measure(model, images, masks)
     assert measured == pytest.approx(expected, rel=1e-4, abs=1e-5)
@@ -289,7 +370,7 @@ def test_measure_leaves_no_trace():
     assert first == second, f"{first} then {second}"
     assert torch.equal(torch.get_rng_state(), state), "measure drew from the global generator"
     assert [m.training for m in model.modules()] == modes, "measure changed a training mode"
-    assert graphs == [False, False], "measure kept a graph for gradients that nobody asks for"
+    assert graphs and not any(graphs), "measure kept a graph for gradients that nobody asks for"
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
@@ -322,6 +403,7 @@ def test_not_a_number_is_refused(bad):
         lambda: measures.feature_std(x[:, 3]),
         lambda: measures.position_share(x),
         lambda: measures.alignment_gap(randn(4, 1, 2, 5), x, idx),
+        lambda: measures.own_image_rank(randn(4, 1, 2, 5), x, idx),
     ):
         with pytest.raises(ValueError, match="NaN or infinity"):
             call()

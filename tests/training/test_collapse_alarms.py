@@ -5,6 +5,8 @@
 3. An untrained network is not alarming; each limit is a limit.
 4. What the watch remembers goes through a checkpoint.
 5. A real run that collapses warns, and its record says so.
+6. Once, and in a run's second half alone, it is noted that predictions tell images apart and ignore the
+   address: at the limits, without a warning, not for pixels, and not for logs that do not hold the measure.
 """
 
 import json
@@ -118,3 +120,43 @@ def test_a_run_that_collapses_warns():  # 5
     rung = [record for record in records if "alarms" in record]
     assert rung and records[-1]["loss"] < 0.2 * records[0]["loss"], "collapse makes the loss fall"
     assert rung[0]["std"] < 0.1 * run.watch.best["std"] or rung[0]["rank"] < 0.125 * run.watch.best["rank"]
+
+
+@pytest.mark.parametrize(
+    ("progress", "changes", "noted"),
+    [
+        (0.51, {}, True), (0.5, {}, False), (1.0, {"gap": 0.1}, True), (1.0, {"gap": 0.0999}, False),
+        (1.0, {"address_gain": 1.0099}, True), (1.0, {"address_gain": 1.01}, False),
+    ],
+)  # fmt: skip
+def test_predictions_that_ignore_the_address_are_noted_at_the_limits(progress, changes, noted):  # 6
+    blind = FINE | {"gap": 0.3, "address_gain": 1.0} | changes
+    watch = Watch()
+    assert see(watch, **blind) == [] and bool(watch.note(blind, 10, progress)) == noted
+    assert see(watch, **blind) == [], "it rings as an alarm"
+    resumed = Watch()
+    resumed.load_state(json.loads(json.dumps(watch.state())))
+    assert bool(resumed.note(blind | {"gap": 0.3, "address_gain": 1.0}, 20, 1.0)) == (not noted), "once"
+    assert Watch().note(FINE, 10, 1.0) == [], "a log without the measure"
+
+
+def test_the_log_has_alarms_and_notes_where_there_are_any():  # 6
+    watch, blind = Watch(), FINE | {"gap": 0.31, "address_gain": 1.004}
+    assert watch.told(FINE, 0, 0.0) == watch.told(blind, 10, 0.4) == {}
+    assert [*watch.told(blind, 20, 0.6)] == ["notes"]
+    with pytest.warns(CollapseWarning):
+        assert [*watch.told(blind | {"std": 0.0}, 30, 0.7)] == ["alarms"]
+
+
+def test_the_note_names_both_numbers_and_a_dial():  # 6
+    (sentence,) = Watch().note(FINE | {"gap": 0.31, "address_gain": 1.004}, 70, 0.6)
+    assert "step 70" in sentence and "address_gain is 1.004" in sentence and "gap is 0.31" in sentence
+    assert "ignore which patch is asked for" in sentence and "model.target_image_mean below 1" in sentence
+    assert preset("demo").with_values({"model.target_image_mean": 0.5}).model.target_image_mean == 0.5
+
+
+@pytest.mark.parametrize(("predicts", "count"), [("pixels", 0), ("latents", 1)])
+def test_addresses_of_pixels_are_not_watched(predicts, count):  # 6
+    config = preset("demo").with_values({"model.predicts": predicts})
+    watch = Run(config, shapes(8, 64, seed=0)[0]).watch
+    assert len(watch.note(FINE | {"gap": 0.3, "address_gain": 1.0}, 10, 1.0)) == count

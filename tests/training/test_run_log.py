@@ -36,7 +36,7 @@ ALWAYS = {
     "step", "loss", "lr", "weight_decay", "momentum", "gradient", "tokens", "padding", "tokens_per_second",
     "seconds_data", "seconds_forward", "seconds_backward", "seconds_update", "seconds",
 }  # fmt: skip
-MEASURES = {"rank", "std", "position_share", "gap"}
+MEASURES = {"rank", "std", "position_share", "gap", "address_gain", "own_image_rank"}
 PARTS = ("seconds_data", "seconds_forward", "seconds_backward", "seconds_update")
 
 needs_tensorboard = pytest.mark.skipif(
@@ -73,7 +73,7 @@ def test_every_record_has_the_promised_keys(tmp_path):  # 1
     assert records == seen and [r["step"] for r in records] == list(range(1, 12))
     for record in records:
         step = record["step"]
-        measured, probed = step in (3, 6, 9, 11), step in (1, 5, 11)
+        measured, probed = step in (3, 6, 9, 11), step in (1, 6, 11)
         wanted = ALWAYS | (MEASURES if measured else set()) | ({"knn"} if probed else set())
         assert record.keys() == wanted, f"step {step}: {record.keys() ^ wanted}"
         assert all(isinstance(value, int | float) for value in record.values()), record
@@ -366,12 +366,12 @@ def test_the_log_is_on_the_disk_before_the_checkpoint(tmp_path, monkeypatch):  #
 
 @pytest.mark.parametrize("moment", ["measures", "probe"])
 def test_an_interrupt_before_a_step_is_logged_leaves_no_hole(tmp_path, monkeypatch, moment):  # 4
-    expected = [r["loss"] for r in recorded(begin(log_every=5), tmp_path / "unbroken")]
-    run, out = begin(log_every=5), tmp_path / "run"
+    expected = [r["loss"] for r in recorded(begin(log_every=6), tmp_path / "unbroken")]
+    run, out = begin(log_every=6), tmp_path / "run"
     look = getattr(run, moment)
 
     def interrupted(*arguments):
-        if run.step == 5:
+        if run.step == 6:
             raise KeyboardInterrupt
         return look(*arguments)
 
@@ -379,10 +379,10 @@ def test_an_interrupt_before_a_step_is_logged_leaves_no_hole(tmp_path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         list(recorded(run, out))
     assert load_state(newest(out))["step"] <= len(read_log(out)), "the checkpoint is ahead of the log"
-    list(recorded(resume(out, log_every=5), out))
+    list(recorded(resume(out, log_every=6), out))
     records = read_log(out)
     assert [r["step"] for r in records] == list(range(1, 12))
-    assert [r["loss"] for r in records] == expected and {"rank", "knn"} <= records[4].keys()
+    assert [r["loss"] for r in records] == expected and {"rank", "knn"} <= records[5].keys()
 
 
 # --- 5: processes -------------------------------------------------------------------------------------
