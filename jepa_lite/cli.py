@@ -31,7 +31,8 @@ HELP = """Train an I-JEPA on a laptop or on GPUs, measure it, and see what it ha
 
 `jepa-lite COMMAND --help` lists a command's options; --debug shows the whole traceback of an error."""
 Checkpoint = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")]
-PROBES = {"linear": "linear", "knn": "20-NN", "attentive": "attentive"}  # as the columns of a table
+# The columns of a table, with their headings.
+PROBES = {"linear": "linear", "linear_last4": "last 4", "knn": "20-NN", "attentive": "attentive"}
 Picture = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")]
 PICTURES = (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".webp")
 Settings = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]

@@ -47,9 +47,11 @@ def percent(value):
 
 def demo_table():
     rows = result("demo")["controls"]
-    cells = [[f"{percent(r[p])} ± {percent(r[p + '_std'])}" for p in ("linear", "knn")] for r in rows]
+    heads = {"linear": "linear, %", "linear_last4": "last 4, %", "knn": "20-NN, %"}
+    probes = [p for p in heads if any(p in r for r in rows)]
+    cells = [[f"{percent(r[p])} ± {percent(r[p + '_std'])}" if p in r else "" for p in probes] for r in rows]
     named = [[NAMES.get(r["name"], r["name"]), *c] for r, c in zip(rows, cells, strict=True)]
-    return table(["features", "linear, %", "20-NN, %"], named)
+    return table(["features", *(heads[p] for p in probes)], named)
 
 
 def cifar_table():

@@ -12,6 +12,7 @@ import torch
 from ..config import ModelConfig
 from ..data import MEMORY_SHARE, Images
 from ..field_checks import plain
+from ..limits import require
 from ..method.patches import grid_size, patchify
 from ..method.vit import Encoder
 from ..system.memory import free_memory
@@ -27,8 +28,9 @@ def table_of_controls(
 
     config: the `ModelConfig` that random weights are drawn for, from `seed`; encoders: {name: Encoder};
     train, test: `Images`. A row is {"name", "linear", "knn", "n_train", "n_test"}, accuracies from 0 to 1,
-    with "attentive" where asked for. "chance" always says the most frequent training class. Without
-    `controls` there are only the encoders' rows.
+    with "attentive" where asked for. With `last` 1 and encoders of at least 4 blocks, the networks' rows also
+    have "linear_last4", a linear probe on the mean tokens of the last four blocks, joined. "chance" always
+    predicts the most frequent training class. Without `controls` there are only the encoders' rows.
     Raises ValueError, before any fit, for data on which a probe would mean nothing.
     """
     _check_sets(config, encoders, train, test, last, k)
@@ -38,9 +40,14 @@ def table_of_controls(
     counts = {"n_train": len(train.labels), "n_test": len(test.labels)}
     chance = probes.accuracy(train.labels.mode().values, test.labels)
     rows = [{"name": "chance"} | dict.fromkeys(columns, chance) | counts] if controls else []
-    for name, (pool, cut) in _views(config, encoders, seed, last, device, controls).items():
-        x, z = pool(train.images), pool(test.images)
-        row = {"name": name, "linear": probes.linear(x, train.labels, z, test.labels)}
+    four = last == 1 and _least_depth(config, encoders) >= 4
+    last = 4 if four else last
+    for name, (pool, cut) in _views(config, encoders, train.images, seed, last, device, controls).items():
+        x, z, row = pool(train.images), pool(test.images), {"name": name}
+        if four and name != "pixels":
+            row["linear_last4"] = probes.linear(x, train.labels, z, test.labels)
+            x, z = (features.unflatten(1, (4, -1))[:, -1] for features in (x, z))
+        row["linear"] = probes.linear(x, train.labels, z, test.labels)
         row["knn"] = probes.knn(x, train.labels, z, test.labels, k)
         if attentive:
             row["attentive"] = _attend(cut, train, test, seed)
@@ -48,12 +55,12 @@ def table_of_controls(
     return rows
 
 
-def _views(config, encoders, seed, last, device, controls):
+def _views(config, encoders, images, seed, last, device, controls):
     """What each row looks at: {name: (images -> pooled features, images -> tokens)}."""
     views = {}
     if controls:
         views["pixels"] = probes.pixels, partial(_pixel_tokens, patch_size=config.patch_size)
-        encoders = {"random": probes.random_encoder(config, seed)} | encoders
+        encoders = {"random": probes.random_encoder(config, seed, images)} | encoders
     for name, encoder in encoders.items():
         pool = partial(probes.features, encoder, last=last, device=device)
         views[name] = pool, partial(probes.tokens, encoder, device=device)
@@ -73,20 +80,20 @@ def _pixel_tokens(images, patch_size):
 
 
 def _check_sets(config, encoders, train, test, last, k):
-    probes.require(len(test.labels), f"the test set of {test.name} is empty")
+    require(len(test.labels), f"the test set of {test.name} is empty")
     probes.check_classes(train.labels, train.name)
     probes.check_k(len(train.labels), k, "use more of them")
     one, other = tuple(train.images.shape[1:]), tuple(test.images.shape[1:])
-    probes.require(
-        one == other, f"training images are {one} and test images {other}; load both at one image_size"
-    )
+    require(one == other, f"training images are {one} and test images {other}; load both at one image_size")
     same = train.classes == test.classes
-    probes.require(same, f"{train.name} and {test.name} have different classes, so their labels do not match")
+    require(same, f"{train.name} and {test.name} have different classes, so their labels do not match")
     taken = ", ".join({"chance", "pixels", "random"} & set(encoders))
-    probes.require(
-        not taken, f"the table of controls has a row {taken} of its own; give that encoder another name"
-    )
-    probes.check_last(min([config.depth, *(len(encoder.blocks) for encoder in encoders.values())]), last)
+    require(not taken, f"the table of controls has a row {taken} of its own; give that encoder another name")
+    probes.check_last(_least_depth(config, encoders), last)
+
+
+def _least_depth(config, encoders):
+    return min([config.depth, *(len(encoder.blocks) for encoder in encoders.values())])
 
 
 def _check_tokens(config, encoders, train, test):
@@ -96,7 +103,7 @@ def _check_tokens(config, encoders, train, test):
     kinds += [(encoder.patch_size, encoder.positions.shape[1]) for encoder in encoders.values()]
     values = max(math.prod(grid_size(train.shape[-2:], side)) * width for side, width in kinds)
     need, have = 4 * values * (len(train) + len(test)), free_memory()
-    probes.require(
+    require(
         need <= MEMORY_SHARE * have,
         f"attentive would take {need / 1e9:.3g} GB (all tokens of {len(train) + len(test):,} images) "
         f"of the {have / 1e9:.3g} GB of memory that are free; take fewer images with limit, or none",

@@ -14,11 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..additions.whitened_patches import fit_whitening
 from ..config import ModelConfig
 from ..data import check_finite, normalize
 from ..data.image_forms import many_images
 from ..data.images import AnyImages
+from ..data.readers import sample
 from ..field_checks import plain
+from ..limits import require
 from ..method.optim import cosine
 from ..method.vit import Encoder
 from .measures import NotFinite
@@ -65,15 +68,19 @@ def pixels(images: AnyImages) -> Tensor:
     """
     images = many_images(images)
     side = next(s for s in range(1, max(images.shape[-2:]) + 1) if images[0].numel() <= PIXELS * s**2)
-    shrunk = [F.avg_pool2d(part.float() / 255, side).flatten(1).cpu() for part in images.split(1024)]
-    return torch.cat(shrunk)
+    return torch.cat([F.avg_pool2d(part.float() / 255, side).flatten(1).cpu() for part in images.split(1024)])
 
 
-def random_encoder(config: ModelConfig, seed: int) -> Encoder:
-    """An encoder of a `ModelConfig` with untrained weights, drawn from `seed`."""
+def random_encoder(config: ModelConfig, seed: int, images: AnyImages | None = None) -> Encoder:
+    """An encoder of a `ModelConfig` with untrained weights, drawn from `seed`.
+
+    images: training images, to which whitened patches are fitted; without, they are left as they are."""
     with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
         torch.default_generator.manual_seed(plain(seed))  # the CPU's alone: fork_rng restores no other here
-        return Encoder(config)
+        encoder = Encoder(config)
+    if images is not None:
+        fit_whitening(encoder, lambda count: normalize(sample(images, count)))
+    return encoder
 
 
 @torch.no_grad()
@@ -116,10 +123,8 @@ def attentive(
     generator: torch.Generator, heads: int = 4, epochs: int = 20,
 ) -> float:  # fmt: skip
     """Accuracy of `predict_attentive`, from 0 to 1."""
-    predicted = predict_attentive(
-        train_tokens, train_y, test_tokens, generator=generator, heads=heads, epochs=epochs
-    )
-    return accuracy(predicted, test_y)
+    how = {"generator": generator, "heads": heads, "epochs": epochs}
+    return accuracy(predict_attentive(train_tokens, train_y, test_tokens, **how), test_y)
 
 
 def predict_knn(
@@ -192,8 +197,8 @@ def predict_attentive(
             optimizer.param_groups[0]["lr"] = next(rates)
             optimizer.step()
     with torch.no_grad():
-        parts = ((part.float() - mean) * scale for part in test_tokens.split(256))
-        return torch.cat([classes[probe(part).argmax(1)] for part in parts])
+        scores = [probe((part.float() - mean) * scale) for part in test_tokens.split(256)]
+    return classes[torch.cat(scores).argmax(1)]
 
 
 class _AttentiveProbe(torch.nn.Module):
@@ -260,11 +265,6 @@ def accuracy(predicted: Tensor, labels: Array) -> float:
 
 
 # --- what is refused ------------------------------------------------------------------------------
-
-
-def require(holds: bool, message: str) -> None:
-    if not holds:
-        raise ValueError(message)
 
 
 def check_last(depth: int, last: int) -> None:

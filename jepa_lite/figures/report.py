@@ -28,13 +28,15 @@ from .style import MEASURES, NAMES, Picture
 
 SHOWN, BANK, QUERIES = 6, 64, 4  # images with features; images searched for neighbours; rows of retrieval
 COMPANY = 15  # shifted copies beside a single image
+TABLE = ("linear", "linear_last4", "knn")  # columns of the table of controls, where rows have them
 FILES = {
     "model.safetensors": "weights",
     "config.json": "every setting",
     "state.json": "for a resumed run",
     "state.safetensors": "for a resumed run: the optimizer's tensors",
     "run.json": "what was run, where and with what",
-    "log.jsonl": "a JSON record a step: loss and rates, at times rank, std, position share, gap, probe",
+    "log.jsonl": "a JSON record a step: loss and rates, and every few steps rank, std, position share, gap, "
+    "address gain, own-image rank and a probe",
     "results.json": "the table of controls and how it was made",
 }
 
@@ -72,7 +74,7 @@ def write_report(
             *_controls_claim(controls),
             _controls_table(controls),
         ),
-        html.section("Loss, rank and probe", curves.curves(log, level), *_curves_claim(log)),
+        html.section("Loss, rank and probe", curves.curves(log, level), *_curves_claim(log, state["grid"])),
         *_pictures(state),
         _files(folder),
         _how(results, config),
@@ -164,14 +166,25 @@ def _known(value):
     return value is not None and math.isfinite(value)
 
 
-def _curves_claim(log):
-    names = {"rank": "effective rank", "position_share": "position share", "gap": "alignment gap"}
+def _curves_claim(log, grid):
+    names = {
+        "rank": "effective rank", "position_share": "position share", "gap": "alignment gap",
+        "address_gain": "address gain", "own_image_rank": "own-image rank",
+    }  # fmt: skip
     last = {key: r[key] for r in log for key in names if _known(r.get(key))}
-    told = ", ".join(f"{names[key]} {value:.3g}" for key, value in last.items())
-    return (
-        "The loss is a proxy; the evidence is a rank well above 1 and a probe above its dotted line"
-        + (f". At the end: {told}." if told else "."),
-        "A rank near 1 (collapse); a position share near 1 or a gap near 0 (tokens that only know a place).",
+    told, patches = {key: f"{names[key]} {value:.3g}" for key, value in last.items()}, math.prod(grid)
+    if "own_image_rank" in told:
+        told["own_image_rank"] += f" of {patches} (chance {(patches + 1) / 2:g})"
+    claim = "The loss is a proxy; the evidence is a rank well above 1 and a probe above its dotted line."
+    claim += f" At the end: {', '.join(told.values())}." if told else ""
+    if "address_gain" in told:
+        claim += (
+            " An address gain of 1 means that shuffled target addresses cost no loss, so what is predicted "
+            "does not depend on the patch that is asked for."
+        )
+    return claim, (
+        "A rank near 1 (collapse); a position share near 1 or a gap near 0 (tokens that only know a place); "
+        "an address gain near 1 (predictions that only know the image)."
     )
 
 
@@ -222,11 +235,14 @@ def _pictures(state):
 
 
 def _controls_table(controls):
-    rows = []
-    for name, row in controls.items():
-        spread = {key: f" ± {row[f'{key}_std']:.3f}" if row.get(f"{key}_std") else "" for key in MEASURES}
-        rows.append((NAMES.get(name, name), *(f"{row[key]:.3f}{spread[key]}" for key in MEASURES)))
-    head = ("features", *(NAMES[key] for key in MEASURES))
+    columns = [key for key in TABLE if any(key in row for row in controls.values())]
+
+    def cell(row, key):
+        spread = f" ± {row[f'{key}_std']:.3f}" if row.get(f"{key}_std") else ""
+        return f"{row[key]:.3f}{spread}" if key in row else ""
+
+    rows = [(NAMES.get(name, name), *(cell(row, key) for key in columns)) for name, row in controls.items()]
+    head = ("features", *(NAMES[key] for key in columns))
     return html.table("Accuracy on held-out images, from 0 to 1", head, rows, "numbers", NAMES["ijepa"])
 
 

@@ -35,6 +35,7 @@ NAMES = {
     "pixel_baseline": "pixel baseline",
     "ijepa": "I-JEPA",
     "linear": "linear probe",
+    "linear_last4": "linear probe, last 4 blocks",
     "knn": "k-nearest neighbours",
 }
 HEAT = "cividis"  # a colour map that every colour vision reads alike

@@ -16,6 +16,7 @@ from the test set.
 
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -359,6 +360,20 @@ def test_the_table_stands_on_its_controls():
         assert row["linear"] > most + 0.2, f"brightness should be easy for {name}: {row}, chance {most}"
     plain = table_of_controls(CONFIG, {}, train, test, seed=3, last=4, k=7)
     assert plain == [{k: v for k, v in row.items() if k != "attentive"} for row in rows[:3]]
+
+
+def test_the_last_four_blocks_are_a_column_where_all_encoders_have_them():
+    train, test = pictures(60), pictures(40, seed=1)
+    encoders = {"ours": probes.random_encoder(CONFIG, 9)}
+    rows = {row["name"]: row for row in table_of_controls(CONFIG, encoders, train, test, seed=3)}
+    assert [name for name in rows if "linear_last4" in rows[name]] == ["random", "ours"]
+    for last, column in ((1, "linear"), (4, "linear_last4")):
+        x, z = (probes.features(encoders["ours"], side.images, last=last) for side in (train, test))
+        assert rows["ours"][column] == probes.linear(x, train.labels, z, test.labels), column
+    alone = table_of_controls(CONFIG, encoders, train, test, seed=3, last=2)
+    assert not any("linear_last4" in row for row in alone), "what was asked for is shown alone"
+    shallow = {"shallow": Encoder(replace(CONFIG, depth=3))}
+    assert not any("linear_last4" in row for row in table_of_controls(CONFIG, shallow, train, test, seed=3))
 
 
 def test_chance_is_the_most_frequent_training_class_not_the_test_set_s():

@@ -51,6 +51,7 @@ def log_of(steps):
     log = [{"step": s, "loss": 0.4 / s, "lr": 1e-3} for s in range(1, steps + 1)]
     for record in log[::10]:
         record |= {"rank": 7.25, "position_share": 0.321, "gap": 0.0456, "std": 0.1, "knn": 0.5}
+        record |= {"address_gain": 1.071, "own_image_rank": 9.25}
     return log
 
 
@@ -146,8 +147,19 @@ def test_all_numbers_of_the_table_and_of_the_run_appear(page):
     assert "(dotted: random weights, 0.439)" in page[0], (
         "the table of controls's level, when the log has none of its own"
     )
-    for words in ("effective rank 7.25", "position share 0.321", "alignment gap 0.0456"):
+    for words in (
+        "effective rank 7.25", "position share 0.321", "alignment gap 0.0456", "address gain 1.07",
+        "own-image rank 9.25 of 24 (chance 12.5)", "An address gain of 1 means",
+    ):  # fmt: skip
         assert words in page[1].words, words
+
+
+def test_the_last_four_blocks_have_a_column_where_rows_have_them(tmp_path):
+    more = [row | ({"linear_last4": 0.811} if row["name"] == "ijepa" else {}) for row in CONTROLS]
+    text, _ = make(tmp_path, results=results_of(more))
+    assert "linear probe, last 4 blocks" in text
+    rows = re.findall(r'<th scope="row">([^<]*)</th><td>([^<]*)</td><td>([^<]*)</td><td>([^<]*)</td>', text)
+    assert ("I-JEPA", "0.752 ± 0.008", "0.811", "0.703") in rows and ("chance", "0.100", "", "0.111") in rows
 
 
 def test_tables_have_captions_and_headers(page):
