@@ -16,21 +16,21 @@ import torch
 from .config import Config
 from .data import load as load_data
 from .evaluation.comparison import table_of_controls
-from .evaluation.probes import features, knn, random_encoder
+from .evaluation.probes import random_encoder
 from .figures.report import write_report
 from .presets import preset
 from .system.locks import held
 from .system.signals import StopSignals, uninterrupted
 from .training.checkpoints import load_model, load_state, newest, set_aside
-from .training.pretrain import recorded
+from .training.pretrain import curve_probe, recorded
 from .training.provenance import describe, machine, read_facts, write_json
 from .training.run import Run
 from .training.run_log import read_log
 
 MINUTES, SEED = 3.0, 0
 PROBE = 2000  # labelled images of train that the probes learn from, and as many of test
+CURVE_IMAGES = 1000  # training images of which half are looked up among the other half, for the curve
 CURVE = 8  # times that kNN is measured during the run, for the curve
-CURVE_IMAGES = 500
 UNFINISHED, BASELINE = "unfinished", "pixel_baseline"  # folders; BASELINE is the name of a row as well
 REPLACED = ("checkpoint-*", "damaged-*", "tensorboard", "log.jsonl", "trouble.json", BASELINE)
 NOTE = "The pixel baseline is still to come: when it is trained, this page is written anew."
@@ -114,7 +114,9 @@ class _Demo:
     def train_jepa(self) -> dict:
         """The results of I-JEPA, which takes the place of the last demo."""
         folder = self.out / UNFINISHED
-        run = self._trained(folder, self.config, "I-JEPA", _curve(self.labelled, self.test, self.device))
+        run = self._trained(
+            folder, self.config, "I-JEPA", curve_probe(self.labelled, self.device, CURVE_IMAGES)
+        )
         results = {
             "controls": self._controls({"ijepa": run.model.target_encoder}), "data": "shapes",
             "steps": run.step, "seconds": round(run.elapsed, 1), "seed": self.config.train.seed,
@@ -165,7 +167,7 @@ class _Demo:
         return table_of_controls(self.config.model, encoders, self.labelled, self.test, **how)
 
     def _control(self):
-        return random_encoder(self.config.model, self.config.train.seed)
+        return random_encoder(self.config.model, self.config.train.seed, self.train.images)
 
     def _write_report(self, results):
         if not self.report:
@@ -188,16 +190,3 @@ def _replace_last(out):
         for path in (out / UNFINISHED).iterdir():
             os.replace(path, out / path.name)
         (out / UNFINISHED).rmdir()
-
-
-def _curve(train, test, device):
-    """A probe for `Run`: 20-NN accuracy from 500 labelled images to 500 others; too few to be a measure."""
-
-    def probe(encoder):
-        sides = [(s.images[:CURVE_IMAGES], s.labels[:CURVE_IMAGES]) for s in (train, test)]
-        (x, y), (test_x, test_y) = (
-            (features(encoder, images, device=device), labels) for images, labels in sides
-        )
-        return {"knn": knn(x, y, test_x, test_y)}
-
-    return probe
