@@ -29,6 +29,8 @@ import jepa_lite
 from jepa_lite.course.exercises import check, engine, exercises, hint, reveal
 from jepa_lite.course.exercises.differences import apart, same
 
+pytestmark = pytest.mark.slow
+
 
 def modules(pattern):
     for path in sorted((Path(__file__).parent / "answers").glob(pattern)):

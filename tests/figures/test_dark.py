@@ -26,6 +26,8 @@ from jepa_lite.figures import collapse, curves, style
 from jepa_lite.figures import masks as mask_figures
 from jepa_lite.figures.dark import GROUND, INK, _all_of, _contrast, _turned
 
+pytestmark = pytest.mark.slow
+
 DPI = 144
 JUPYTERLAB = {"day": "#ffffff", "night": "#111111"}  # its grounds behind an output, in its two themes
 CONTROLS = [
