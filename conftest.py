@@ -52,8 +52,9 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Notebooks first, because they last longest. What starts an event loop comes before the browser's tests,
-    since Playwright keeps one running that no other can stand beside."""
+    """Notebooks first and files that train soon, because they last longest: short files then fill the end.
+    What starts an event loop comes before the browser's tests, since Playwright keeps one running that no
+    other can stand beside."""
     items.sort(key=_place)
 
 
@@ -79,7 +80,7 @@ def _place(item):
     path = item.path.as_posix()
     if any(f"/{part}/" in path for part in LOOPS):
         return 0 if "/notebooks/" in path else 1
-    return 2 if "/tests/browser/" in path else 3
+    return next((i for i, part in enumerate(("browser", "training"), 2) if f"/tests/{part}/" in path), 4)
 
 
 @pytest.hookimpl(wrapper=True)
