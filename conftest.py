@@ -185,6 +185,8 @@ def run_offline(notebook, attempts):
         "JEPA_LITE_COURSE": os.environ[COURSE],
     }
     changes |= {"OMP_WAIT_POLICY": "PASSIVE"}  # a waiting thread gives way: other work may run beside
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each core has a process already: more threads only take turns
+        changes |= {"OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook,
