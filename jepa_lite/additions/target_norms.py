@@ -33,9 +33,9 @@ def place_norm(tokens: Tensor) -> Tensor:
 def whiten(tokens: Tensor) -> Tensor:
     """Each place to mean 0 over the batch, then all D channels to variance 1 and no correlation: (B, N, D).
 
-    Place norm gives every channel its variance and lets them copy each other: a rank of 3 scores a small
-    loss. Of whitened channels none can be had from the others. The rotation is the one that changes the
-    tokens least (ZCA), so that channels keep their meaning from step to step. W-MSE (Ermolov et al. 2021)
+    Place norm gives every channel its variance and lets them copy each other: whoever predicts a few of them
+    then knows all. Of whitened channels none can be had from the others. The rotation is the one that changes
+    the tokens least (ZCA), so that channels keep their meaning from step to step. W-MSE (Ermolov et al. 2021)
     whitens the features of two views; here it is the targets, which carry no gradient."""
     with _all_digits(tokens.device.type):  # which eigenvalues need
         centred = (tokens - batch_mean(tokens)).float()
@@ -48,9 +48,8 @@ def zca(covariance: Tensor, eps: float) -> Tensor:
 
     `eps` times the mean eigenvalue is added to each of them: what hardly varies is noise."""
     home = covariance.device
-    values, vectors = torch.linalg.eigh(
-        covariance.cpu() if home.type == "mps" else covariance
-    )  # (D,), (D, D)
+    covariance = covariance.cpu() if home.type == "mps" else covariance  # where eigh is missing
+    values, vectors = torch.linalg.eigh(covariance)  # (D,), (D, D)
     values = values.clamp(min=0) + eps * values.mean() + 1e-12
     return ((vectors * values.rsqrt()) @ vectors.T).to(home)
 
