@@ -37,11 +37,6 @@ class Masks:
     def __len__(self) -> int:
         return len(self.context_idx)
 
-    @property
-    def padding_share(self) -> float:
-        """Share of the context tokens that are padding, from 0 to 1."""
-        return 1 - self.context_keep.float().mean().item()
-
     def to(self, device: torch.device | str) -> "Masks":
         """The same masks with their tensors on `device`."""
         tensors = (self.context_idx, self.context_keep, self.target_idx)
@@ -107,8 +102,8 @@ def possible_sizes(grid: Size, scale: Interval, aspect: Interval = (1.0, 1.0)) -
 class Places:
     """Every place of a block of `size` on a grid, numbered from the top left to the bottom right corner.
 
-    `reach`: how many of the last rows and columns stay out of reach. Rows and columns are looked up apart:
-    a table of all places would fill gigabytes on a 128 x 128 grid."""
+    `reach`: how many of the last rows and columns stay out of reach. A table of what each place covers is
+    kept where it is small: it would fill gigabytes on a 128 x 128 grid."""
 
     grid: Size
     size: Size
@@ -117,7 +112,7 @@ class Places:
     def __len__(self) -> int:
         return math.prod(self.corners)
 
-    @property
+    @functools.cached_property
     def corners(self) -> Size:
         """In how many rows, and in how many columns, the top left patch can lie."""
         return tuple(n - side + 1 - self.reach for n, side in zip(self.grid, self.size, strict=True))
@@ -130,25 +125,29 @@ class Places:
 
     def covers(self, place: Tensor) -> Tensor:
         """Which patches the block covers at `place` (B,): (B, N)."""
-        return self.any(place[:, None])
+        rows, columns, whole = _tables(self)
+        if whole is not None:
+            return whole.index_select(0, place)  # whole[place] would wake other threads
+        row, column = place // self.corners[1], place % self.corners[1]
+        return rows.index_select(0, row) & columns.index_select(0, column)
 
     def any(self, place: Tensor) -> Tensor:
         """Which patches lie in any of an image's blocks: place (B, M) -> (B, N)."""
-        rows, columns = _bands(self)
-        row, column = place // self.corners[1], place % self.corners[1]
-        union = torch.zeros(len(place), rows.shape[1], dtype=torch.bool)
-        for r, c in zip(row.unbind(1), column.unbind(1), strict=True):  # M is small: faster than all at once
-            union |= rows.index_select(0, r) & columns.index_select(0, c)  # rows[r] would wake other threads
+        union = self.covers(place[:, 0])
+        for others in place[:, 1:].unbind(1):  # M is small: faster than all at once
+            union |= self.covers(others)
         return union
 
 
-@functools.lru_cache(maxsize=32)
-def _bands(places):
-    """Which patches lie in a block's rows, by its first row, and in its columns: (corners, N) each."""
+@functools.lru_cache(maxsize=64)
+def _tables(places):
+    """Which patches lie in a block's rows, by its first row, in its columns, and, if small, in it."""
     row_and_column = torch.ones(places.grid).argwhere().T  # (2, N)
     firsts = (torch.arange(count)[:, None] for count in places.corners)
     parts = zip(row_and_column, firsts, places.size, strict=True)
-    return tuple((here >= first) & (here < first + side) for here, first, side in parts)
+    rows, columns = ((here >= first) & (here < first + side) for here, first, side in parts)
+    small = len(places) * rows.shape[1] <= 2**15
+    return rows, columns, (rows[:, None] & columns).flatten(0, 1) if small else None
 
 
 def block_masks(targets: Places, place: Tensor, context: Tensor) -> Masks:

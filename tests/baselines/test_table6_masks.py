@@ -47,7 +47,7 @@ def test_a_rule_alone_gives_the_paper_s_masks(rule, count, share, grid):
 @few
 def test_no_context_is_padded(rule, grid, seed):
     masks = sample_masks(grid, 9, MaskConfig(rule=rule), rng(seed))
-    assert not masks.padded and masks.context_keep.all() and masks.padding_share == 0
+    assert not masks.padded and masks.context_keep.all()
     seen = (contexts(masks) | targets(masks)).sum(1)
     covered = math.prod(n - n % 2 if rule == "rasterized" else n for n in grid)
     assert (seen == covered).all(), f"{seen.unique().tolist()} patches visited, {covered} are there"
