@@ -112,7 +112,7 @@ def pretrain(
     """Train an I-JEPA. `jepa-lite probe OUT` then measures it.
 
     Args:
-        preset: demo, laptop; for a GPU: cifar10, cifar100, stl10, imagenette, imagenet100,
+        preset: demo, laptop, laptop-imagenette; for a GPU: cifar10, cifar100, stl10, imagenette, imagenet100,
             vit-b16, vit-l16, vit-h14.
         data: shapes, photos, cifar10, cifar100, stl10, fashion_mnist, imagenette, folder.
         root: where the data lives; for folder, your images. [JEPA_LITE_DATA]
@@ -151,8 +151,8 @@ def probe(
     """Measure a frozen encoder: kNN and linear probe, beside chance, raw pixels and random weights.
 
     Args:
-        checkpoint: a run folder, an official .pth.tar, or Hugging Face IJepaModel weights, as a folder, a
-            file or the model's folder in the cache.
+        checkpoint: a run folder, pretrained:cifar10 or pretrained:imagenette, an official .pth.tar, or
+            Hugging Face IJepaModel weights, as a folder, a file or the model's folder in the cache.
         data: as for pretrain; by default what the run was trained on.
         root: where the data lives. [JEPA_LITE_DATA]
         which: the encoder: target (the paper's choice) or context.
@@ -169,6 +169,7 @@ def probe(
     from .evaluation.probes import check_last
     from .training.checkpoints import load_encoder
     from .training.provenance import machine, trained_on, write_json
+    from .training.shipped_weights import find_shipped
 
     _check_seed(seed)
     check_count("limit", limit, most=10**9)
@@ -176,7 +177,7 @@ def probe(
     device, out = _device(device), output(out)
     encoder, model = load_encoder(checkpoint, which, heads)
     check_last(model.depth, last)
-    name, place = (data, None) if data else trained_on(checkpoint)
+    name, place = (data, None) if data else trained_on(find_shipped(checkpoint))
     splits = [
         load_data(name, split, image_size=model.image_size, root=root or place, limit=limit, labelled=True)
         for split in ("train", "test")
@@ -202,7 +203,8 @@ def explain(
     """Draw what a model makes of one image: masks, attention, PCA features, predictions.
 
     Args:
-        checkpoint: a run folder of jepa-lite, or an official .pth.tar, whose predictor is read as well.
+        checkpoint: a run folder, pretrained:cifar10 or pretrained:imagenette, or an official .pth.tar, whose
+            predictor is read as well.
         image: any picture file.
         out: the picture to write: .png (also without a suffix), .jpg, .pdf, .svg or .webp.
         seed: of the masks.

@@ -127,10 +127,10 @@ needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorc
 @pytest.mark.parametrize("more", [(), pytest.param(ADDITIONS, marks=needs_muon)], ids=["plain", "additions"])
 def test_pretrain_goes_on_where_it_stopped(pictures, tmp_path, capsys, more):
     small = (*SMALL, *more)
-    flags = ["--preset", "laptop", "--data", "folder", "--root", pictures, "--steps", 5, "--set", *small]
+    flags = ["--preset", "demo", "--data", "folder", "--root", pictures, "--steps", 5, "--set", *small]
     status, out, err = command(capsys, "pretrain", *flags, "--out", tmp_path / "whole")
     assert status == 0 and "5 steps" in out, err
-    config = cli.configure("laptop", None, 5, None, 0, small)
+    config = cli.configure("demo", None, 5, None, 0, small)
 
     def interrupt(record):
         if record["step"] == 3:
