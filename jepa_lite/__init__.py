@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .method.predictor import Predictor
     from .method.vit import Encoder
     from .presets import preset
+    from .training.checkpoints import pretrained
     from .training.run import Run
 
 _HOMES = {
@@ -44,6 +45,7 @@ _HOMES = {
     "method.predictor": ("Predictor",),
     "method.vit": ("Encoder",),
     "presets": ("preset",),
+    "training.checkpoints": ("pretrained",),
     "training.run": ("Run",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -63,6 +65,7 @@ __all__ = [
     "normalize",
     "patchify",
     "preset",
+    "pretrained",
     "sample_masks",
     "sincos_positions",
     "take",

@@ -2,8 +2,8 @@
 
 What they write: run_log, checkpoints (with packing, and damage, which finds what a disk has spoilt),
 provenance (the facts beside a result) and fingerprint (which images these were). What watches the loop:
-step_timer and collapse_alarms. Weights of other people: weight_files and published_weights. Before a run:
-cost and plan.
+step_timer and collapse_alarms. Weights of other people: weight_files and published_weights; those of the
+package: shipped_weights. Before a run: cost and plan.
 """
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "published_weights",
     "run",
     "run_log",
+    "shipped_weights",
     "step_timer",
     "weight_files",
 ]

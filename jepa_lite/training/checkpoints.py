@@ -26,6 +26,7 @@ from . import published_weights
 from .damage import CHECKSUMS, CONFIG, STATE, STATE_TENSORS, WEIGHTS, checksum, find_damage
 from .packing import pack, unpack
 from .provenance import read_json
+from .shipped_weights import PREFIX, find_shipped
 from .weight_files import UNREADABLE, NotWeights, all_shards, checksums, read, weights_in
 
 FORMAT = 1
@@ -118,6 +119,14 @@ def load_model(path: str | Path, heads: int | None = None) -> tuple[IJEPA, Confi
     return _filled(network, config.model, _read_tensors(weights), weights), config
 
 
+def pretrained(name: str) -> IJEPA:
+    """The shipped I-JEPA "cifar10" or "imagenette", whole and on the CPU (docs/models.md says what it is).
+
+    Its `target_encoder` is what was measured: 32 x 32 and 64 x 64 pixels, and other multiples of its patch.
+    Raises ValueError for another name."""
+    return load_model(PREFIX + name)[0]
+
+
 def load_state(path: str | Path) -> dict | None:
     """The `state` that was saved with the checkpoint, bit for bit, on the CPU; None if there was none."""
     file = _find(path, (STATE, STATE_TENSORS)).parent / STATE
@@ -208,7 +217,7 @@ def _find(path, needed=None):
 
     Raises ValueError if it and its config, or else the files `needed` beside it, are damaged.
     """
-    path = Path(path).expanduser()
+    path = find_shipped(path).expanduser()
     if path.is_file():
         path = all_shards(path)
     elif _checkpoints(path):
