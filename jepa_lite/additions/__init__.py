@@ -2,7 +2,8 @@
 
 Each is a setting whose default leaves it out, and it joins a table of method/ under its name. target_norms:
 targets without what all images share, and without copies. whitened_patches: an input in which low frequencies
-do not drown the rest. muon: steps of equal size in every direction of a matrix.
+do not drown the rest. muon: steps of equal size in every direction of a matrix. stretched_positions is no
+setting: it lets a trained encoder see larger images.
 """
 
-__all__ = ["muon", "target_norms", "whitened_patches"]
+__all__ = ["muon", "stretched_positions", "target_norms", "whitened_patches"]
