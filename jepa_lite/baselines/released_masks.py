@@ -11,7 +11,7 @@ import math
 
 import torch
 
-from ..method.masks import RULES, TRIES, Interval, Masks, Places, Size, between, block_masks
+from ..method.masks import RULES, TRIES, Interval, Masks, Size, between, block_masks, places_of
 
 
 def _draw_official(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
@@ -28,25 +28,25 @@ def official_uncut(grid: Size, batch: int, config, generator: torch.Generator | 
     grid = tuple(grid)
     _check_official(grid, config)
     u = torch.rand(2, generator=generator).tolist()
-    targets = Places(grid, _size(grid, config.target_scale, config.target_aspect, u[0]), reach=1)
-    contexts = Places(grid, _size(grid, config.context_scale, (1.0, 1.0), u[1]), reach=1)
-    place = torch.randint(len(targets), (batch, config.num_targets), generator=generator)  # (B, M)
+    targets = places_of(grid, _size(grid, config.target_scale, config.target_aspect, u[0]), reach=1)
+    contexts = places_of(grid, _size(grid, config.context_scale, (1.0, 1.0), u[1]), reach=1)
+    place = targets.draw((batch, config.num_targets), generator)  # (B, M)
 
-    context, todo = torch.empty(batch, grid[0] * grid[1], dtype=torch.bool), torch.arange(batch)
-    for attempt in range(TRIES * config.num_targets + 1):  # the last try keeps nothing out: it succeeds
-        respected = config.num_targets - attempt // TRIES
-        context[todo] = contexts.covers(torch.randint(len(contexts), (len(todo),), generator=generator))
-        if respected:
-            context[todo] &= ~targets.any(place[todo, :respected])
-        todo = todo[context[todo].sum(1) <= config.min_keep]
-        if not len(todo):
+    def draw(place):
+        return contexts.covers(contexts.draw((len(place),), generator)) & ~targets.any(place)
+
+    context = draw(place)
+    for failed in range(1, TRIES * config.num_targets + 1):  # the last try keeps nothing out: it succeeds
+        poor = (context.sum(1, "int32") <= config.min_keep).nonzero()[0]
+        if not len(poor):
             break
+        context[poor] = draw(place[poor, : config.num_targets - failed // TRIES])
     return block_masks(targets, place, context)
 
 
 def cut(masks: Masks) -> Masks:
     """The quirk: every context loses its end, in raster order, down to the batch's smallest."""
-    K = int(masks.context_keep.sum(1).min())
+    K = int(masks.context_keep.numpy().all(0).sum())
     context_idx, context_keep = masks.context_idx[:, :K], masks.context_keep[:, :K]
     return Masks(masks.grid, context_idx, context_keep, masks.target_idx, masks.target_size, padded=False)
 

@@ -8,7 +8,7 @@ which shape the one block has) the choice is ours and said below.
 
 import torch
 
-from ..method.masks import RULES, Masks, Places, Size, block_masks, draw_size, possible_sizes
+from ..method.masks import RULES, Masks, Size, block_masks, draw_size, places_of, possible_sizes
 
 
 def _draw_rasterized(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
@@ -17,12 +17,12 @@ def _draw_rasterized(grid: Size, batch: int, config, generator: torch.Generator 
     Quadrants have one size, so that targets stack: of an odd number of rows or columns the middle one belongs
     to none, and is neither seen nor asked for.
     """
-    places = Places(grid, _quadrant(grid))
+    places = places_of(grid, _quadrant(grid))
     right, last = grid[1] - places.size[1], len(places) - 1  # places are in raster order
     corners = torch.tensor([0, right, last - right, last])
     first = torch.randint(4, (batch, 1), generator=generator)
     place = corners[(first + torch.arange(4)) % 4]  # (B, 4)
-    return block_masks(places, place[:, 1:].sort(1).values, places.covers(place[:, 0]))
+    return block_masks(places, place[:, 1:].sort(1).values.numpy(), places.covers(place[:, 0].numpy()))
 
 
 def _check_rasterized(grid: Size, config) -> None:
@@ -37,8 +37,8 @@ def _draw_block(grid: Size, batch: int, config, generator: torch.Generator | Non
     Its shape is drawn from `target_aspect` as for multi-block masking. At Table 6's share of 0.6 a block
     covers the middle of the image wherever it lies, so that the middle is never context.
     """
-    places = Places(grid, draw_size(grid, (config.target_share,) * 2, config.target_aspect, generator))
-    place = torch.randint(len(places), (batch, 1), generator=generator)
+    places = places_of(grid, draw_size(grid, (config.target_share,) * 2, config.target_aspect, generator))
+    place = places.draw((batch, 1), generator)
     return block_masks(places, place, ~places.any(place))
 
 

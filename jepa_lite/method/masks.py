@@ -98,72 +98,74 @@ def possible_sizes(grid: Size, scale: Interval, aspect: Interval = (1.0, 1.0)) -
     return sizes
 
 
-@dataclass(frozen=True)
 class Places:
     """Every place of a block of `size` on a grid, numbered from the top left to the bottom right corner.
 
-    `reach`: how many of the last rows and columns stay out of reach. A table of what each place covers is
-    kept where it is small: it would fill gigabytes on a 128 x 128 grid."""
+    `reach`: how many of the last rows and columns stay out of reach. Places, and what is looked up for them,
+    are numpy arrays: on arrays as small as these a call of numpy takes a fraction of one of torch."""
 
-    grid: Size
-    size: Size
-    reach: int = 0
+    def __init__(self, grid: Size, size: Size, reach: int = 0) -> None:
+        self.grid, self.size = grid, size
+        # in how many rows, and in how many columns, the top left patch can lie
+        self.corners = tuple(n - side + 1 - reach for n, side in zip(grid, size, strict=True))
+        patches = numbers(math.prod(grid)).reshape(grid)
+        self._first, self._inside = (patches[:h, :w].reshape(-1) for h, w in (self.corners, size))
+        places = [numbers(count)[:, None] for count in self.corners]
+        parts = zip(divmod(patches.reshape(-1), grid[1]), places, size, strict=True)
+        self._rows, self._columns = ((here >= first) & (here < first + side) for here, first, side in parts)
+        self._idx = self._covers = None
+        if len(self) * patches.size <= 2**15:  # tables of all places would fill gigabytes on a 128 x 128 grid
+            every = numbers(len(self))
+            self._idx, self._covers = self.idx(every), self.covers(every)
 
     def __len__(self) -> int:
         return math.prod(self.corners)
 
-    @functools.cached_property
-    def corners(self) -> Size:
-        """In how many rows, and in how many columns, the top left patch can lie."""
-        return tuple(n - side + 1 - self.reach for n, side in zip(self.grid, self.size, strict=True))
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator | None):
+        """Places, uniform and independent, in an array of `shape`."""
+        return torch.randint(len(self), shape, generator=generator).numpy()
 
-    def idx(self, place: Tensor) -> Tensor:
+    def idx(self, place):
         """The patches of the block at `place` (...), in raster order: (..., T)."""
-        inside = torch.arange(math.prod(self.grid)).view(self.grid)[: self.size[0], : self.size[1]].flatten()
-        wide = self.corners[1]
-        return (place + place // wide * (self.grid[1] - wide))[..., None] + inside
+        if self._idx is not None:
+            return self._idx.take(place, 0)
+        return self._first.take(place)[..., None] + self._inside
 
-    def covers(self, place: Tensor) -> Tensor:
-        """Which patches the block covers at `place` (B,): (B, N)."""
-        rows, columns, whole = _tables(self)
-        if whole is not None:
-            return whole.index_select(0, place)  # whole[place] would wake other threads
-        row, column = place // self.corners[1], place % self.corners[1]
-        return rows.index_select(0, row) & columns.index_select(0, column)
+    def covers(self, place):
+        """Which patches the block covers at `place` (...): (..., N)."""
+        if self._covers is not None:
+            return self._covers.take(place, 0)
+        row, column = divmod(place, self.corners[1])
+        return self._rows.take(row, 0) & self._columns.take(column, 0)
 
-    def any(self, place: Tensor) -> Tensor:
+    def any(self, place):
         """Which patches lie in any of an image's blocks: place (B, M) -> (B, N)."""
-        union = self.covers(place[:, 0])
-        for others in place[:, 1:].unbind(1):  # M is small: faster than all at once
-            union |= self.covers(others)
-        return union
+        return self.covers(place.T).any(0)
 
 
-@functools.lru_cache(maxsize=64)
-def _tables(places):
-    """Which patches lie in a block's rows, by its first row, in its columns, and, if small, in it."""
-    row_and_column = torch.ones(places.grid).argwhere().T  # (2, N)
-    firsts = (torch.arange(count)[:, None] for count in places.corners)
-    parts = zip(row_and_column, firsts, places.size, strict=True)
-    rows, columns = ((here >= first) & (here < first + side) for here, first, side in parts)
-    small = len(places) * rows.shape[1] <= 2**15
-    return rows, columns, (rows[:, None] & columns).flatten(0, 1) if small else None
+places_of = functools.lru_cache(maxsize=64)(Places)  # the same sizes come again and again
 
 
-def block_masks(targets: Places, place: Tensor, context: Tensor) -> Masks:
-    """Masks of target blocks at `place` (B, M) of the `Places` of targets, and of `context` (B, N)."""
+@functools.lru_cache(maxsize=256)
+def numbers(count: int, dtype: torch.dtype = torch.int64):
+    """The numbers from 0 to count - 1, an array that nobody may change."""
+    return torch.arange(count, dtype=dtype).numpy()
+
+
+def block_masks(targets: Places, place, context, count=None) -> Masks:
+    """Masks of target blocks at `place` (B, M) of the `Places` of targets, and of `context` (B, N).
+
+    All are arrays; `count` (B,): how many patches each context holds, if that is known."""
     B, N = context.shape
-    count = context.sum(1)
+    count = context.sum(1, "int32") if count is None else count  # int64 would take twice as long
     K = int(count.max())
-    context_keep = torch.arange(K) < count[:, None]  # (B, K)
-    first = torch.arange(0, B * N, N)[:, None]  # each image's first patch, when all are in one row
-    context_idx = first.repeat(1, K)
-    # numpy finds and places them three times as fast as torch on a CPU
-    context_idx.numpy()[context_keep.numpy()] = context.numpy().reshape(-1).nonzero()[0]
+    keep = numbers(K, torch.int32) < count[:, None]  # (B, K)
+    first = numbers(B)[:, None] * N  # each image's first patch, when all are in one row
+    context_idx = first.repeat(K, 1)
+    context_idx[keep] = context.reshape(-1).nonzero()[0]
     context_idx -= first  # and padding becomes 0
-    target_idx = targets.idx(place)  # (B, M, T)
-    padded = int(count.min()) < K
-    return Masks(targets.grid, context_idx, context_keep, target_idx, targets.size, padded)
+    tensors = map(torch.from_numpy, (context_idx, keep, targets.idx(place)))
+    return Masks(targets.grid, *tensors, targets.size, padded=int(count.min()) < K)
 
 
 def sample_masks(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
@@ -191,24 +193,22 @@ def draw_paper(grid: Size, batch: int, config, generator: torch.Generator | None
     An image whose context would keep fewer than `min_keep` patches is drawn again, targets and all:
     its masks follow the same distribution, given that the context is large enough. Who fails 1 + TRIES
     times gets the one layout that `check_masks` has shown to work."""
-    targets = Places(grid, draw_size(grid, config.target_scale, config.target_aspect, generator))
-    contexts = Places(grid, draw_size(grid, config.context_scale, (1.0, 1.0), generator))
+    targets = places_of(grid, draw_size(grid, config.target_scale, config.target_aspect, generator))
+    contexts = places_of(grid, draw_size(grid, config.context_scale, (1.0, 1.0), generator))
 
     def draw(count):
-        place = torch.randint(len(targets), (count, config.num_targets), generator=generator)  # (B, M)
-        context = contexts.covers(torch.randint(len(contexts), (count,), generator=generator))
-        return place, context & ~targets.any(place)
+        place = targets.draw((count, config.num_targets), generator)  # (B, M)
+        return place, contexts.covers(contexts.draw((count,), generator)) & ~targets.any(place)
 
     place, context = draw(batch)
     for _ in range(TRIES):
-        poor = (context.sum(1) < config.min_keep).nonzero()[:, 0]
+        count = context.sum(1, "int32")
+        poor = (count < config.min_keep).nonzero()[0]
         if not len(poor):
-            break
+            return block_masks(targets, place, context, count)
         place[poor], context[poor] = draw(len(poor))
-    else:
-        poor = context.sum(1) < config.min_keep
-        first, last = torch.tensor([0]), torch.tensor([len(contexts) - 1])
-        place[poor], context[poor] = 0, contexts.covers(last) & ~targets.covers(first)
+    poor = context.sum(1) < config.min_keep
+    place[poor], context[poor] = 0, contexts.covers(len(contexts) - 1) & ~targets.covers(0)
     return block_masks(targets, place, context)
 
 

@@ -13,8 +13,8 @@ from .engine import exercise
 def _all_places(grid, size):
     """The patches of a block at each of its places (L, T), and which patches it covers there (L, N)."""
     places = Places(tuple(grid), tuple(size))
-    every = torch.arange(len(places))
-    return places.idx(every), places.covers(every)
+    every = range(len(places))
+    return torch.from_numpy(places.idx(every)), torch.from_numpy(places.covers(every))
 
 
 def _placed(grid, size, generator):
