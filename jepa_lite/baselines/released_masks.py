@@ -36,12 +36,12 @@ def official_uncut(grid: Size, batch: int, config, generator: torch.Generator | 
         return contexts.covers(contexts.draw((len(place),), generator)) & ~targets.any(place)
 
     context = draw(place)
-    for failed in range(1, TRIES * config.num_targets + 1):  # the last try keeps nothing out: it succeeds
-        poor = (context.sum(1, "int32") <= config.min_keep).nonzero()[0]
+    for failed in itertools.count(1):  # ends, as in the end nothing is kept out
+        count = context.sum(1, "int32")
+        poor = (count <= config.min_keep).nonzero()[0]
         if not len(poor):
-            break
+            return block_masks(targets, place, context, count)
         context[poor] = draw(place[poor, : config.num_targets - failed // TRIES])
-    return block_masks(targets, place, context)
 
 
 def cut(masks: Masks) -> Masks:
