@@ -16,6 +16,7 @@ from torch import Tensor
 
 Size = tuple[int, int]  # (rows, columns), of a grid or of a block
 Interval = tuple[float, float]  # (low, high)
+Array = type(torch.empty(0).numpy())  # numpy's
 TRIES = 20  # draws before a rule's way out; the released collator's own number
 RULES = {}  # {name: (draws the masks of a batch, refuses a config that cannot be met)}
 
@@ -121,24 +122,24 @@ class Places:
     def __len__(self) -> int:
         return math.prod(self.corners)
 
-    def draw(self, shape: tuple[int, ...], generator: torch.Generator | None):
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator | None) -> Array:
         """Places, uniform and independent, in an array of `shape`."""
         return torch.randint(len(self), shape, generator=generator).numpy()
 
-    def idx(self, place):
+    def idx(self, place: Array) -> Array:
         """The patches of the block at `place` (...), in raster order: (..., T)."""
         if self._idx is not None:
             return self._idx.take(place, 0)
         return self._first.take(place)[..., None] + self._inside
 
-    def covers(self, place):
+    def covers(self, place: Array) -> Array:
         """Which patches the block covers at `place` (...): (..., N)."""
         if self._covers is not None:
             return self._covers.take(place, 0)
         row, column = divmod(place, self.corners[1])
         return self._rows.take(row, 0) & self._columns.take(column, 0)
 
-    def any(self, place):
+    def any(self, place: Array) -> Array:
         """Which patches lie in any of an image's blocks: place (B, M) -> (B, N)."""
         return self.covers(place.T).any(0)
 
@@ -147,15 +148,15 @@ places_of = functools.lru_cache(maxsize=64)(Places)  # the same sizes come again
 
 
 @functools.lru_cache(maxsize=256)
-def numbers(count: int, dtype: torch.dtype = torch.int64):
+def numbers(count: int, dtype: torch.dtype = torch.int64) -> Array:
     """The numbers from 0 to count - 1, an array that nobody may change."""
     return torch.arange(count, dtype=dtype).numpy()
 
 
-def block_masks(targets: Places, place, context, count=None) -> Masks:
+def block_masks(targets: Places, place: Array, context: Array, count: Array | None = None) -> Masks:
     """Masks of target blocks at `place` (B, M) of the `Places` of targets, and of `context` (B, N).
 
-    All are arrays; `count` (B,): how many patches each context holds, if that is known."""
+    `count` (B,): how many patches each context holds, if that is known."""
     B, N = context.shape
     count = context.sum(1, "int32") if count is None else count  # int64 would take twice as long
     K = int(count.max())
