@@ -46,8 +46,8 @@ class Attention(nn.Module):
 
 def _weights(q, k, mask=None):
     """Softmax of q.k / sqrt(d), for (B, h, N, d); a key whose `mask` is False gets the weight 0."""
-    scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
-    return (scores if mask is None else scores.masked_fill(~mask, -torch.inf)).softmax(-1)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)  # there are fewer queries than scores to scale
+    return (scores if mask is None else scores.add_(torch.where(mask, 0.0, -torch.inf))).softmax(-1)
 
 
 class MLP(nn.Module):
