@@ -1,88 +1,126 @@
-"""What a training step costs, and where its time goes: writes results/step.json.
+"""What a training step costs beside the same step written plainly: writes results/step.json.
 
     python benchmarks/step.py
 
-For the encoders a laptop runs: share of padding, share of time spent on data, augmentation and masks,
-and arithmetic per second as a share of what one large matrix product reaches in the same process.
-Steps and matrix products alternate, so that whatever else the machine does hits both; medians.
+For the encoders a laptop runs: how many times as much processor time per image plain_reference.py takes, how
+much of that is fewer operations, the shares of padding and of the data, and arithmetic per second as a share
+of what one large matrix product reaches. All take turns in one process, on one thread, with the same images
+and masks. Only ratios are kept, because other work on the machine slows all of them alike. Medians.
 """
 
+import copy
+import math
 import statistics
 import time
 from pathlib import Path
 
+import plain_reference
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.data.shapes import shapes
+from jepa_lite.method.masks import sample_masks
+from jepa_lite.method.optim import make_optimizer
+from jepa_lite.method.step import clip_gradient, update
 from jepa_lite.training.provenance import machine, write_json
 from jepa_lite.training.run import Run
 
 RESULTS = Path(__file__).parent / "results" / "step.json"
-ROUNDS, WARM_UP = 12, 3
+SEED, ROUNDS, WARM_UP, GROUPS, MOMENTUM = 0, 6, 1, (1, 3, 6), 0.996
 PREDICTOR = {"pico": (32, 2, 4), "nano": (48, 3, 4), "micro": (64, 3, 4), "tiny": (96, 4, 3)}
+CONTEXTS = {"paper": (0.85, 1.0), "demo": (0.4, 0.6)}
 
 
 def main():
-    images = shapes(512, 64, seed=0)[0]
-    rows = [measure(name, context, images) for name in PREDICTOR for context in ("paper", "demo")]
-    write_json(
-        RESULTS,
-        {"command": "python benchmarks/step.py", "seed": 0, "rounds": ROUNDS, "rows": rows} | machine(),
-    )
-    for row in rows:
-        print(", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{v}" for k, v in row.items()))
+    torch.set_num_threads(1)
+    images = shapes(512, 64, seed=SEED)[0]
+    rows = []
+    for name in PREDICTOR:
+        for context in CONTEXTS:
+            rows.append(measure(name, context, images))
+            print(rows[-1], flush=True)
+    facts = {
+        "what": "ratios of processor time; another run shared the machine, so seconds are not kept",
+        "command": "python benchmarks/step.py",
+        "seed": SEED,
+        "rounds": ROUNDS,
+        "threads": 1,
+    }
+    write_json(RESULTS, facts | {"rows": rows} | machine())
 
 
 def measure(encoder, context, images):
     """A row of the table for one encoder, under the paper's masks or the demo's smaller context."""
     width, depth, heads = PREDICTOR[encoder]
-    model = ModelConfig.sized(
-        encoder,
-        image_size=64,
-        patch_size=8,
-        predictor_width=width,
-        predictor_depth=depth,
-        predictor_heads=heads,
+    sizes = {"predictor_width": width, "predictor_depth": depth, "predictor_heads": heads}
+    config = Config(
+        ModelConfig.sized(encoder, image_size=64, patch_size=8, **sizes),
+        MaskConfig(context_scale=CONTEXTS[context]),
+        TrainConfig(steps=10**6, batch_size=128 if encoder != "tiny" else 64, seed=SEED),
     )
-    masks = MaskConfig() if context == "paper" else MaskConfig(context_scale=(0.4, 0.6))
-    train = TrainConfig(steps=10**6, log_every=10**6, batch_size=128 if encoder != "tiny" else 64)
-    run = Run(Config(model, masks, train), images)
-    matrix = torch.randn(2048, 2048)
-    records, products, arithmetic = [], [], []
-    for i in range(ROUNDS + WARM_UP):
-        started = time.perf_counter()
-        matrix @ matrix
-        product = time.perf_counter() - started
-        record = run.train_step()
-        if i >= WARM_UP:
-            products.append(2 * 2048**3 / product)
-            records.append(record)
-    for _ in range(4):  # block sizes change from step to step, so the arithmetic does too
+    run, B = Run(config, images), config.train.batch_size
+    plain = copy.deepcopy(run.model)
+    trained = [p for p in plain.parameters() if p.requires_grad]
+    plain_optimizer = torch.optim.AdamW(trained, lr=config.train.lr)
+    ours = copy.deepcopy(run.model)
+    optimizer = make_optimizer(ours, config.train, "cpu")
+    generator, matrix = torch.Generator().manual_seed(SEED), torch.randn(2048, 2048)
+    seconds, padding, arithmetic = {}, [], {"plain": 0, "ours": 0}
+
+    def clock(name, work, *args):
+        started = time.process_time()
+        result = work(*args)
+        seconds.setdefault(name, []).append(time.process_time() - started)
+        return result
+
+    for i in range(WARM_UP + ROUNDS):
+        pixels, _ = clock("data", run.batch, i)
+        masks = sample_masks(config.model.grid, B, config.masks, generator)
+        clock("matrix", torch.mm, matrix, matrix)
+        for name, attention in plain_reference.ATTENTIONS.items():
+            with torch.no_grad():
+                losses = ours.loss(pixels, masks).item(), plain_reference.loss(ours, pixels, masks, attention)
+            assert math.isclose(*losses, abs_tol=1e-5), losses
+            clock(name, plain_reference.step, plain, plain_optimizer, pixels, masks, MOMENTUM, attention)
+        for count in GROUPS:
+            clock(count, step, ours, optimizer, pixels, masks, count)
+        real = int(masks.context_keep.sum())
+        read = sum(part.context_keep.numel() for _, part in masks.groups(6))
+        padding.append(1 - real / read)
         with FlopCounterMode(display=False) as counter:
-            run.train_step()
-        arithmetic.append(counter.get_total_flops())
-    parts = ("data", "forward", "backward", "update")
-    seconds = [sum(r[f"seconds_{part}"] for part in parts) for r in records]
-    step = statistics.median(seconds)
-    speed, peak = statistics.mean(arithmetic) / step, statistics.median(products)
+            plain_reference.loss(plain, pixels, masks, plain_reference.explicit).backward()
+        arithmetic["plain"] += counter.get_total_flops()
+        with FlopCounterMode(display=False) as counter:
+            step(ours, optimizer, pixels, masks, 6)
+        arithmetic["ours"] += counter.get_total_flops()
+
+    def ratio(above, below):
+        pairs = zip(seconds[above][WARM_UP:], seconds[below][WARM_UP:], strict=True)
+        return statistics.median(a / b for a, b in pairs)
+
+    speed = arithmetic["ours"] / len(padding) / (2 * 2048**3)  # in products of the large matrix
     return {
         "encoder": encoder,
-        "width": model.width,
+        "width": config.model.width,
         "context": context,
-        "batch": train.batch_size,
-        "step_seconds": step,
-        "images_per_second": train.batch_size / step,
-        "padding_share": statistics.mean(r["padding"] for r in records),
-        "data_share": statistics.median(r["seconds_data"] / s for r, s in zip(records, seconds, strict=True)),
-        "update_share": statistics.median(
-            r["seconds_update"] / s for r, s in zip(records, seconds, strict=True)
-        ),
-        "gflops": speed / 1e9,
-        "matmul_gflops": peak / 1e9,
-        "share_of_matmul": speed / peak,
+        "batch": B,
+        "times": {name: {str(g): ratio(name, g) for g in GROUPS} for name in plain_reference.ATTENTIONS},
+        "arithmetic": arithmetic["plain"] / arithmetic["ours"],
+        "padding_share": statistics.mean(padding),
+        "data_share": ratio("data", 6),
+        "share_of_matmul": speed * ratio("matrix", 6),
     }
+
+
+def step(model, optimizer, images, masks, groups):
+    """The step of training/run.py: targets, then gradients gathered over groups, then the update."""
+    optimizer.zero_grad()
+    targets = model.targets(images, groups)
+    for rows, part in masks.groups(groups):
+        (model.loss(images[rows], part, targets[rows]) * (len(rows) / len(images))).backward()
+    clip_gradient(model, None)
+    update(model, optimizer, MOMENTUM)
 
 
 if __name__ == "__main__":
