@@ -33,9 +33,9 @@ def twin(like: Tensor, patch: int, grid: tuple[int, int]) -> int:
 def alike(
     images: object, tokens: Tensor, control: Tensor, grid: tuple[int, int], patches: list[int]
 ) -> Picture:
-    """Images (n, C, H, W) in [0, 1], each with a framed patch; below them, by column, their tokens (n, N, D)
-    as PCA colours, and how like the framed patch every other is, with the `twin` framed: to the encoder, and to
-    the `control`, tokens (n, N, D) of an encoder with random weights. Each map has its own scale."""
+    """Which patches are alike? Four rows: images (n, C, H, W) in [0, 1], each with a framed patch; their
+    tokens (n, N, D) as PCA colours; how like the framed patch every other is, with its `twin` framed; and the
+    same for `control`, tokens (n, N, D) of an encoder with random weights. Each map has its own scale."""
     images = in_unit(many_images(images))
     n, N = len(images), grid[0] * grid[1]
     fig = figure(4 * min(WIDTH / n, 2.4) * aspect(images) + 0.1)
@@ -58,7 +58,7 @@ def alike(
         told.append(f"{name}: {listed(counts)} of {N} patches have a cosine above 0.5 with the framed one")
     fig.alt_text = (
         f"{n} photographs, each with one framed patch. Below each its patches, coloured by three principal "
-        f"components, which hold {percent(share)} of the variance; then how like the framed patch every other "
-        f"is, with the most alike one far from it framed. {'; '.join(told)}."
+        f"components, which hold {percent(share)} of the variance; then how like the framed patch every "
+        f"other is, with the most alike one far from it framed. {'; '.join(told)}."
     )
     return fig

@@ -15,7 +15,7 @@ PATCHES = [10, 3, 40]
 
 
 def planted(seed, bias=0.0):
-    """Random tokens (3, 45, 16) in which patch 10 of image 0 has a neighbour almost like it and a far copy."""
+    """Random tokens (3, 45, 16) in which patch 10 of image 0 has a copy beside it and one far away."""
     tokens = torch.randn(3, 45, 16, generator=torch.Generator().manual_seed(seed))
     tokens[0, 11] = tokens[0, 10]
     tokens[0, 35] = tokens[0, 10] + 0.1 * tokens[0, 0]
