@@ -51,6 +51,7 @@ DIALS = {  # beside the preset as it is, of which each changes one thing
     "layer norm": ["model.target_norm=layer"],
     "plain patches": ["model.patch_embedding=linear"],
     "batches of 128": ["train.batch_size=128"],
+    "rate 1e-2": ["train.lr=1e-2"],
     "AdamW": ["train.optimizer=adamw", "train.lr=3e-3"],
     "four targets": ["masks.num_targets=4"],
     "the paper's context": ["masks.context_scale=[0.85,1]"],
