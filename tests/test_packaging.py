@@ -1,7 +1,9 @@
 """Claims tested here:
 
-1. environment.yml, requirements-oldest.txt and pyproject.toml ask for the same things, with the same floors.
-2. pyproject.toml has floors only; each package of the library's imports is asked for by name.
+1. environment.yml (what learners need), requirements-oldest.txt (all of it) and pyproject.toml ask for the
+   same packages, with the same floors.
+2. pyproject.toml has floors only; each package of the library's imports is asked for by name, what widgets
+   import by the extra `widgets`. The library works without any extra, and says what widgets need.
 3. Every `make` target that the documents name exists; CI runs lint and test, in public on three systems with
    the newest and the oldest versions, and on Windows by the very commands that CONTRIBUTING.md gives.
 4. CITATION.cff names the software, its version and the paper.
@@ -55,18 +57,22 @@ def text(path):
 
 
 def floors(requirements):
-    """{name: floor} of requirement strings, each of which must be exactly `name>=floor`."""
+    """{name: floor} of requirement strings, each `name>=floor` and no more, or `jepa-lite[extra]`."""
     found = {}
     for requirement in map(Requirement, requirements):
+        if requirement.name == PROJECT["project"]["name"]:
+            for extra in requirement.extras:
+                found |= floors(PROJECT["project"]["optional-dependencies"][extra])
+            continue
         specifiers = list(requirement.specifier)
         assert [s.operator for s in specifiers] == [">="], f"{requirement}: want one floor and no more"
         found[requirement.name.lower()] = specifiers[0].version
     return found
 
 
-def wanted():
-    library = floors(PROJECT["project"]["dependencies"])
-    return library | floors(PROJECT["project"]["optional-dependencies"]["test"])
+def wanted(extra):
+    """{name: floor} of `pip install jepa-lite[extra]`."""
+    return floors(PROJECT["project"]["dependencies"]) | floors([f"jepa-lite[{extra}]"])
 
 
 def make_targets():
@@ -98,35 +104,61 @@ def test_environment_yml_agrees_with_pyproject():
     found = floors(conda + [line for line in pip if not line.startswith("-")])
     python = found.pop("python")
     assert f">={python}" == PROJECT["project"]["requires-python"]
-    expected = {CONDA_NAMES.get(name, name): floor for name, floor in wanted().items()}
+    expected = {CONDA_NAMES.get(name, name): floor for name, floor in wanted("course").items()}
     assert found == expected, f"only in one of the two: {set(found.items()) ^ set(expected.items())}"
 
 
 def test_oldest_requirements_are_the_floors():
     lines = [line for line in text("requirements-oldest.txt").splitlines() if not line.startswith("#")]
-    expected = [f"{name}=={floor}" for name, floor in wanted().items()]
+    expected = [f"{name}=={floor}" for name, floor in wanted("test").items()]
     assert lines == expected, f"only in one of the two: {set(lines) ^ set(expected)}"
 
 
 # 2 -------------------------------------------------------------------------------------------------------
 
 
-def test_every_import_of_the_library_is_a_dependency():
-    imported = set()
-    for path in (ROOT / "jepa_lite").rglob("*.py"):
+def imported_by(paths):
+    """Names of the packages that modules import, the standard library's and ours left out."""
+    found = set()
+    for path in paths:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
-                imported |= {alias.name.split(".")[0] for alias in node.names}
+                found |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                imported.add(node.module.split(".")[0])
-    outside = imported - set(sys.stdlib_module_names) - {"jepa_lite"}
-    missing = {IMPORT_NAMES.get(n, n) for n in outside} - set(floors(PROJECT["project"]["dependencies"]))
-    assert "torch" in outside and not missing, f"imported, but not a dependency: {missing}"
+                found.add(node.module.split(".")[0])
+    return {IMPORT_NAMES.get(n, n) for n in found - set(sys.stdlib_module_names) - {"jepa_lite"}}
 
 
-def test_the_course_opens_after_a_plain_install():
-    plain = floors(PROJECT["project"]["dependencies"])
-    assert {"jupyterlab", "ipywidgets"} <= set(plain), f"notebooks need JupyterLab and ipywidgets: {plain}"
+def test_every_import_of_the_library_is_a_dependency():
+    widgets = set((ROOT / "jepa_lite/widgets").glob("*.py"))
+    library = imported_by(set((ROOT / "jepa_lite").rglob("*.py")) - widgets)
+    missing = library - set(floors(PROJECT["project"]["dependencies"]))
+    assert "torch" in library and not missing, f"imported, but not a dependency: {missing}"
+    missing = imported_by(widgets) - set(wanted("widgets"))
+    assert not missing, f"imported by widgets, but not in the extra: {missing}"
+
+
+def test_what_is_installed_for_whom():
+    front_ends, tools = {"jupyterlab", "ipywidgets", "anywidget"}, {"pytest", "ruff", "transformers"}
+    for extra, has in (("widgets", front_ends - {"jupyterlab"}), ("course", front_ends)):
+        assert {n for n in wanted(extra) if n in front_ends | tools} == has, extra
+    assert front_ends | tools <= set(wanted("test"))
+    assert not (front_ends | tools) & set(floors(PROJECT["project"]["dependencies"]))
+
+
+@pytest.mark.slow
+def test_without_the_extra_the_library_says_what_widgets_need(tmp_path):
+    for name in ("ipywidgets", "anywidget", "traitlets", "jupyterlab", "IPython"):
+        missing = f"raise ModuleNotFoundError('No module named {name}', name={name!r})"
+        (tmp_path / f"{name}.py").write_text(missing)  # found before the real one
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    code = "import jepa_lite.course, jepa_lite.demo, jepa_lite.figures.report; print('imported')"
+    ask = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True, "check": False}
+    run = subprocess.run([sys.executable, "-c", code], **ask)
+    assert run.stdout == "imported\n", run.stderr[-2000:]
+    run = subprocess.run([sys.executable, "-m", "jepa_lite", "explorer"], **ask)
+    cure = 'python -m pip install "jepa-lite[widgets]"'
+    assert run.returncode == 2 and cure in run.stderr and run.stderr.count("\n") == 1, run.stderr
 
 
 # 3 -------------------------------------------------------------------------------------------------------

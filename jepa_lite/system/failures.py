@@ -19,7 +19,8 @@ from . import pipes
 from .distributed import leave_processes
 from .signals import Interrupted, Stopped, StopSignals
 
-FORESEEN = (ValueError, OSError, FloatingPointError, SafetensorError)  # OSError: a full disk, too
+# OSError: a full disk, too. ModuleNotFoundError: what only an extra installs.
+FORESEEN = (ValueError, OSError, FloatingPointError, SafetensorError, ModuleNotFoundError)
 NO_MEMORY = re.compile("out of memory|not enough memory|(can't|cannot) allocate memory", re.IGNORECASE)
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LONGEST = 2000  # characters of a sentence: it may quote what was given

@@ -7,6 +7,13 @@ you watch) and sliders (stock ones, over any figure). standalone_page is the mas
 without a kernel.
 """
 
+try:
+    import anywidget as _anywidget  # noqa: F401 - with ipywidgets, an extra: training needs neither
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f'the widgets need {error.name}; run python -m pip install "jepa-lite[widgets]"', name=error.name
+    ) from None
+
 from .attention import AttentionExplorer
 from .collapse import CollapseLab
 from .live import LiveTraining
