@@ -14,6 +14,7 @@
    scripts, answers.
 9. A test cannot reach another machine, and can reach this one.
 10. Of several processes one runs all tests of a file, or of a browser.
+11. `make` installs for each target what it needs and no more, once, with uv where that is and else with pip.
 """
 
 import ast
@@ -356,3 +357,58 @@ def test_of_several_processes_one_runs_a_file(tmp_path):
     whose = {name: {process for process, path in found if path == name} for name in names}
     assert all(len(processes) == 1 for processes in whose.values()), run.stdout[-2000:] + run.stderr[-500:]
     assert whose[names[2]] == whose[names[3]] and len(set.union(*whose.values())) == 2, whose
+
+
+# 11 ------------------------------------------------------------------------------------------------------
+
+LOGS = '#!/bin/sh\necho "$(basename "$0") $*" >> "$LOG"\n'
+MAKES = """case "$*" in
+*venv*) mkdir -p .venv/bin; cp "$STANDS_IN" .venv/bin/python; touch .venv/pyvenv.cfg
+esac
+"""
+TOOLS = ("make", "sh", "awk", "tee", "tail", "basename", "mkdir", "cp", "rm", "touch")
+
+
+@pytest.fixture
+def make(tmp_path):
+    """make(target, uv) -> what it called, a line each, in a folder where `python3` and `uv` only write down
+    how they were called, and make an environment with such a Python where they are asked for one."""
+    if not shutil.which("make") or os.name == "nt":
+        pytest.skip("make is not installed")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    stand_in, log = tmp_path / "stand-in", tmp_path / "log"
+    stand_in.write_text(LOGS)
+    for folder, name in (("bin", "python3"), ("bin-uv", "uv")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text(LOGS + MAKES)
+    for path in (stand_in, *tmp_path.glob("bin*/*")):
+        path.chmod(0o755)
+    for tool in TOOLS:
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+
+    def run(target, uv):
+        paths = [str(tmp_path / "bin"), str(tmp_path / "bin-uv")][: 1 + uv]
+        environment = {"PATH": os.pathsep.join(paths), "LOG": str(log), "STANDS_IN": str(stand_in)}
+        log.write_text("")
+        done = subprocess.run(
+            ["make", target], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return log.read_text().splitlines()
+
+    return run
+
+
+@pytest.mark.parametrize("uv", [True, False], ids=["uv", "pip"])
+def test_make_installs_what_a_target_needs(make, uv):
+    installer = "uv pip install --python .venv/bin/python" if uv else "python -m pip install"
+    first, again, test = make("lab", uv), make("lab", uv), make("test", uv)
+    made = [line for line in first if "venv" in line.split()]
+    assert made and made[0].startswith("uv venv" if uv else "python3 -m venv"), first
+    for lines, extra in ((first, "course"), (test, "test")):
+        (install,) = [line for line in lines if " install " in line]
+        assert install.startswith(installer) and install.endswith(f"-e .[{extra}]"), install
+    assert again == [line for line in first if "-m jupyterlab" in line] and len(again) == 1, again
+    assert not [line for line in test if "venv" in line.split()], "one environment is made for both"
+    assert test[-1].startswith("python -m pytest")
