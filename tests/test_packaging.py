@@ -6,7 +6,7 @@
    import by the extra `widgets`. The library works without any extra, and says what widgets need.
 3. Every `make` target that the documents name exists; CI runs lint and test, in public on three systems with
    the newest and the oldest versions, and on Windows by the very commands that CONTRIBUTING.md gives.
-4. CITATION.cff names the software, its version and the paper.
+4. CITATION.cff names the software, its version and the paper; CHANGELOG.md has a section for the version.
 5. No file names the folder beside the checkout, except .ci/run, or a path of one machine.
 6. A module opens with a docstring and has at most 300 lines.
 7. A notebook that raises fails plain `pytest`.
@@ -15,6 +15,9 @@
 9. A test cannot reach another machine, and can reach this one.
 10. Of several processes one runs all tests of a file, or of a browser.
 11. `make` installs for each target what it needs and no more, once, with uv where that is and else with pip.
+12. The wheel says what it is: version from one place, links, README whose links lead somewhere on PyPI.
+13. Where the course is missing, a notebook's first cell installs it and the notebook runs; on Colab it also
+    switches third-party widgets on; where the course is there, it changes nothing.
 """
 
 import ast
@@ -26,11 +29,16 @@ import socket
 import subprocess
 import sys
 import tomllib
+import venv
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+
+import jepa_lite
+import repository
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -212,8 +220,7 @@ def test_windows_ci_runs_the_documented_commands():
 def test_citation_names_the_software_and_the_paper():
     citation = yaml.safe_load(text("CITATION.cff"))
     assert (citation["cff-version"], citation["type"], citation["license"]) == ("1.2.0", "software", "MIT")
-    version = PROJECT["project"]["version"]
-    assert citation["version"] == version, f"CITATION.cff says {citation['version']}, pyproject {version}"
+    assert citation["version"] == jepa_lite.__version__, "run python repository.py"
     assert citation["title"] and citation["message"] and citation["authors"]
     paper = citation["preferred-citation"]
     names = [author["family-names"] for author in paper["authors"]]
@@ -221,6 +228,11 @@ def test_citation_names_the_software_and_the_paper():
     assert " ".join(names) == expected, f"authors in the paper's order: {names}"
     assert paper["title"].startswith("Self-Supervised Learning from Images") and paper["year"] == 2023
     assert "2301.08243" in paper["identifiers"][0]["value"]
+
+
+def test_the_changelog_begins_with_this_version():
+    newest = re.search(r"(?m)^## (\S+)", text("CHANGELOG.md"))
+    assert newest and newest[1] == jepa_lite.__version__, "describe what changed in this version"
 
 
 # 5 -------------------------------------------------------------------------------------------------------
@@ -284,15 +296,28 @@ print(json.dumps([jepa_lite.__file__, sorted(path.name for path in base.STATIC.i
 """
 
 
+OFFLINE = ["--no-deps", "--no-index", "--disable-pip-version-check"]
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """A folder with what `pip install .` puts into site-packages, without the dependencies."""
-    here = tmp_path_factory.mktemp("installed")
-    offline = ["--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check"]
-    pip = [sys.executable, "-m", "pip", "install", *offline, "--target", str(here / "site"), str(ROOT)]
-    done = subprocess.run(pip, cwd=here, capture_output=True, text=True, check=False)
+def wheel(tmp_path_factory):
+    """The path of the wheel that `pip wheel .` builds."""
+    here = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "wheel", *OFFLINE, "--no-build-isolation", "--wheel-dir", str(here)]
+    done = subprocess.run([*pip, str(ROOT)], cwd=here, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return here / "site"
+    (path,) = here.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """A folder with what the wheel puts into site-packages, without the dependencies."""
+    site = tmp_path_factory.mktemp("installed") / "site"
+    pip = [sys.executable, "-m", "pip", "install", *OFFLINE, "--target", str(site), str(wheel)]
+    done = subprocess.run(pip, cwd=site.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return site
 
 
 @pytest.mark.slow
@@ -412,3 +437,108 @@ def test_make_installs_what_a_target_needs(make, uv):
     assert again == [line for line in first if "-m jupyterlab" in line] and len(again) == 1, again
     assert not [line for line in test if "venv" in line.split()], "one environment is made for both"
     assert test[-1].startswith("python -m pytest")
+
+
+# 12 ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_wheel_says_what_it_is(installed):
+    (folder,) = installed.glob("jepa_lite-*.dist-info")
+    facts = PathDistribution(folder).metadata
+    assert facts["Version"] == jepa_lite.__version__ and "version" not in PROJECT["project"]
+    assert facts["License-Expression"] == "MIT" and (folder / "licenses/LICENSE").exists()
+    assert {line.split(", ")[0] for line in facts.get_all("Project-URL")} == set(repository.urls())
+    assert facts["Description-Content-Type"] == "text/markdown" and facts["Keywords"]
+    assert facts.get_payload().lstrip().startswith("# JEPA Lite")
+    assert "Typing :: Typed" in facts.get_all("Classifier") and (installed / "jepa_lite/py.typed").exists()
+
+
+def test_on_pypi_every_link_of_the_readme_is_absolute():
+    page = repository.readme_with_doors(text("README.md"), "someone/jepa-lite")
+    full = repository.absolute(page, "someone/jepa-lite", "v1.2.3")
+    found = [re.findall(r"\]\(([^)\s]+)\)", version) for version in (page, full)]
+    assert len(found[0]) == len(found[1]) > 50
+    github = ("https://github.com/someone/jepa-lite", "https://raw.githubusercontent.com/someone/jepa-lite")
+    for before, after in zip(*found, strict=True):
+        if before.startswith("https:"):
+            assert after == before
+            continue
+        path = ROOT / before.partition("#")[0]
+        kind = "/v1.2.3" if path.suffix in (".png", ".svg") and "raw" in after else "/blob/v1.2.3"
+        home = github["raw" in after] + ("/tree/v1.2.3" if path.is_dir() else kind)
+        assert after == f"{home}/{before}", f"{before} became {after}"
+    shown = re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", full)
+    assert len(shown) > 8 and all(url.startswith(github[1]) for url in shown), shown
+
+
+def test_links_of_the_project_lead_to_the_repository():
+    assert list(repository.urls("")) == ["Paper"], "without a repository there is nothing else to name"
+    urls = repository.urls("someone/jepa-lite")
+    assert set(urls) == {"Homepage", "Documentation", "Changelog", "Issues", "Paper"}
+    assert urls["Documentation"] == "https://someone.github.io/jepa-lite/"
+
+
+# 13 ------------------------------------------------------------------------------------------------------
+
+COLAB = {  # stands in for Colab's own package, which its kernels have imported
+    "google/__init__.py": "",
+    "google/colab/__init__.py": "",
+    "google/colab/output.py": "def enable_custom_widget_manager():\n    print('third-party widgets: on')\n",
+    "sitecustomize.py": "import google.colab\n",
+}
+RUNS = """
+import json, sys
+import nbformat
+from nbclient import NotebookClient
+notebook = nbformat.read(sys.argv[1], 4)
+NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+print(json.dumps([[o.get("text", "") for o in c.outputs] for c in notebook.cells if c.cell_type == "code"]))
+"""
+
+
+def run_notebook(python, cells, here, environment=None):
+    """What code cells print (a list of texts each), run in a kernel of the interpreter `python`."""
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (here / "tried.ipynb").write_text(json.dumps(notebook), "utf-8")
+    run = subprocess.run(
+        [python, "-c", RUNS, "tried.ipynb"], cwd=here, env=os.environ | (environment or {}),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-1000:] + run.stderr[-3000:]
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """An environment that has every package of this one, but not jepa-lite. Returns its Python."""
+    venv.create(tmp_path / "venv", with_pip=False)
+    (site,) = (tmp_path / "venv").rglob("site-packages")
+    for folder in (Path(entry) for entry in sys.path if entry.endswith("site-packages")):
+        for path in folder.iterdir():
+            ours = path.name.startswith(("jepa_lite", "_editable_impl_jepa_lite")) or path.suffix == ".pth"
+            if not ours and not (site / path.name).exists():
+                (site / path.name).symlink_to(path)
+    return tmp_path / "venv" / "bin" / "python"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="makes links to packages, which Windows allows to few")
+def test_the_first_cell_installs_what_is_missing(bare, wheel, tmp_path):
+    notebook = json.loads(text("notebooks/02_patches.ipynb"))["cells"]
+    given = repository.install_cell(source=f"jepa-lite[widgets] @ {wheel.as_uri()}")
+    here = tmp_path / "away"
+    for path, content in COLAB.items():
+        (here / path).parent.mkdir(parents=True, exist_ok=True)
+        (here / path).write_text(content)
+    asks = {"cell_type": "code", "id": "asks", "metadata": {}, "outputs": [], "execution_count": None}
+    asks["source"] = "import jepa_lite; print(jepa_lite.__file__)"
+    cells = [notebook[0], given, *notebook[2:], asks]
+    offline = {"PIP_NO_INDEX": "1", "PYTHONPATH": "", "JUPYTER_PATH": "", "IPYTHONDIR": str(tmp_path)}
+    outputs = run_notebook(bare, cells, here, offline)
+    assert "third-party widgets" not in str(outputs), "this is not Colab"
+    (said,) = outputs[-1]
+    assert Path(said.strip()).is_relative_to(tmp_path / "venv"), f"the notebook ran with {said}"
+    colab = offline | {"PYTHONPATH": str(here)}
+    again = run_notebook(bare, [given], here, colab)
+    assert again == [["third-party widgets: on\n"]], f"the second time nothing is to be installed: {again}"
