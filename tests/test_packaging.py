@@ -1,7 +1,7 @@
 """Claims tested here:
 
 1. environment.yml (what learners need), requirements-oldest.txt (all of it) and pyproject.toml ask for the
-   same packages, with the same floors.
+   same packages, with the same floors; uv.lock is of the present pyproject.toml, and from PyPI alone.
 2. pyproject.toml has floors only; each package of the library's imports is asked for by name, what widgets
    import by the extra `widgets`. The library works without any extra, and says what widgets need.
 3. Every `make` target that the documents name exists; CI runs lint and test, in public on three systems with
@@ -121,6 +121,19 @@ def test_oldest_requirements_are_the_floors():
     lines = [line for line in text("requirements-oldest.txt").splitlines() if not line.startswith("#")]
     expected = [f"{name}=={floor}" for name, floor in wanted("test").items()]
     assert lines == expected, f"only in one of the two: {set(lines) ^ set(expected)}"
+
+
+def test_uv_lock_is_of_what_pyproject_asks_for():
+    lock = tomllib.loads(text("uv.lock"))
+    assert set(re.findall(r"https?://[^/\"]+", text("uv.lock"))) == {
+        "https://pypi.org",
+        "https://files.pythonhosted.org",
+    }
+    assert lock["requires-python"] == PROJECT["project"]["requires-python"]
+    (ours,) = [package for package in lock["package"] if package["name"] == "jepa-lite"]
+    locked = {(r["name"], r["specifier"]) for r in ours["metadata"]["requires-dist"] if "specifier" in r}
+    expected = {(name, f">={floor}") for name, floor in wanted("test").items()}
+    assert locked == expected, f"run uv lock; only in one of the two: {locked ^ expected}"
 
 
 # 2 -------------------------------------------------------------------------------------------------------
