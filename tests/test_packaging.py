@@ -15,6 +15,7 @@
 9. A test cannot reach another machine, and can reach this one.
 10. Of several processes one runs all tests of a file, or of a browser.
 11. `make` installs for each target what it needs and no more, once, with uv where that is and else with pip.
+    So do the containers of Binder and Codespaces, with PyTorch without CUDA.
 12. The wheel says what it is: version from one place, links, README whose links lead somewhere on PyPI.
 13. Where the course is missing, a notebook's first cell installs it and the notebook runs; on Colab it also
     switches third-party widgets on; where the course is there, it changes nothing.
@@ -450,6 +451,26 @@ def test_make_installs_what_a_target_needs(make, uv):
     assert again == [line for line in first if "-m jupyterlab" in line] and len(again) == 1, again
     assert not [line for line in test if "venv" in line.split()], "one environment is made for both"
     assert test[-1].startswith("python -m pytest")
+
+
+def test_containers_install_what_make_does_without_cuda():
+    cpu = "https://download.pytorch.org/whl/cpu"
+    container = json.loads(text(".devcontainer/devcontainer.json"))
+    assert container["updateContentCommand"] == "bash .devcontainer/install.sh"
+    kernel = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert kernel.endswith("/.venv/bin/python"), "what make makes"
+    opened = container["customizations"]["codespaces"]["openFiles"]
+    assert opened and all((ROOT / path).exists() for path in opened)
+    script = text(".devcontainer/install.sh")
+    assert script.endswith("make install\n") and cpu in script and "UV_TORCH_BACKEND=cpu" in script
+    first, *packages = [line for line in text("binder/requirements.txt").splitlines() if line[0] != "#"]
+    assert first == f"--extra-index-url {cpu}", "an index on a later line would come too late"
+    assert floors(packages).items() <= floors(PROJECT["project"]["dependencies"]).items()
+    assert '".[course]"' in text("binder/postBuild")
+    version = text("binder/runtime.txt").strip().removeprefix("python-")
+    assert f"Programming Language :: Python :: {version}" in PROJECT["project"]["classifiers"]
+    scripts = [ROOT / "binder/postBuild", ROOT / ".devcontainer/install.sh"]
+    assert os.name == "nt" or all(os.access(path, os.X_OK) for path in scripts)
 
 
 # 12 ------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Claims about the README and benchmarks/README.md.
+"""Claims about the README, benchmarks/README.md and the pages beside them.
 
 1. The tables are the data under benchmarks/results, to the last digit.
 2. Every relative link leads to a file, and every picture has alt text.
@@ -24,6 +24,7 @@ from jepa_lite.course.effects import effects
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md"]
+PAGES += sorted((ROOT / "docs").glob("*.md"))
 NAMES = {
     "pixels": "raw pixels",
     "random": "random weights",
