@@ -2,6 +2,7 @@
 
     python repository.py            write them into README.md, the notebooks and CITATION.cff
     python repository.py --check    only say which of these files are out of date
+    python repository.py --check --release v0.1.0 owner/name    and whether this tag of it may be published
 
 Nothing follows while REPOSITORY is empty: there are no badges, links stay relative, and a notebook whose
 package is missing installs it from the folder above. Hatch loads this file too, when it builds the wheel.
@@ -145,12 +146,27 @@ def written() -> dict[str, str]:
     return files
 
 
+def not_ready(tag: str, home: str) -> str:
+    """Why this folder must not be published as `tag` of the repository `home`; empty if it may be."""
+    newest = re.search(r"(?m)^## (.*)$", _read("CHANGELOG.md"))[1]
+    if home != REPOSITORY:
+        return f"REPOSITORY in repository.py is {REPOSITORY!r}, not {home!r}"
+    if tag != f"v{version()}":
+        return f"jepa_lite/__init__.py holds version {version()}, which is not the tag {tag}"
+    if not newest.startswith(version()) or "not yet" in newest:
+        return f"CHANGELOG.md begins with {newest!r}: give it this version and a date"
+    return ""
+
+
 def main() -> None:
     if REPOSITORY and not re.fullmatch(r"[\w.-]+/[\w.-]+", REPOSITORY):
         sys.exit(f"REPOSITORY must be owner/name, not {REPOSITORY!r}")
     stale = {path: text for path, text in written().items() if text != _read(path)}
-    if "--check" in sys.argv and stale:
-        sys.exit(f"out of date: {', '.join(stale)}; run python repository.py")
+    if "--check" in sys.argv:
+        wrong = f"out of date: {', '.join(stale)}; run python repository.py" if stale else ""
+        if "--release" in sys.argv:
+            wrong = wrong or not_ready(*sys.argv[sys.argv.index("--release") + 1 :])
+        sys.exit(wrong or 0)
     for path, text in stale.items():
         (ROOT / path).write_text(text, "utf-8", newline="\n")
         print(f"wrote {path}")

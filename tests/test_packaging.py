@@ -16,7 +16,8 @@
 10. Of several processes one runs all tests of a file, or of a browser.
 11. `make` installs for each target what it needs and no more, once, with uv where that is and else with pip.
     So do the containers of Binder and Codespaces, with PyTorch without CUDA.
-12. The wheel says what it is: version from one place, links, README whose links lead somewhere on PyPI.
+12. The wheel says what it is: version from one place, links, README whose links lead somewhere on PyPI. It is
+    published from the repository's own home alone, under the tag of its version, without a password.
 13. Where the course is missing, a notebook's first cell installs it and the notebook runs; on Colab it also
     switches third-party widgets on; where the course is there, it changes nothing.
 """
@@ -97,8 +98,8 @@ def commands(path):
     return [c.strip() for c in spans + indented + [line for block in fenced for line in block.splitlines()]]
 
 
-def workflow():
-    return yaml.safe_load(text(".github/workflows/ci.yml"))
+def workflow(name="ci"):
+    return yaml.safe_load(text(f".github/workflows/{name}.yml"))
 
 
 # 1 -------------------------------------------------------------------------------------------------------
@@ -511,6 +512,31 @@ def test_links_of_the_project_lead_to_the_repository():
     urls = repository.urls("someone/jepa-lite")
     assert set(urls) == {"Homepage", "Documentation", "Changelog", "Issues", "Paper"}
     assert urls["Documentation"] == "https://someone.github.io/jepa-lite/"
+
+
+def test_a_release_needs_home_tag_and_date(monkeypatch):
+    monkeypatch.setattr(repository, "REPOSITORY", "someone/jepa-lite")
+    files = {"CHANGELOG.md": "# Changes\n\n## 1.2.3 (2027-01-31)\n\n## 1.2.2\n"}
+    monkeypatch.setattr(repository, "_read", lambda path: files[path])
+    monkeypatch.setattr(repository, "version", lambda: "1.2.3")
+    assert repository.not_ready("v1.2.3", "someone/jepa-lite") == ""
+    assert "REPOSITORY" in repository.not_ready("v1.2.3", "fork/jepa-lite")
+    for tag in ("v1.2.4", "1.2.3", "v1.2.3rc1"):
+        assert "not the tag" in repository.not_ready(tag, "someone/jepa-lite")
+    for heading in ("1.2.2", "1.2.3 (not yet released)"):
+        files["CHANGELOG.md"] = f"## {heading}\n"
+        assert "CHANGELOG.md" in repository.not_ready("v1.2.3", "someone/jepa-lite")
+
+
+def test_only_the_job_that_publishes_may_publish():
+    release = workflow("release")
+    assert release["permissions"] == {"contents": "read"} and release[True] == {"push": {"tags": ["v*"]}}
+    build, publish = release["jobs"]["build"], release["jobs"]["publish"]
+    assert publish["permissions"] == {"id-token": "write"} and "permissions" not in build
+    assert publish["needs"] == "build" and publish["environment"] == "pypi"
+    assert not [step for step in publish["steps"] if "run" in step], "it only uploads what was tried"
+    assert "secrets." not in text(".github/workflows/release.yml")
+    assert [step["run"] for step in build["steps"] if "--release" in step.get("run", "")]
 
 
 # 13 ------------------------------------------------------------------------------------------------------
