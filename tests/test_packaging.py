@@ -6,6 +6,7 @@
    import by the extra `widgets`. The library works without any extra, and says what widgets need.
 3. Every `make` target that the documents name exists; CI runs lint and test, in public on three systems with
    the newest and the oldest versions, and on Windows by the very commands that CONTRIBUTING.md gives.
+   CONTRIBUTING.md is short, pre-commit runs what `make lint` runs, and issue forms know the notebooks.
 4. CITATION.cff names the software, its version and the paper; CHANGELOG.md has a section for the version.
 5. No file names the folder beside the checkout, except .ci/run, or a path of one machine.
 6. A module opens with a docstring and has at most 300 lines.
@@ -220,6 +221,30 @@ def test_public_ci_runs_the_same_on_three_systems():
     unlimited = [name for name, job in jobs.items() if "timeout-minutes" not in job]
     assert not unlimited, f"jobs without a time limit: {unlimited}"
     assert workflow()["permissions"] == {"contents": "read"}, "the workflow needs to read, nothing more"
+
+
+def test_pre_commit_runs_what_make_lint_runs():
+    (repo,) = yaml.safe_load(text(".pre-commit-config.yaml"))["repos"]
+    assert [hook["entry"] for hook in repo["hooks"]] == ["make lint"], (
+        "one list of tools, that of the Makefile"
+    )
+    assert repo["repo"] == "local" and repo["hooks"][0]["pass_filenames"] is False
+
+
+def test_issue_forms_ask_for_what_is_needed():
+    forms = {p.stem: yaml.safe_load(text(p)) for p in project_files() if p.parent.name == "ISSUE_TEMPLATE"}
+    assert set(forms) == {"bug", "question", "result", "config"}
+    (notebooks,) = [f["attributes"]["options"] for f in forms["question"]["body"] if f["type"] == "dropdown"]
+    titles = [json.loads(text(p))["cells"][0]["source"][0] for p in project_files() if p.suffix == ".ipynb"]
+    assert [f"# {title}\n" for title in notebooks] == titles, "the notebooks, by their titles"
+    for name in ("bug", "question", "result"):
+        fields = forms[name]["body"]
+        assert len({field["id"] for field in fields}) == len(fields) >= 3
+        assert [f for f in fields if f.get("validations", {}).get("required")], name
+
+
+def test_contributing_is_short():
+    assert len(text("CONTRIBUTING.md").splitlines()) < 100
 
 
 def test_windows_ci_runs_the_documented_commands():
