@@ -167,9 +167,8 @@ def probe(
     from .data import load as load_data
     from .evaluation.comparison import table_of_controls
     from .evaluation.probes import check_last
-    from .training.checkpoints import load_encoder
+    from .training.checkpoints import find_shipped, load_encoder
     from .training.provenance import machine, trained_on, write_json
-    from .training.shipped_weights import find_shipped
 
     _check_seed(seed)
     check_count("limit", limit, most=10**9)
@@ -203,8 +202,7 @@ def explain(
     """Draw what a model makes of one image: masks, attention, PCA features, predictions.
 
     Args:
-        checkpoint: a run folder, pretrained:cifar10 or pretrained:imagenette, or an official .pth.tar, whose
-            predictor is read as well.
+        checkpoint: a run folder, pretrained:imagenette (or cifar10), or a whole official .pth.tar.
         image: any picture file.
         out: the picture to write: .png (also without a suffix), .jpg, .pdf, .svg or .webp.
         seed: of the masks.

@@ -34,7 +34,7 @@ def run(tmp_path_factory):
     """(a run, the folder of its files)."""
     out, run = tmp_path_factory.mktemp("run"), Run(CONFIG, PIXELS)
     run.train_step()
-    describe(out, run, data="shapes", root="/home/somebody/images")
+    describe(out, run, data="shapes", root="/srv/somebody/images")
     save(out, run.model, CONFIG, run.state())
     return run, out
 
@@ -73,8 +73,8 @@ def test_it_says_how_it_was_trained_and_not_where(shipped):
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are(shipped):
-    with pytest.raises(ValueError, match="pretrained must be one of small, not 'smal'"):
-        pretrained("smal")
+    with pytest.raises(ValueError, match="pretrained must be one of small, not 'smaller'"):
+        pretrained("smaller")
 
 
 def test_the_commands_take_it(shipped, capsys, tmp_path):
