@@ -1,10 +1,11 @@
-# The course in five commands. Each first makes .venv if it is missing or older than pyproject.toml, with uv where
+# The course in seven commands. Each first makes .venv if it is missing or older than pyproject.toml, with uv where
 # that is installed and else with pip. CONTRIBUTING.md says how to do the same without make.
 #   make lab                      open the notebooks; the whole folder is served, because they link to it
 #   make demo                     train, measure and explain an I-JEPA in minutes
 #   make test                     every test and every notebook (a part of them: make test ARGS=tests/method/test_vit.py)
 #   make test-quick               the tests that take no time: no notebooks, no browser, nothing slow
 #   make lint                     what must hold of the code's form
+#   make site                     the course and the library as a site in build/site; executes the notebooks first
 #   make install                  only make .venv, with what the notebooks need
 # PYTHON=... chooses the interpreter, CONSTRAINTS=... a file of versions, UV= leaves uv out.
 
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help install lab demo test test-quick lint
+.PHONY: help install lab demo test test-quick lint site
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -39,6 +40,9 @@ lint: $(VENV)/.test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/codespell
+
+site: $(VENV)/.site
+	@$(BIN)/python -m website.build $(ARGS)
 
 # A stamp for each extra of pyproject.toml that is installed, .course or .test.
 $(VENV)/.%: pyproject.toml $(CONSTRAINTS)
