@@ -53,7 +53,7 @@ def _index():
     doc = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text("utf-8")))
     return (
         "API reference\n=============\n\n"
-        f"{_first(PACKAGE / '__init__.py')} One folder is one subject, and one file is one idea. Here they are "
+        f"{_first(PACKAGE / '__init__.py')} One folder is one subject, one file is one idea. Here they are "
         "in the order in which to read them: each page begins with the docstring of its file, and each name "
         "leads to its source.\n\n"
         ".. py:module:: jepa_lite\n\n" + _tree(_parts(PACKAGE, doc))

@@ -30,7 +30,7 @@ def build(out: Path, outputs: Path | None, options: tuple[str, ...] = ()) -> int
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Build the site.")
-    kept = os.environ.get(executed.VARIABLE, ROOT / "build" / "executed")
+    kept = os.environ.get(executed.VARIABLE) or ROOT / "build" / "executed"
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "site", help="the folder of the site")
     parser.add_argument("--executed", type=Path, default=Path(kept), help="the folder of executed notebooks")
     parser.add_argument("--as-is", action="store_true", help="execute nothing; stale pages lack outputs")

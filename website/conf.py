@@ -25,6 +25,7 @@ nb_output_stderr = "remove"  # progress bars
 nb_ipywidgets_js = {}  # from another machine, and of no use without a kernel
 nb_merge_streams = True
 
+viewcode_follow_imported_members = False
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
@@ -36,6 +37,7 @@ html_title = "JEPA Lite"
 html_favicon = "static/logo.svg"
 html_static_path = ["static", "../jepa_lite/widgets/static/kit.css"]
 html_css_files, html_js_files = ["kit.css", "site.css"], ["site.js"]
+html_domain_indices = False  # the contents of the reference are one
 html_copy_source = html_show_sourcelink = False
 html_show_sphinx = False
 html_last_updated_fmt = None
