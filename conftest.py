@@ -117,7 +117,8 @@ class NotebookRun(NotebookItem):
         if seconds > CEILING:
             problems.append(f"it took {seconds:.0f} s of the processor, and {CEILING} are allowed")
         assert not problems, f"{self.name}: " + "; ".join(problems)
-        if folder := os.environ.get("JEPA_LITE_EXECUTED"):  # the site shows what learners would see
+        folder = os.environ.get("JEPA_LITE_EXECUTED")
+        if folder and (ROOT / "website").exists():  # the site shows what learners would see
             from website.executed import keep
 
             keep(notebook, Path(self.filename).name, Path(folder))

@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before anything imports transformers
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a waiting thread gives way: other work may run beside
@@ -78,6 +79,20 @@ def private_cache(tmp_path_factory, monkeypatch):
     """A cache of this test's own, and no folder of images that the environment names."""
     monkeypatch.setenv("JEPA_LITE_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.delenv("JEPA_LITE_DATA", raising=False)
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the site, which all processes of a test run share."""
+    from filelock import FileLock
+    from make_site import build_site
+
+    folder = Path(os.environ["JEPA_LITE_TEST_COURSE"]) / "site"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "searchindex.js").exists():
+            status, said = build_site(folder)
+            assert status == 0, said[-4000:]
+    return folder
 
 
 class Host(http.server.ThreadingHTTPServer):

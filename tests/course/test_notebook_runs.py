@@ -7,6 +7,7 @@
 5. An exercise must be judged "Right." when solved and "Not yet." as it comes, and have a right answer.
 6. Solving puts the answer's body into the stub and leaves the rest of the cell alone.
 7. What follows an exercise runs unsolved.
+8. Where JEPA_LITE_EXECUTED names a folder, a notebook that passes is kept there with its outputs, unsolved.
 """
 
 import importlib.util
@@ -64,6 +65,8 @@ CASES = {
 def outcome(tmp_path_factory):
     """{"90_good": (passed, what it said)} of one run of plain pytest over all of them."""
     home = tmp_path_factory.mktemp("course")
+    (home / "website").mkdir()
+    shutil.copy(ROOT / "website/executed.py", home / "website")
     (home / "notebooks").mkdir()
     shutil.copytree(ROOT / "tests/offline", home / "tests/offline")
     (home / "tests/course/answers").mkdir(parents=True)
@@ -82,11 +85,13 @@ def outcome(tmp_path_factory):
         (home / f"tests/course/answers/answers_{number}.py").write_text(text)
     shutil.copy(ROOT / "pyproject.toml", home)
     shutil.copy(ROOT / "conftest.py", home)
+    environment = os.environ | {"JEPA_LITE_EXECUTED": str(home / "kept")}
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "notebooks"]
-    run = subprocess.run(command, cwd=home, capture_output=True, text=True, env=os.environ, check=False)
+    run = subprocess.run(command, cwd=home, capture_output=True, text=True, env=environment, check=False)
     found = re.findall(r"(?m)^(PASSED|FAILED) notebooks/\S+::(\S+?)(?: - (.*))?$", run.stdout)
     assert len(found) == len(CASES), run.stdout[-3000:] + run.stderr[-1000:]
-    return {name: (word == "PASSED", run.stdout) for word, name, _ in found}
+    kept = {path.stem: json.loads(path.read_text("utf-8")) for path in (home / "kept").iterdir()}
+    return {name: (word == "PASSED", run.stdout, kept.get(name)) for word, name, _ in found}
 
 
 # 1, 2, 3, 4, 5, 7 --------------------------------------------------------------------------------------
@@ -94,7 +99,7 @@ def outcome(tmp_path_factory):
 
 def test_a_good_notebook_passes(outcome):
     for name in ("90_good", "96_described"):
-        passed, said = outcome[name]
+        passed, said, _ = outcome[name]
         assert passed, said
 
 
@@ -112,9 +117,20 @@ def test_a_good_notebook_passes(outcome):
     ],
 )
 def test_what_nbmake_does_not_see_fails(outcome, name, words):
-    passed, said = outcome[name]
+    passed, said, _ = outcome[name]
     about = [line for line in said.splitlines() if line.startswith(f"{name}: ")]
     assert not passed and about and words in " ".join(about), f"{name}: {about}\n{said[-2000:]}"
+
+
+# 8 -----------------------------------------------------------------------------------------------------
+
+
+def test_what_passes_is_kept_unsolved(outcome):
+    assert {name for name, (passed, _, kept) in outcome.items() if kept} == {"90_good", "96_described"}
+    cells = outcome["90_good"][2]["cells"]
+    assert ["".join(cell["source"]) for cell in cells] == CASES["90_good"]
+    said = str([cell["outputs"] for cell in cells])
+    assert "Not yet." in said and "Right." not in said
 
 
 # 6 ----------------------------------------------------------------------------------------------------
