@@ -25,6 +25,11 @@ if not importlib.util.find_spec("sphinx") and not os.environ.get("CI"):
 EXECUTED = f"notebooks/{with_outputs().removesuffix('.ipynb')}"
 SHOWN = """() => [...document.querySelectorAll(".jepa-day, .jepa-night")]
     .filter((image) => image.getBoundingClientRect().width > 0).map((image) => image.className)"""
+BEHIND = """(e) => { const seen = [];
+    for (let at = e; at !== document.body; at = at.parentElement) {
+        const [r, g, b, alpha = 1] = getComputedStyle(at).backgroundColor.match(/[\\d.]+/g).map(Number);
+        if (alpha && Math.max(r, g, b) > 60) seen.push(at.className);
+    } return seen; }"""
 GROUND = "() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
 
 
@@ -80,6 +85,8 @@ def test_the_theme_switch_turns_everything(visit):
     choose(page, "Dark")
     assert page.evaluate(SHOWN) == ["jepa-night"] and max(page.evaluate(GROUND)) < 60
     assert page.evaluate("document.body.dataset.jpThemeLight") == "false"
+    ground = page.locator(".jepa-night").evaluate(BEHIND)
+    assert not ground, f"around the figure by night the page is light: {ground}"
     page.emulate_media(color_scheme="dark")
     choose(page, "Light")
     assert page.evaluate(SHOWN) == ["jepa-day"] and min(page.evaluate(GROUND)) > 200
