@@ -229,6 +229,7 @@ def test_links_lead_to_the_nearest_that_there_is(monkeypatch, home):
     assert led("jepa_lite/method") == "notebooks/x to api/jepa_lite.method"
     assert led("jepa_lite/method/vit.py") == "notebooks/x to api/jepa_lite.method.vit"
     assert led("images/explorer.html") == "../images/explorer.html"
+    assert led("benchmarks/results/demo.json") == "../benchmarks/results/demo.json"
     at_home = "https://example.invalid/jepa/{}/main/{}" if home else "words"
     assert led("CITATION.cff") == at_home.format("blob", "CITATION.cff")
     assert led("tests/offline") == at_home.format("tree", "tests/offline")

@@ -47,7 +47,7 @@ class RepositoryLinks(SphinxPostTransform):
         if page:
             link["refuri"] = builder.get_relative_uri(here, page) + end
             link["internal"] = True
-        elif path.startswith("images/") and (ROOT / path).is_file():
+        elif path.startswith(stage.SHIPPED) and (ROOT / path).is_file():
             link["refuri"] = "../" * here.count("/") + path
         elif repository():
             kind = "tree" if (ROOT / path).is_dir() else "blob"

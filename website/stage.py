@@ -17,6 +17,7 @@ from . import api, executed, explorer
 
 ROOT = Path(__file__).resolve().parents[1]
 FRONT = "README.md"  # which becomes index
+SHIPPED = ("images", "benchmarks/results")  # folders whose files the site has, under their addresses
 SYLLABUS = re.compile(r"<!-- syllabus -->\n(.*?)\n<!-- end -->", re.S)
 FOLD = re.compile(r"(<details><summary>.*?</summary>)\s*(.*?)\s*(</details>)", re.S)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#|repo:)([^()\s]+)\)")
@@ -68,7 +69,10 @@ def stage(to: Path, outputs: Path | None) -> None:
         (to / "api").mkdir(exist_ok=True)
         (to / "api" / f"{name}.rst").write_text(text, "utf-8")
     shutil.copytree(ROOT / "images", to / "images", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    shutil.copytree(to / "images", to / "extra" / "images")  # what links lead to, under the address they name
+    for name in SHIPPED:
+        shutil.copytree(
+            ROOT / name, to / "extra" / name, ignore=shutil.ignore_patterns("*.py", "__pycache__", "*.lock")
+        )
 
 
 def markdown(text: str, path: str) -> str:
