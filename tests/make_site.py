@@ -39,7 +39,7 @@ def main(out):
     pixels = base64.b64encode(picture.day_and_night(50)[0]).decode()
     widget = {WIDGET: {"model_id": "0"}, "image/png": pixels, "text/plain": "A widget"}
     notebook = nbformat.read(ROOT / "notebooks" / with_outputs(), 4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"][1:]  # after the one that installs
     cells[0].outputs = [new_output("stream", name="stderr", text=BAR), new_output("display_data", figure)]
     cells[1].outputs = [new_output("display_data", widget, metadata={"image/png": {"alt": ALT}})]
     outputs = out.with_name("executed")

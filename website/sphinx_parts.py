@@ -4,7 +4,6 @@ Browsers draw MathML themselves, so no page needs a script for its formulas.
 """
 
 import os
-import tomllib
 from pathlib import Path
 
 from docutils import nodes
@@ -16,6 +15,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
+from repository import REPOSITORY
+
 from . import api, stage
 from .docstrings import NAME, restructured
 
@@ -24,9 +25,8 @@ logger = logging.getLogger(__name__)
 
 
 def repository() -> str:
-    """The address of the repository on the net, from REPOSITORY or pyproject.toml; "" while it has none."""
-    urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"].get("urls", {})
-    return os.environ.get("REPOSITORY", urls.get("Repository", "")).rstrip("/")
+    """The address of the repository on the net, as the environment or repository.py has it; "" for none."""
+    return os.environ.get("REPOSITORY", f"https://github.com/{REPOSITORY}" if REPOSITORY else "").rstrip("/")
 
 
 class RepositoryLinks(SphinxPostTransform):
