@@ -1,20 +1,19 @@
 """I-JEPA on photographs, on two cores: accuracy beside its controls. Writes results/real_images.json.
 
-    python benchmarks/real_images.py imagenette path/to/imagenette runs/imagenette --steps 2800
-    python benchmarks/real_images.py cifar10 path/to/cifar10 runs/x --steps 600 --on choose \\
-        --name "place norm" --set model.target_norm=place
-    python benchmarks/real_images.py imagenette path/to/imagenette runs/dials --steps 470 --dials
-    python benchmarks/real_images.py imagenette path/to/imagenette --controls
-    python benchmarks/real_images.py imagenette path/to/imagenette --shipped
+    python benchmarks/real_images.py imagenette PATH runs/ten --steps 5000 --set train.amp=true
+    python benchmarks/real_images.py imagenette PATH runs/dials --steps 940 --dials
+    python benchmarks/real_images.py imagenette PATH --controls
+    python benchmarks/real_images.py imagenette PATH --shipped
 
-The first path is a tree of class folders of the set's TRAINING images. A fixed draw splits them into three:
-`choose` and `report`, a tenth or so each, and the rest. Settings are chosen with `--on choose`: trained and
-probed on the rest, accuracy on `choose`. What is reported is trained and probed on all but `report`, accuracy
-on `report`, which no choice has seen. A run's length is a number of steps, so that it is the same on a busy
-machine, and the seconds of processor and clock that it took are recorded. One that was interrupted goes on
-from its checkpoint; one that is done is measured as it is. `--dials`: DIALS one at a time, of three seeds, on
-`choose`, without those that are in the results. `--controls`: raw pixels and random weights. `--ship`: the
-run's weights become those that the package brings (docs/models.md); `--shipped` measures those.
+PATH is a tree of class folders of the set's TRAINING images. A fixed draw splits them into three: `choose`
+and `report`, a tenth or so each, and the rest. Settings are chosen with `--on choose`: trained and probed on
+the rest, accuracy on `choose`. What is reported is trained and probed on all but `report`, accuracy on
+`report`, which no choice has seen. A run's length is a number of steps, so that it is the same on a busy
+machine; the seconds of processor and clock that it took are recorded. One that was interrupted goes on from
+its checkpoint; one that is done is measured as it is. `--dials`: DIALS one at a time, of three seeds, on
+`choose`, without those that are in the results. `--controls`: raw pixels and random weights. `--ship`, added
+to the words of a run that is done: its weights become the package's (docs/models.md). `--shipped` measures
+what the package has.
 """
 
 import argparse
@@ -66,6 +65,9 @@ SEEDS = range(3)
 
 def main(words=None):
     asked = arguments(words)
+    if asked.ship:
+        (row,) = (row for row in results()["runs"] if about(row) == about(vars(asked)))
+        return ship(newest(asked.out), asked.out, asked.data, result=row)
     images, labels = photographs(asked.data, asked.folder, config_of(asked).model.image_size)
     if asked.dials:
         for seed, name in itertools.product(SEEDS, DIALS):
@@ -93,16 +95,14 @@ def measure(asked, images, labels):
         return keep("shipped", {"data": asked.data, "on": asked.on, **probed(encoder, *sets)})
     run = trained(config, *sets, asked)
     log = read_log(asked.out)
-    found = {**probed(run.model.target_encoder, *sets), **looked_at(run, sets[2][:CHECKED])}
     keep("runs", {
         "data": asked.data, "on": asked.on, "name": asked.name, "steps": run.step, "seed": asked.seed,
         "settings": sorted(asked.set), "images": run.step * run.batch_size, "seconds": round(run.elapsed, 1),
         "cpu_seconds": round(sum(r["cpu_seconds"] for r in log), 1), "threads": torch.get_num_threads(),
-        **found, "loss": sum(r["loss"] for r in log[-50:]) / len(log[-50:]),
+        **probed(run.model.target_encoder, *sets), **looked_at(run, sets[2][:CHECKED]),
+        "loss": sum(r["loss"] for r in log[-50:]) / len(log[-50:]),
         "curve": curve(log, run.batch_size), "config": config.to_dict(),
     })  # fmt: skip
-    if asked.ship:
-        ship(newest(asked.out), asked.out, asked.data, steps=run.step, accuracy=found)
 
 
 def results():
@@ -118,7 +118,7 @@ def keep(kind, *rows):
             others = [other for other in found[kind] if about(other) != about(row)]
             found[kind] = sorted([*others, row | machine()], key=about)
             facts = {"command": "python benchmarks/real_images.py", "held_out": HELD_OUT}
-            write_json(RESULTS, found | facts)
+            write_json(RESULTS, found | facts | machine())
         print(json.dumps({k: v for k, v in row.items() if k not in ("curve", "config")}), flush=True)
 
 
