@@ -8,6 +8,7 @@
 """
 
 import importlib.util
+import itertools
 import json
 import math
 import re
@@ -55,14 +56,31 @@ def demo_table():
     return table(["features", *(heads[p] for p in probes)], named)
 
 
-def cifar_table():
-    controls = result("cifar10")["controls"]
-    probes = ("linear", "knn")
-    rows = [
-        [NAMES.get(a["name"], a["name"]), *(percent(row[probe]) for row in (a, b) for probe in probes)]
-        for a, b in zip(controls["last_1"], controls["last_4"], strict=True)
-    ]
-    return table(["features", "linear, %", "20-NN, %", "linear, last four layers", "20-NN, last four"], rows)
+PHOTOGRAPHS = {  # how the README calls the rows of results/real_images.json, in its order
+    "raw pixels": "raw pixels",
+    "random weights": "random weights",
+    "ten minutes": "**I-JEPA**, 5,000 steps",
+}
+PROBES = {"linear": "linear, %", "linear_last4": "last 4, %", "knn": "20-NN, %"}
+
+
+def photographs_table(sets=("imagenette",)):
+    """What is reported of photographs: rows of PHOTOGRAPHS, the three probes of each set. Means of seeds."""
+    data, rows = result("real_images"), []
+    for name, called in PHOTOGRAPHS.items():
+        cells = []
+        for kind, probe in itertools.product(sets, PROBES):
+            found = [
+                row[probe]
+                for row in (*data["controls"], *data["runs"])
+                if (row["data"], row["on"], row["name"]) == (kind, "report", name) and probe in row
+            ]
+            cells.append(percent(sum(found) / len(found)) if found else "")
+        rows.append([called, *cells])
+    names = (
+        {"cifar10": "CIFAR-10: ", "imagenette": "Imagenette: "} if len(sets) > 1 else dict.fromkeys(sets, "")
+    )
+    return table(["features", *(f"{names[kind]}{PROBES[probe]}" for kind in sets for probe in PROBES)], rows)
 
 
 def dials_table():
@@ -202,7 +220,8 @@ def explorer_table():
     ("page", "name", "make"),
     [
         ("README.md", "demo", demo_table),
-        ("benchmarks/README.md", "cifar10", cifar_table),
+        ("README.md", "real_images", photographs_table),
+        ("docs/models.md", "real_images", photographs_table),
         ("benchmarks/README.md", "dials", dials_table),
         ("benchmarks/README.md", "step", step_table),
         ("benchmarks/README.md", "masking", masking_table),
@@ -230,6 +249,31 @@ def test_ijepa_stands_above_its_controls_by_more_than_the_spread():
             gain = rows["ijepa"][probe] - rows[control][probe]
             assert gain > spread, f"{probe}: {gain:.3f} above {control}, spread {spread:.3f}"
     assert len(result("demo")["runs"]) >= 3
+
+
+def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
+    data = result("real_images")
+    shipped = {row["data"]: row for row in data["shipped"] if row["on"] == "report"}
+    assert set(shipped) == {"cifar10", "imagenette"}
+    for name, row in shipped.items():
+        (run,) = (
+            r for r in data["runs"] if (r["data"], r["on"], r["name"]) == (name, "report", "ten minutes")
+        )
+        facts = json.loads((ROOT / "jepa_lite" / "weights" / name / "run.json").read_text())
+        assert facts["result"]["seed"] == run["seed"] and facts["result"]["steps"] == run["steps"]
+        controls = [r for r in data["controls"] if (r["data"], r["on"]) == (name, "report")]
+        for probe in PROBES:
+            assert abs(row[probe] - run[probe]) <= 0.005, (name, probe)
+            rivals = [control[probe] for control in controls if probe in control]
+            assert len(rivals) < 3 or row[probe] > max(rivals) + 0.02, (name, probe)
+        card = (ROOT / "docs" / "models.md").read_text("utf-8")
+        told = (
+            f"{run['address_gain']:.2f} times",
+            f"{run['own_image_rank']:.1f}",
+            f"{run['cpu_seconds']:,.0f}",
+        )
+        assert all(number in card for number in told), told
+        assert run["address_gain"] > 1.05 and run["own_image_rank"] < run["patches"] / 3
 
 
 def test_the_plan_is_within_a_quarter_of_the_run():
@@ -287,11 +331,6 @@ def test_numbers_in_prose_are_the_data():
     readme, benchmarks = ((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", PAGES[2]))
     seconds = [run["seconds"] for run in result("demo")["runs"]]
     assert f"{min(seconds):.0f} to {max(seconds):.0f}\nseconds" in readme, seconds
-    cifar = {row["name"]: row for row in result("cifar10")["controls"]["last_1"]}
-    for name in ("ijepa", "random", "pixels"):
-        for probe in ("linear", "knn"):
-            assert percent(cifar[name][probe]) in readme, (name, probe)
-    assert f"{result('cifar10')['steps']:,} steps" in benchmarks
     rows = {row["name"]: row for row in result("dials")["rows"]}
     light, layer = rows["a light shared by all leaves"], rows["targets normed per token (layer)"]
     assert f"to {light['loss']:.2f} and the alignment gap rises to {light['gap']:.2f}" in " ".join(

@@ -43,6 +43,7 @@ def ship(checkpoint: str | Path, run: str | Path, name: str, folder: Path = FOLD
     out.mkdir(parents=True, exist_ok=True)
     tensors = {key: _rounded(key, value) for key, value in read(checkpoint / WEIGHTS).items()}
     save_file(tensors, out / WEIGHTS, checksums(tensors))
+    (out / WEIGHTS).chmod(0o644)  # safetensors lets its owner alone read it
     (out / CONFIG).write_text((checkpoint / CONFIG).read_text("utf-8"), "utf-8")
     about = {key: value for key, value in read_facts(run).items() if key not in PRIVATE}
     write_json(out / "run.json", about | facts)
