@@ -619,7 +619,9 @@ def test_the_first_cell_installs_what_is_missing(bare, wheel, tmp_path):
     asks = {"cell_type": "code", "id": "asks", "metadata": {}, "outputs": [], "execution_count": None}
     asks["source"] = "import jepa_lite; print(jepa_lite.__file__)"
     cells = [notebook[0], given, *notebook[2:], asks]
-    offline = {"PIP_NO_INDEX": "1", "PYTHONPATH": "", "JUPYTER_PATH": "", "IPYTHONDIR": str(tmp_path)}
+    # What is there already is all that pip may take: a machine's own pins and folders of wheels do not count.
+    offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_CONSTRAINT": "", "PIP_FIND_LINKS": ""}
+    offline |= {"PYTHONPATH": "", "JUPYTER_PATH": "", "IPYTHONDIR": str(tmp_path)}
     outputs = run_notebook(bare, cells, here, offline)
     assert "third-party widgets" not in str(outputs), "this is not Colab"
     (said,) = outputs[-1]
