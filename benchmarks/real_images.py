@@ -1,6 +1,7 @@
 """I-JEPA on photographs, on two cores: accuracy beside its controls. Writes results/real_images.json.
 
-    python benchmarks/real_images.py imagenette PATH runs/ten --steps 5000 --set train.amp=true
+    python benchmarks/real_images.py imagenette PATH runs/ten --steps 5000 --name "ten minutes" \\
+        --set train.amp=true
     python benchmarks/real_images.py imagenette PATH runs/dials --steps 940 --dials
     python benchmarks/real_images.py imagenette PATH --controls
     python benchmarks/real_images.py imagenette PATH --shipped
@@ -31,10 +32,9 @@ from jepa_lite.evaluation import measures, probes
 from jepa_lite.method.masks import sample_masks
 from jepa_lite.randomness import generator_for
 from jepa_lite.system.locks import locked
-from jepa_lite.training.checkpoints import load_model, load_state, newest, pretrained
-from jepa_lite.training.pretrain import recorded
+from jepa_lite.training.checkpoints import newest, pretrained
+from jepa_lite.training.pretrain import recorded, run_in
 from jepa_lite.training.provenance import describe, machine, write_json
-from jepa_lite.training.run import Run
 from jepa_lite.training.run_log import read_log
 from jepa_lite.training.shipped_weights import ship
 
@@ -42,7 +42,6 @@ RESULTS = Path(__file__).parent / "results" / "real_images.json"
 PRESETS = {"cifar10": "laptop", "imagenette": "laptop-imagenette"}
 HELD_OUT = {"cifar10": 5000, "imagenette": 1500}  # images of `choose`, and as many of `report`
 CHECKED = 512  # held-out images on which address gain and own-image rank are measured
-
 
 DIALS = {  # beside the preset as it is, of which each changes one thing
     "the preset": [],
@@ -173,11 +172,7 @@ def trained(config, x, y, z, labels, asked):
         probed[0] += time.process_time() - started
         return {"knn": accuracy}
 
-    begun = any(asked.out.glob("checkpoint-*"))
-    model = load_model(newest(asked.out))[0] if begun else None
-    run = Run(config.with_values({"train.probes": 8}), x, model=model, probe=probe)
-    if begun:
-        run.load_state(load_state(newest(asked.out)))
+    run = run_in(asked.out, config.with_values({"train.probes": 8}), x, probe=probe)
     describe(asked.out, run, data=asked.data, on=asked.on)
     before = time.process_time()
     for record in recorded(run, asked.out, asked.name):

@@ -21,10 +21,9 @@ from .figures.report import write_report
 from .presets import preset
 from .system.locks import held
 from .system.signals import StopSignals, uninterrupted
-from .training.checkpoints import load_model, load_state, newest, set_aside
-from .training.pretrain import curve_probe, recorded
+from .training.checkpoints import load_model
+from .training.pretrain import curve_probe, recorded, run_in
 from .training.provenance import describe, machine, read_facts, write_json
-from .training.run import Run
 from .training.run_log import read_log
 
 MINUTES, SEED = 3.0, 0
@@ -145,13 +144,7 @@ class _Demo:
 
     def _trained(self, folder, config, title, probe=None):
         """A `Run` that is done, from the newest checkpoint in its folder if there is one."""
-        checkpoint = newest(folder) if any(folder.glob("checkpoint-*")) else None
-        run = Run(
-            config, self.train.images, self.device, load_model(checkpoint)[0] if checkpoint else None, probe
-        )
-        if checkpoint:
-            run.load_state(load_state(checkpoint))
-            set_aside(folder, after=checkpoint)
+        run = run_in(folder, config, self.train.images, self.device, probe)
         describe(folder, run, data="shapes", demo=True)
         self.signals.run = run
         for _ in recorded(run, folder, title):

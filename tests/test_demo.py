@@ -19,6 +19,7 @@ from jepa_lite.presets import preset
 from jepa_lite.system.signals import Stopped
 from jepa_lite.training.checkpoints import load_model
 from jepa_lite.training.provenance import write_json
+from jepa_lite.training.run import Run
 
 pytestmark = pytest.mark.slow
 
@@ -109,12 +110,12 @@ def test_the_report_comes_before_the_baseline(told, tmp_path, capsys):
 
 
 def test_a_baseline_that_was_cut_short_is_told(told, monkeypatch, tmp_path, capsys):
-    done = demo.Run.done
+    done = Run.done
 
     def cut(run):
         return run.step >= 3 if run.config.model.predicts == "pixels" else done.fget(run)
 
-    monkeypatch.setattr(demo.Run, "done", property(cut))
+    monkeypatch.setattr(Run, "done", property(cut))
     results = demo.run_demo(tmp_path)
     assert (results["steps"], results["baseline_steps"]) == (STEPS, 3)
     assert f"the pixel baseline had time for 3 of {STEPS} steps" in capsys.readouterr().out

@@ -87,7 +87,6 @@ def nothing_long(tmp_path, monkeypatch):
     Image.new("RGB", (20, 20)).save("a.png")
     for name in (
         "training.pretrain.Run",
-        "demo.Run",
         "training.plan.measure",
         "evaluation.comparison.table_of_controls",
     ):

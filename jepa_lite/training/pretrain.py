@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ..config import Config
 from ..data import Images, stream, where
@@ -235,6 +236,20 @@ def _say_skipped(out, run, skipped):
             f"{' ...' if len(names) > 5 else ''} (all in {shown(file)})",
             file=sys.stderr,
         )
+
+
+def run_in(
+    out: Path, config: Config, images: Tensor, device: str | torch.device = "cpu",
+    probe: Callable[[Encoder], dict] | None = None,
+) -> Run:  # fmt: skip
+    """A `Run` of the folder `out`, from its newest checkpoint if there is one: the part of `pretrain` that
+    scripts need which have their images in memory already."""
+    checkpoint = newest(out) if any(out.glob("checkpoint-*")) else None
+    run = Run(config, images, device, load_model(checkpoint)[0] if checkpoint else None, probe)
+    if checkpoint:
+        run.load_state(load_state(checkpoint))
+        set_aside(out, after=checkpoint)
+    return run
 
 
 def recorded(run: Run, out: str | Path | None, title: str = "training") -> Iterator[dict]:
