@@ -15,7 +15,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
-from repository import REPOSITORY
+from repository import urls
 
 from . import api, stage
 from .docstrings import NAME, restructured
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 def repository() -> str:
     """The address of the repository on the net, as the environment or repository.py has it; "" for none."""
-    return os.environ.get("REPOSITORY", f"https://github.com/{REPOSITORY}" if REPOSITORY else "").rstrip("/")
+    return os.environ.get("REPOSITORY", urls().get("Homepage", "")).rstrip("/")
 
 
 class RepositoryLinks(SphinxPostTransform):
