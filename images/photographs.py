@@ -1,8 +1,8 @@
 """Make the pictures of what the shipped weights make of photographs: python images/photographs.py
 
-images/photographs.png, the README's first picture, and images/photo_attention.png. The photographs come with
-scikit-image and scikit-learn; none was trained on. They are seen at 256 pixels, four times the size that the
-encoder was trained at, at stretched addresses.
+images/photographs.png, the README's first picture. The photographs come with scikit-image and scikit-learn;
+none was trained on. They are seen at 256 pixels, four times the size that the encoder was trained at, at
+stretched addresses.
 """
 
 from pathlib import Path
@@ -18,24 +18,29 @@ from jepa_lite.figures.photographs import alike
 
 HERE = Path(__file__).parent
 SIZE = (256, 256)
-BLOCK = -2  # the last but one: the last is shaped by the task of the predictor
+BLOCK = -2  # the last but one, chosen by eye
 POINTED = {  # photograph: the row and the column of the patch to look at
     "cat": (11, 9), "flower": (14, 16), "astronaut": (20, 10), "palace": (14, 10), "coffee": (12, 15),
     "motorcycle": (14, 17),
 }  # fmt: skip
 
 
-@torch.no_grad()
 def main():
+    figure = alike(*seen())
+    figure.savefig(HERE / "photographs.png", dpi=110)
+    print(f"images/photographs.png: {figure.alt_text}")
+
+
+@torch.no_grad()
+def seen():
+    """What `alike` draws: images, tokens, those of the untrained encoder, grid, the patches to look at."""
     model = pretrained("imagenette")
     images = normalize(torch.stack([find_image(name, SIZE) for name in POINTED]))
     encoder, control = (stretched(one, SIZE) for one in (model.target_encoder, untrained(model)))
     rows, columns = encoder.grid
     patches = [row * columns + column for row, column in POINTED.values()]
     tokens, random = (one.stages(images)[BLOCK] for one in (encoder, control))
-    figure = alike(denormalize(images), tokens, random, (rows, columns), patches)
-    figure.savefig(HERE / "photographs.png", dpi=110)
-    print(f"images/photographs.png: {figure.alt_text}")
+    return denormalize(images), tokens, random, (rows, columns), patches
 
 
 def untrained(model):

@@ -1,8 +1,9 @@
 """Named settings: `preset(name)` is a `Config`, and beside every value stands where it comes from.
 
 "paper A.1": appendix A.1 of the paper (arXiv 2301.08243). "small data": what others report for I-JEPA
-from scratch (the best for CIFAR-10: 77.2 linear). "measured here": benchmarks/README.md. "ours, not
-tested": a guess of ours. The first three were run, on two cores; no preset for a GPU was.
+from scratch (the best for CIFAR-10: 77.2 linear). "measured here": benchmarks/README.md. "tried": in single
+short runs, not kept as data; DIALS of benchmarks/real_images.py takes each back. "ours, not tested": a guess
+of ours. The first three were run, on two cores; no preset for a GPU was.
 
 Where paper and released code differ, presets follow the paper: weight decay rises linearly (the code: on a
 cosine), and decays neither the mask token nor positions (the code: the mask token too). The paper names
@@ -44,7 +45,7 @@ def _short(image_size, patch_size, **train):
 
 
 def _photographs(image_size, patch_size):
-    """What learns photographs in minutes. "measured": benchmarks/real_images.py, where each is taken back."""
+    """What learns photographs in minutes. Tried: in single short runs."""
     model = ModelConfig(
         image_size=image_size,
         patch_size=patch_size,
@@ -54,20 +55,20 @@ def _photographs(image_size, patch_size):
         predictor_width=48,  # ours: half the width and depth, as the paper's B/16 has it
         predictor_depth=2,
         predictor_heads=4,
-        target_norm="whiten",  # measured
-        patch_embedding="whitened",  # measured
+        target_norm="whiten",  # tried
+        patch_embedding="whitened",  # tried
     )
-    # Measured: four blocks cost more time than they teach, and a smaller context is cheaper.
+    # Tried: two blocks for less time than four, and a smaller context, which is cheaper.
     masks = MaskConfig(context_scale=(0.4, 0.6), num_targets=2)
     train = TrainConfig(
         epochs=100,  # ours: hours; --minutes cuts it
-        batch_size=64,  # measured: more steps teach more than larger ones
+        batch_size=64,  # tried: more steps teach more than larger ones
         groups=4,  # ours: a micro-batch of 16 fills two cores
-        optimizer="muon",  # measured
-        lr=6e-3,  # measured: at 1e-2 the probe is as good, and addresses are ignored for longer
-        warmup=0.2,  # measured
+        optimizer="muon",  # tried
+        lr=6e-3,  # tried: at 1e-2 the probe is as good, and addresses are ignored for longer
+        warmup=0.2,  # tried
         weight_decay=(0.04, 0.04),  # ours: the paper's start, without its rise
-        momentum=(0.98, 0.995),  # measured
+        momentum=(0.98, 0.995),  # tried
         betas=(0.9, 0.95),  # ours, MAE's: a short run forgets sooner
         clip_grad=3.0,  # ours, DINO's
         crop_scale=(0.3, 1.0),  # paper A.1

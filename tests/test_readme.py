@@ -21,6 +21,7 @@ import torch
 from jepa_lite import cli
 from jepa_lite.baselines.switches import Switches
 from jepa_lite.course.effects import effects
+from jepa_lite.figures.photographs import likeness, twin
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -265,15 +266,33 @@ def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
         for probe in PROBES:
             assert abs(row[probe] - run[probe]) <= 0.005, (name, probe)
             rivals = [control[probe] for control in controls if probe in control]
-            assert len(rivals) < 3 or row[probe] > max(rivals) + 0.02, (name, probe)
+            assert all(row[probe] > rival + 0.02 for rival in rivals), (name, probe)
+            assert len(rivals) >= 3 or name == "cifar10", "whose accuracy is not quoted, for want of them"
         card = (ROOT / "docs" / "models.md").read_text("utf-8")
         told = (
             f"{run['address_gain']:.2f} times",
             f"{run['own_image_rank']:.1f}",
             f"{run['cpu_seconds']:,.0f}",
         )
+        told = (*told, f"{facts['images']:,}", f"{run['steps']:,} steps")
         assert all(number in card for number in told), told
+        readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+        assert f"saw {run['images']:,} images" in readme and facts["config"]["train"]["batch_size"] == 64
+        assert 21 <= run["cpu_seconds"] / 60 < 22 and "21 to 22 minutes of one core" in readme
         assert run["address_gain"] > 1.05 and run["own_image_rank"] < run["patches"] / 3
+
+
+def test_the_patch_most_like_one_eye_of_the_cat_is_in_the_other_but_not_before_training():
+    spec = importlib.util.spec_from_file_location("pictures", ROOT / "images" / "photographs.py")
+    pictures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pictures)
+    _, tokens, control, grid, patches = pictures.seen()
+    cat = list(pictures.POINTED).index("cat")
+    found = []
+    for values in (tokens, control):
+        row, column = divmod(twin(likeness(values, patches)[cat], patches[cat], grid), grid[1])
+        found.append(9 <= row <= 14 and 23 <= column <= 29)  # where the eye on the right is
+    assert found == [True, False]
 
 
 def test_the_plan_is_within_a_quarter_of_the_run():
