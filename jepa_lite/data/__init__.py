@@ -1,6 +1,6 @@
 """The data sets, all behind `load`: RGB images of one size, as a uint8 tensor in memory.
 
-Made on the spot, without a network: shapes and photos (with images, what a loaded set is). Fetched at
+Made on the spot, without a network: fields, shapes and photos (with images, what a loaded set is). Fetched at
 first use: torchvision_sets, by download and archives. Your own folder: scan looks into it, splits decides
 what is training and test, class_folders reads it once and keeps it, readers reads it while training, and
 trees writes such folders. image_files opens a file, image_forms takes an image in any form, and augment
@@ -24,6 +24,7 @@ from ..system.file_names import shown
 from ..system.memory import free_memory
 from ..system.progress import hidden
 from .class_folders import read_tree
+from .fields import KINDS, fields
 from .image_files import fit
 from .images import Images, check_finite, denormalize, normalize
 from .photos import PHOTOS, find_image, photo, photo_crops
@@ -44,8 +45,18 @@ __all__ = [
     "stream",
     "where",
 ]
-DATASETS = ("shapes", "photos", "cifar10", "cifar100", "stl10", "fashion_mnist", "imagenette", "folder")
-MADE = ("shapes", "photos")  # on the spot: their name says which images they are
+DATASETS = (
+    "fields",
+    "shapes",
+    "photos",
+    "cifar10",
+    "cifar100",
+    "stl10",
+    "fashion_mnist",
+    "imagenette",
+    "folder",
+)
+MADE = ("fields", "shapes", "photos")  # on the spot: their name says which images they are
 SPLITS = ("train", "test")
 COUNTS = {"train": 8000, "test": 2000}  # images of a set that is made on the spot
 MEMORY_SHARE = 0.8  # of the free memory that a loaded set may take, in all processes together
@@ -60,15 +71,15 @@ def load(
 
     `image_size` is pixels, an int or (H, W): images are resized to cover it and cut at the centre.
     `root` says where the data lies (else the environment's JEPA_LITE_DATA, else ~/.cache/jepa_lite).
-    `seed` draws `shapes` and `photos`, a folder's held-out tenth, and the `limit` images kept.
+    `seed` draws `fields`, `shapes` and `photos`, a folder's held-out tenth, and the `limit` images kept.
     `progress` shows bars, and with "train" what was found in a folder; `labelled` refuses one without labels.
     `listed(root, files)` is called with a tree's files, [(path, bytes, mtime)], before any of them is read.
     Raises ValueError or FileNotFoundError, in one sentence, before any long work.
     """
     seed, limit = plain((seed, limit))
     size = _check(name, split, image_size, limit)
-    if name == "shapes":
-        return _shapes(split, size, seed, limit)
+    if name in _DRAWN:
+        return _drawn(name, split, size, seed, limit)
     if name == "photos":
         return _photos(split, size, seed, limit)
     if name in ("folder", "imagenette"):
@@ -148,14 +159,18 @@ def _subset(count, limit, seed):
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:limit].sort().values
 
 
-# --- shapes and photos ----------------------------------------------------------------------------
+# --- fields, shapes and photos --------------------------------------------------------------------
 
 
-def _shapes(split, size, seed, limit):
+_DRAWN = {"fields": (fields, KINDS), "shapes": (shapes, CLASSES["texture"])}
+
+
+def _drawn(name, split, size, seed, limit):
+    draw, classes = _DRAWN[name]
     count = limit or COUNTS[split]
-    _check_memory("shapes", count, size)
-    images, labels = shapes(count, size, seed=2 * seed + SPLITS.index(split))  # the splits never meet
-    return Images(images, labels, CLASSES["texture"], "shapes")
+    _check_memory(name, count, size)
+    images, labels = draw(count, size, seed=2 * seed + SPLITS.index(split))  # the splits never meet
+    return Images(images, labels, classes, name)
 
 
 def _photos(split, size, seed, limit):
