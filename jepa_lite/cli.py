@@ -114,7 +114,7 @@ def pretrain(
     Args:
         preset: demo, laptop, laptop-imagenette; for a GPU: cifar10, cifar100, stl10, imagenette, imagenet100,
             vit-b16, vit-l16, vit-h14.
-        data: shapes, photos, cifar10, cifar100, stl10, fashion_mnist, imagenette, folder.
+        data: fields, shapes, photos, cifar10, cifar100, stl10, fashion_mnist, imagenette, folder.
         root: where the data lives; for folder, your images. [JEPA_LITE_DATA]
         out: folder for checkpoints and log.jsonl.
         minutes: stop after so long; the schedules fit themselves to it.

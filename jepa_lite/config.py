@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from .additions import muon, target_norms, whitened_patches  # noqa: F401 (they join the tables of method/)
+from .additions import mimetic_init, muon, target_norms, whitened_patches  # noqa: F401 (they join tables)
 from .baselines import released_masks, table6_masks  # noqa: F401 (their rules join those of method/masks.py)
 from .field_checks import counts, flags, given, intervals, make_plain, numbers, sizes
 from .limits import MOST_PATCHES, MOST_PIXELS, MOST_SEED, MOST_WEIGHTS, brief, did_you_mean, one_of, require
-from .method.ijepa import TARGET_NORMS
+from .method.ijepa import INITS, TARGET_NORMS
 from .method.masks import check_masks
 from .method.optim import OPTIMIZERS
 from .method.patches import grid_size
@@ -56,6 +56,10 @@ class ModelConfig:
     predicts: str = "latents"
     # "whitened": patches go through a fixed whitening first (additions/whitened_patches.py says why).
     patch_embedding: str = "linear"
+    # "mimetic": attention goes to like tokens from the first step (additions/mimetic_init.py). With it the
+    # encoder's MLPs may begin so many times larger that even untrained tokens tell textures apart.
+    init: str = "xavier"
+    init_mlp_gain: float = 1.0
     # Norm of the targets, without weights, so that no shrinking of them can save loss. "layer": each
     # token's own, as released. "place" and "whiten": over the batch (additions/target_norms.py). "none".
     target_norm: str = "layer"
@@ -90,6 +94,10 @@ class ModelConfig:
         one_of(self.predictor_positions, ("learned", "sincos"), "predictor_positions")
         one_of(self.predicts, ("latents", "pixels"), "predicts")
         one_of(self.patch_embedding, tuple(EMBEDDINGS), "patch_embedding")
+        one_of(self.init, tuple(INITS), "init")
+        numbers(self, "init_mlp_gain", high=64, without_low=True)
+        mimetic = self.init == "mimetic" or self.init_mlp_gain == 1
+        require(mimetic, 'init_mlp_gain is a part of init="mimetic"; choose that, or leave the gain at 1')
         one_of(self.target_norm, tuple(TARGET_NORMS), "target_norm")
         numbers(self, "target_image_mean", high=1)
         one_of(self.loss, ("smooth_l1", "l2"), "loss")

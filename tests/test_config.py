@@ -38,6 +38,8 @@ IMPOSSIBLE = [
     ("model", "target_norm", ["batch", None, True]),
     ("model", "target_image_mean", [-0.1, 1.1, NAN]),
     ("model", "patch_embedding", ["white", None]),
+    ("model", "init", ["normal", None]),
+    ("model", "init_mlp_gain", [0, -1.0, NAN, 2.0]),  # 2.0: without init="mimetic"
     ("model", "loss", ["l1", None]),
     ("model", "norm_eps", [0.0, -1e-6, NAN]),
     ("masks", "rule", ["papers", None]),
@@ -122,7 +124,7 @@ UNUSUAL = Config(
         predictor_width=24, predictor_depth=1, predictor_heads=2, predictor_mlp_ratio=1.5,
         predictor_positions="sincos",
         predicts="pixels", target_norm="none", loss="l2", norm_eps=1e-5,
-        patch_embedding="whitened", target_image_mean=0.5,
+        patch_embedding="whitened", init="mimetic", init_mlp_gain=2.0, target_image_mean=0.5,
     ),
     MaskConfig("paper", 2, (0.1, 0.21), (0.8, 1.3), (0.7, 0.9), 3, 0.55),
     TrainConfig(

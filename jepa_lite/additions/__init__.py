@@ -2,8 +2,9 @@
 
 Each is a setting whose default leaves it out, and it joins a table of method/ under its name. target_norms:
 targets without what all images share, and without copies. whitened_patches: an input in which low frequencies
-do not drown the rest. muon: steps of equal size in every direction of a matrix. stretched_positions is no
-setting: it lets a trained encoder see larger images.
+do not drown the rest. muon: steps of equal size in every direction of a matrix. mimetic_init: first weights
+whose attention goes to like tokens. stretched_positions is no setting: it lets a trained encoder see larger
+images.
 """
 
-__all__ = ["muon", "stretched_positions", "target_norms", "whitened_patches"]
+__all__ = ["mimetic_init", "muon", "stretched_positions", "target_norms", "whitened_patches"]

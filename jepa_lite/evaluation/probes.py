@@ -22,6 +22,7 @@ from ..data.images import AnyImages
 from ..data.readers import sample
 from ..field_checks import plain
 from ..limits import require
+from ..method.ijepa import INITS
 from ..method.optim import cosine
 from ..method.vit import Encoder
 from .measures import NotFinite
@@ -72,12 +73,12 @@ def pixels(images: AnyImages) -> Tensor:
 
 
 def random_encoder(config: ModelConfig, seed: int, images: AnyImages | None = None) -> Encoder:
-    """An encoder of a `ModelConfig` with untrained weights, drawn from `seed`.
-
-    images: training images, to which whitened patches are fitted; without, they are left as they are."""
+    """An encoder of a `ModelConfig` with untrained weights, drawn from `seed`. Whitened patches are fitted to
+    `images` (training images); without, they are left as they are."""
     with torch.random.fork_rng(devices=[]):  # torch's own initialisers know only the global generator
         torch.default_generator.manual_seed(plain(seed))  # the CPU's alone: fork_rng restores no other here
         encoder = Encoder(config)
+        INITS[config.init](encoder, config)
     if images is not None:
         fit_whitening(encoder, lambda count: normalize(sample(images, count)))
     return encoder
@@ -137,8 +138,7 @@ def predict_knn(
     """
     (train_x, train_y, test_x), k = _check_features(train_x, train_y, test_x), plain(k)
     check_k(len(train_x), k)
-    train, test = _standardise(train_x, test_x)
-    train, test = F.normalize(train, dim=1), F.normalize(test, dim=1)
+    train, test = (F.normalize(x, dim=1) for x in _standardise(train_x, test_x))
     classes, label = train_y.unique(return_inverse=True)
     predicted = []
     for part in test.split(max(1, 2**24 // len(train))):  # at most 64 MB of cosines at a time

@@ -24,6 +24,7 @@ def layer_norm(tokens: Tensor) -> Tensor:
 
 
 TARGET_NORMS = {"layer": layer_norm, "none": lambda tokens: tokens}  # additions/target_norms.py has more
+INITS = {"xavier": lambda model, config: None}  # what the networks begin with; additions/mimetic_init.py
 
 
 class IJEPA(nn.Module):
@@ -34,6 +35,7 @@ class IJEPA(nn.Module):
         self.config = config
         self.encoder = Encoder(config)
         self.predictor = self.make_predictor(config)
+        INITS[config.init](self, config)
         self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
 
     def make_predictor(self, config) -> nn.Module:

@@ -141,10 +141,8 @@ class Encoder(nn.Module):
 
 
 def init_weights(module: nn.Module) -> None:
-    """Xavier for every linear layer, zero biases.
-
-    The usual normal(0.02) suits widths near 1000; at width 64 it leaves the blocks almost silent and
-    the patches 4 times fainter than their positions. Xavier keeps the size of signals at any width."""
+    """Xavier for every linear layer, zero biases: it keeps the size of signals at any width. At width 64 the
+    usual normal(0.02) leaves the blocks almost silent, and patches 4 times fainter than their positions."""
     for m in module.modules():
         if isinstance(m, nn.Linear):
             nn.init.xavier_uniform_(m.weight)
