@@ -51,7 +51,7 @@ def main():
 
 def base():
     """What every run starts from."""
-    return preset("demo").with_values({"train.steps": 250, "train.seconds": None, "train.seed": 0})
+    return preset("stripes").with_values({"train.steps": 250, "train.seconds": None, "train.seed": 0})
 
 
 def row(name, changes, collapses, images):

@@ -43,7 +43,7 @@ def main():
 
 def base():
     """What every row starts from."""
-    return preset("demo").with_values({"train.steps": STEPS, "train.seconds": None, "train.seed": 0})
+    return preset("stripes").with_values({"train.steps": STEPS, "train.seconds": None, "train.seed": 0})
 
 
 def row(name, changes):

@@ -7,8 +7,10 @@ from pathlib import Path
 import torch
 
 from jepa_lite.data import denormalize, normalize
-from jepa_lite.data.shapes import shapes
+from jepa_lite.data.fields import directions_of, draw_fields, fields
+from jepa_lite.evaluation.directions import hidden_directions
 from jepa_lite.evaluation.probes import random_encoder
+from jepa_lite.figures import directions
 from jepa_lite.figures import masks as mask_figures
 from jepa_lite.figures.curves import control_bars
 from jepa_lite.figures.encoder import pca_features
@@ -16,12 +18,14 @@ from jepa_lite.method.masks import sample_masks
 from jepa_lite.training.checkpoints import load_model
 
 HERE = Path(__file__).parent
-SHOWN = 6
+SHOWN, COLUMNS = 6, 4  # images with features, and those whose hidden directions are drawn
+MADE, SEED = 512, 99  # images, none of which the demo trained on
 
 
 def main(folder):
     model, config = load_model(folder)
-    images = normalize(shapes(SHOWN, config.model.image_size, seed=99)[0])
+    drawn = fields(MADE, config.model.image_size, seed=SEED)[0]
+    images = normalize(drawn[:SHOWN])
     seen, grid = denormalize(images), config.model.grid
     masks = sample_masks(grid, SHOWN, config.masks, torch.Generator().manual_seed(3))
     random = random_encoder(config.model, seed=0)
@@ -29,6 +33,10 @@ def main(folder):
         features = model.target_encoder(images), random(images)
     save(mask_figures.masks(seen[0], masks), "masks")
     save(pca_features(seen, features[0], grid, control=features[1]), "features")
+    angle = directions_of(draw_fields(MADE, SEED), grid)
+    masks = sample_masks(grid, MADE, config.masks, torch.Generator().manual_seed(3))
+    hidden, found = hidden_directions(model, drawn, angle, masks, COLUMNS)
+    save(directions.directions(drawn[:COLUMNS] / 255, grid, hidden, found), "directions")
     rows = json.loads((HERE.parent / "benchmarks" / "results" / "demo.json").read_text())["controls"]
     save(control_bars(rows), "controls")
 

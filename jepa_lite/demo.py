@@ -1,4 +1,4 @@
-"""The main job in one go: train on `shapes`, measure beside every control, write a report.
+"""The main job in one go: train on `fields`, measure beside every control, write a report.
 
 I-JEPA comes first, and its report is there before the pixel-prediction baseline is begun.
 Until I-JEPA is trained and probed a demo lies in the folder `unfinished` of its own, and the last demo, its
@@ -14,10 +14,15 @@ from pathlib import Path
 import torch
 
 from .config import Config
+from .data import drawn_fields
 from .data import load as load_data
+from .data.fields import directions_of
 from .evaluation.comparison import table_of_controls
+from .evaluation.directions import hidden_directions
 from .evaluation.probes import random_encoder
+from .figures import directions
 from .figures.report import write_report
+from .method.masks import sample_masks
 from .presets import preset
 from .system.locks import held
 from .system.signals import StopSignals, uninterrupted
@@ -29,6 +34,7 @@ from .training.run_log import read_log
 MINUTES, SEED = 3.0, 0
 PROBE = 2000  # labelled images of train that the probes learn from, and as many of test
 CURVE_IMAGES = 1000  # training images of which half are looked up among the other half, for the curve
+SHOWN, READ = 512, 128  # held-out images in the report, and those whose predicted directions are measured
 CURVE = 8  # times that kNN is measured during the run, for the curve
 UNFINISHED, BASELINE = "unfinished", "pixel_baseline"  # folders; BASELINE is the name of a row as well
 REPLACED = ("checkpoint-*", "damaged-*", "tensorboard", "log.jsonl", "trouble.json", BASELINE)
@@ -106,7 +112,7 @@ class _Demo:
         self.out, self.config, self.device, self.signals, self.report = out, config, device, signals, report
         print("making 10,000 images ...", flush=True)
         how = {"image_size": config.model.image_size, "seed": config.train.seed}
-        self.train, self.test = (load_data("shapes", split, **how) for split in ("train", "test"))
+        self.train, self.test = (load_data("fields", split, **how) for split in ("train", "test"))
         few = {"images": self.train.images[:PROBE], "labels": self.train.labels[:PROBE]}
         self.labelled = dataclasses.replace(self.train, **few)
 
@@ -117,7 +123,7 @@ class _Demo:
             folder, self.config, "I-JEPA", curve_probe(self.labelled, self.device, CURVE_IMAGES)
         )
         results = {
-            "controls": self._controls({"ijepa": run.model.target_encoder}), "data": "shapes",
+            "controls": self._controls({"ijepa": run.model.target_encoder}), "data": "fields",
             "steps": run.step, "seconds": round(run.elapsed, 1), "seed": self.config.train.seed,
             "encoder": "target", "config": self.config.to_dict(), "curve_random": run.probe(self._control()),
             "note": NOTE,
@@ -145,7 +151,7 @@ class _Demo:
     def _trained(self, folder, config, title, probe=None):
         """A `Run` that is done, from the newest checkpoint in its folder if there is one."""
         run = run_in(folder, config, self.train.images, self.device, probe)
-        describe(folder, run, data="shapes", demo=True)
+        describe(folder, run, data="fields", demo=True)
         self.signals.run = run
         for _ in recorded(run, folder, title):
             pass
@@ -167,12 +173,21 @@ class _Demo:
             return
         generator = torch.Generator().manual_seed(self.config.train.seed)
         made = {"results": results, "log": read_log(self.out), "control": self._control()}
-        model = load_model(self.out)[0].to(self.device)
-        page = write_report(self.out, model, self.test.images[:512], generator=generator, **made)
+        model, images = load_model(self.out)[0].to(self.device), self.test.images[:SHOWN]
+        made["more"] = [self._directions(model, images, generator)]
+        page = write_report(self.out, model, images, generator=generator, **made)
         if not _is_complete(results):
             print(
                 f"{page} is there, and is written anew after the pixel baseline, which comes next", flush=True
             )
+
+    def _directions(self, model, images, generator):
+        """The report's section on what is predicted to lie where."""
+        grid = self.config.model.grid
+        angle = directions_of(drawn_fields("test", len(images), self.config.train.seed), grid)
+        masks = sample_masks(grid, len(images), self.config.masks, generator)
+        found = hidden_directions(model, images, angle, masks, READ)
+        return directions.section(images, grid, *found)
 
 
 def _replace_last(out):

@@ -94,9 +94,12 @@ def test_the_papers_presets_have_the_papers_values(name):
     assert preset(name).masks.context_scale == (0.85, 1.0) and preset(name).masks.num_targets == 4
 
 
+SHORT = ("demo", "stripes", "laptop", "laptop-imagenette")
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_betas_and_the_limit_of_the_gradient_are_pytorchs_but_for_short_runs(name):
-    short, train = name in ("demo", "laptop", "laptop-imagenette"), preset(name).train
+    short, train = name in SHORT, preset(name).train
     assert train.betas == ((0.9, 0.95) if short else (0.9, 0.999))
     assert train.clip_grad == (3.0 if short else None)
     optimizer = optim.make_optimizer(built(name), train, "meta")
@@ -110,7 +113,7 @@ def test_the_laptops_presets_have_what_helps_on_photographs_and_the_others_what_
         assert config.train.optimizer == "muon" and config.train.momentum[1] < 1
         assert config.model.grid == (8, 8)
     plain = ModelConfig(), TrainConfig(steps=1)
-    for name in set(PRESETS) - {"laptop", "laptop-imagenette"}:
+    for name in set(PRESETS) - set(SHORT):
         model, train = preset(name).model, preset(name).train
         assert model.patch_embedding == plain[0].patch_embedding and train.optimizer == plain[1].optimizer
         assert model.target_image_mean == 1 and model.target_norm in ("layer", "place")
@@ -119,6 +122,6 @@ def test_the_laptops_presets_have_what_helps_on_photographs_and_the_others_what_
 
 
 def test_an_unknown_preset_is_refused_with_the_names():
-    with pytest.raises(ValueError, match=r"preset must be one of demo, laptop, .*, not 'demos'") as refusal:
+    with pytest.raises(ValueError, match=r"preset must be one of demo, stripes, .*, not 'demos'") as refusal:
         preset("demos")
     assert "\n" not in str(refusal.value)

@@ -122,7 +122,7 @@ def recipe(**changes: object) -> Config:
     hurried = {"train.steps": STEPS, "train.seconds": None, "train.seed": SEED, "train.probes": PROBES}
     hurried |= {"train.batch_size": 16, "train.groups": 1, "train.lr": 2e-3, "train.final_lr": 0.3}
     hurried |= {"train.momentum": (0.98, 0.995), "train.log_every": 40}
-    return preset("demo").with_values(hurried | {k.replace("__", "."): v for k, v in changes.items()})
+    return preset("stripes").with_values(hurried | {k.replace("__", "."): v for k, v in changes.items()})
 
 
 def training_probe() -> Callable:

@@ -24,7 +24,7 @@ from ..system.file_names import shown
 from ..system.memory import free_memory
 from ..system.progress import hidden
 from .class_folders import read_tree
-from .fields import KINDS, fields
+from .fields import KINDS, Fields, draw_fields, fields
 from .image_files import fit
 from .images import Images, check_finite, denormalize, normalize
 from .photos import PHOTOS, find_image, photo, photo_crops
@@ -38,6 +38,7 @@ __all__ = [
     "Images",
     "check_finite",
     "denormalize",
+    "drawn_fields",
     "find_image",
     "load",
     "normalize",
@@ -165,11 +166,20 @@ def _subset(count, limit, seed):
 _DRAWN = {"fields": (fields, KINDS), "shapes": (shapes, CLASSES["texture"])}
 
 
+def _seed_of(split, seed):
+    return 2 * seed + SPLITS.index(split)  # the splits never meet
+
+
+def drawn_fields(split: str, count: int, seed: int = 0) -> Fields:
+    """The fields behind the first `count` images of load("fields", split, seed=seed)."""
+    return draw_fields(count, _seed_of(split, seed))
+
+
 def _drawn(name, split, size, seed, limit):
     draw, classes = _DRAWN[name]
     count = limit or COUNTS[split]
     _check_memory(name, count, size)
-    images, labels = draw(count, size, seed=2 * seed + SPLITS.index(split))  # the splits never meet
+    images, labels = draw(count, size, seed=_seed_of(split, seed))
     return Images(images, labels, classes, name)
 
 

@@ -1,8 +1,8 @@
 """Made images in which what lies at a place depends on the place and on the rest of the image.
 
 Each image is a mosaic of tiles, about one a patch, and each tile is hatched in one direction. The directions
-follow a field over the whole image: parallel lines, circles, a spiral, a saddle or a loop, about a centre
-that is drawn for each image. The label is the kind of field. No tile shows it, and neither does the average
+follow a field over the whole image: parallel lines, circles, a spiral or a loop, about a centre that is drawn
+for each image. The label is the kind of field. No tile shows it, and neither does the average
 direction: it is in how the directions turn from place to place. A predictor that sees some of the tiles can
 infer the direction of any other, but only if it is told where that one lies.
 
@@ -19,15 +19,15 @@ from torch import Tensor
 
 from ..field_checks import plain
 
-KINDS = ("parallel", "circles", "spiral", "saddle", "loop")
-WINDING = (0.0, 1.0, 1.0, -1.0, 0.5)  # turns of the direction on one way round the centre
-TURN = (None, 90.0, 45.0, None, None)  # degrees between the radius and the direction; None: any
+KINDS = ("parallel", "circles", "spiral", "loop")
+WINDING = (0.0, 1.0, 1.0, 0.5)  # turns of the direction on one way round the centre
+TURN = (None, 90.0, 45.0, None)  # degrees between the radius and the direction; None: any
 CENTRE = (0.05, 0.95)  # range of the centre, as shares of the image
 TILES = 8  # along the shorter side
 JITTER = 0.25  # of a tile, how far its centre may be off the lattice in all
 WOBBLE = 0.1  # radians that a tile's direction may be off, to either side
 CYCLES = (8.0, 12.0)  # of a tile's hatching, were it to cross the shorter side
-HATCHING, HUE, TINT = 0.28, 0.2, 0.2  # contrast of the hatching, its share of colour, tiles' colours
+HATCHING, HUE, TINT = 0.28, 0.2, 0.22  # contrast of the hatching, its share of colour, tiles' colours
 NOISE = 0.01  # standard deviation, in units of full brightness
 CHUNK = 128  # images drawn at a time
 

@@ -7,6 +7,7 @@ figure stands what to see in it and what would have shown the claim to be false.
 import json
 import math
 import os
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
@@ -50,14 +51,15 @@ def write_report(
     log: list[dict],
     generator: torch.Generator,
     control: Encoder | None = None,
+    more: Iterable[str] = (),
 ) -> Path:
     """Write `report.html` into the folder of a run, whole or not at all; returns its path.
 
     model: the trained `IJEPA` or `PixelBaseline`; images: uint8 (n, 3, H, W), held out, at least two;
     results, log: what results.json and log.jsonl hold (`results["curve_random"]`, {"knn": ...}, is the level
     of random weights in the log's own probe, where that is not the table's; `results["note"]` is said at the
-    top); control: an `Encoder` with random weights, shown beside the trained one. Raises FileNotFoundError
-    without a checkpoint, ValueError for one image.
+    top); control: an `Encoder` with random weights, shown beside the trained one; more: sections of HTML that
+    follow the pictures. Raises FileNotFoundError without a checkpoint, ValueError for one image.
     """
     folder, images = Path(folder).expanduser(), many_images(images)
     if len(images) < 2:
@@ -76,6 +78,7 @@ def write_report(
         ),
         html.section("Loss, rank and probe", curves.curves(log, level), *_curves_claim(log, state["grid"])),
         *_pictures(state),
+        *more,
         _files(folder),
         _how(results, config),
     ]

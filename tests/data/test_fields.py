@@ -71,7 +71,7 @@ def test_a_field_is_what_its_name_says():
     assert drawn.centre.min() >= CENTRE[0] and drawn.centre.max() <= CENTRE[1]
 
 
-@pytest.mark.parametrize(("kind", "turns"), [*zip(KINDS, (0, 1, 1, -1, 0.5), strict=True)])
+@pytest.mark.parametrize(("kind", "turns"), [*zip(KINDS, (0, 1, 1, 0.5), strict=True)])
 def test_directions_turn_around_the_centre_as_often_as_they_should(kind, turns):
     drawn = draw_fields(200, seed=1)
     rows = (drawn.kind == KINDS.index(kind)).nonzero()[:, 0]
