@@ -1,8 +1,16 @@
 """Make the pictures of what the shipped weights make of photographs: python images/photographs.py
 
-images/photographs.png, the README's first picture. The photographs come with scikit-image and scikit-learn;
-none was trained on. They are seen at 256 pixels, four times the size that the encoder was trained at, at
-stretched addresses.
+photographs.png   which patches are alike; the README's first picture
+attention.png     the head that looks most at a thing
+neighbours.png    the nearest crops, by pooled features
+
+The photographs come with scikit-image and scikit-learn; none was trained on. The first two are seen at 256
+pixels, four times the size that the encoder was trained at, at stretched addresses. Beside each stands a
+network with random weights, of the same shape and with the same whitened input.
+
+Tried and left out: the patches that are nearest to the prediction for a hidden block. Four in five come from
+the right photograph, but so do those nearest to the mean of the visible patches, which no predictor is needed
+for; and among the patches of OTHER photographs even the nearest to the truth look nothing like it.
 """
 
 from pathlib import Path
@@ -13,8 +21,9 @@ from jepa_lite import normalize, pretrained
 from jepa_lite.additions.stretched_positions import stretched
 from jepa_lite.additions.whitened_patches import WhitenedLinear
 from jepa_lite.data import denormalize, find_image
-from jepa_lite.evaluation.probes import random_encoder
-from jepa_lite.figures.photographs import alike
+from jepa_lite.data.photos import PHOTOS, photo_crops
+from jepa_lite.evaluation import probes
+from jepa_lite.figures.photographs import alike, looks_at, nearest, neighbours
 
 HERE = Path(__file__).parent
 SIZE = (256, 256)
@@ -23,12 +32,29 @@ POINTED = {  # photograph: the row and the column of the patch to look at
     "cat": (11, 9), "flower": (14, 16), "astronaut": (20, 10), "palace": (14, 10), "coffee": (12, 15),
     "motorcycle": (14, 17),
 }  # fmt: skip
+# photograph: row and column of the patch that looks, and what for: ellipses of patches, each a middle (row,
+# column) and half its height and width
+LOOKED_FOR = {
+    "cat": ((25, 20), [(12.4, 10, 3, 3.6), (14.6, 26, 3, 2.6)]),  # from the nose: the eyes
+    "flower": ((29, 20), [(16.2, 15.5, 10, 10.3)]),  # from one bloom: the other
+    "astronaut": ((26, 24), [(8, 13.5, 6, 5)]),  # from the helmet: the head
+    "palace": ((4, 26), [(19, 9, 10, 9)]),  # from the sky: the palace
+    "coffee": ((24, 6), [(8.5, 15.3, 8, 9.5)]),  # from the saucer: the cup
+    "motorcycle": ((20, 28), [(20.5, 5, 6, 5)]),  # from one wheel: the other
+}
+CROPS, ASKED, NEAREST = 1600, 400, 5
 
 
 def main():
-    figure = alike(*seen())
-    figure.savefig(HERE / "photographs.png", dpi=110)
-    print(f"images/photographs.png: {figure.alt_text}")
+    model = pretrained("imagenette")
+    pictures = {
+        "photographs": alike(*seen()),
+        "attention": looks_at(*looks(model)),
+        "neighbours": neighbours(*crops(model), rows=list(range(len(PHOTOS)))),
+    }
+    for name, figure in pictures.items():
+        figure.savefig(HERE / f"{name}.png", dpi=90 if name == "neighbours" else 110)
+        print(f"images/{name}.png: {figure.alt_text}")
 
 
 @torch.no_grad()
@@ -43,9 +69,47 @@ def seen():
     return denormalize(images), tokens, random, (rows, columns), patches
 
 
-def untrained(model):
+@torch.no_grad()
+def looks(model, seed=0):
+    """What `looks_at` draws: images, attention of the patches, that of the untrained encoder, grid, patches,
+    regions."""
+    images = normalize(torch.stack([find_image(name, SIZE) for name in LOOKED_FOR]))
+    encoder, control = (stretched(one, SIZE) for one in (model.target_encoder, untrained(model, seed)))
+    patches = [row * encoder.grid[1] + column for (row, column), _ in LOOKED_FOR.values()]
+    regions = torch.stack([within(ellipses, encoder.grid) for _, ellipses in LOOKED_FOR.values()])
+    asked = list(zip(images, patches, strict=True))
+    attention = [
+        torch.stack([one.attention_maps(image[None])[0, :, :, patch] for image, patch in asked])
+        for one in (encoder, control)
+    ]
+    return denormalize(images), *attention, encoder.grid, patches, regions
+
+
+def within(ellipses, grid):
+    """The patches of the grid whose middle lies in one of the ellipses: (N,), True inside."""
+    row, column = (torch.arange(side) + 0.5 for side in grid)
+    inside = torch.zeros(grid, dtype=torch.bool)
+    for y, x, height, width in ellipses:
+        inside |= ((row[:, None] - y) / height) ** 2 + ((column - x) / width) ** 2 <= 1
+    return inside.flatten()
+
+
+def crops(model):
+    """What `neighbours` draws: crops to ask for, crops to find, and who finds which."""
+    size = model.config.image_size
+    bank, queries = photo_crops(CROPS, size, "train", seed=0), photo_crops(ASKED, size, "test", seed=1)
+    views = {
+        "trained": lambda images: probes.features(model.target_encoder, images),
+        "untrained": lambda images: probes.features(untrained(model), images),
+        "raw pixels": probes.pixels,
+    }
+    found = {name: nearest(see(queries.images), see(bank.images), NEAREST) for name, see in views.items()}
+    return queries, bank, found
+
+
+def untrained(model, seed=0):
     """An encoder with random weights, and the input of the trained one."""
-    encoder = random_encoder(model.config, seed=0)
+    encoder = probes.random_encoder(model.config, seed)
     if isinstance(encoder.embed, WhitenedLinear):
         encoder.embed.mean, encoder.embed.whitening = model.encoder.embed.mean, model.encoder.embed.whitening
     return encoder

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from jepa_lite import cli
+from jepa_lite import cli, pretrained
 from jepa_lite.baselines.switches import Switches
 from jepa_lite.course.effects import effects
-from jepa_lite.figures.photographs import likeness, twin
+from jepa_lite.figures.photographs import best_head, likeness, twin
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -282,10 +282,23 @@ def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
         assert run["address_gain"] > 1.05 and run["own_image_rank"] < run["patches"] / 3
 
 
-def test_the_patch_most_like_one_eye_of_the_cat_is_in_the_other_but_not_before_training():
+@pytest.fixture(scope="module")
+def pictures():
+    """images/photographs.py, as a module."""
     spec = importlib.util.spec_from_file_location("pictures", ROOT / "images" / "photographs.py")
-    pictures = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pictures)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def quoted(pattern):
+    """The numbers that docs/models.md quotes where `pattern` matches."""
+    card = " ".join((ROOT / "docs" / "models.md").read_text("utf-8").split())
+    (found,) = re.findall(pattern, card)
+    return [int(number) / 100 for number in found]
+
+
+def test_the_patch_most_like_one_eye_of_the_cat_is_in_the_other_but_not_before_training(pictures):
     _, tokens, control, grid, patches = pictures.seen()
     cat = list(pictures.POINTED).index("cat")
     found = []
@@ -293,6 +306,33 @@ def test_the_patch_most_like_one_eye_of_the_cat_is_in_the_other_but_not_before_t
         row, column = divmod(twin(likeness(values, patches)[cat], patches[cat], grid), grid[1])
         found.append(9 <= row <= 14 and 23 <= column <= 29)  # where the eye on the right is
     assert found == [True, False]
+
+
+def test_a_head_looks_at_the_eyes_of_the_cat_and_no_head_does_before_training(pictures):
+    cat, more = list(pictures.LOOKED_FOR).index("cat"), []
+    for seed in range(3):
+        _, looks, control, _, _, regions = pictures.looks(pretrained("imagenette"), seed)
+        trained, random = (
+            [best_head(one, region).share for one, region in zip(kind, regions, strict=True)]
+            for kind in (looks, control)
+        )
+        more.append(sum(one > other + 0.15 for one, other in zip(trained, random, strict=True)))
+        assert trained[cat] > 0.6 and random[cat] < 0.2, (trained, random)
+    assert min(more) >= len(regions) - 1, more
+    area = float(regions[cat].float().mean())
+    told = quoted(r"(\d+)% of its attention is on the eyes, which are (\d+)% of the image")
+    assert told == pytest.approx([trained[cat], area], abs=0.05), "quote what images/photographs.py prints"
+
+
+def test_near_crops_are_of_the_same_photograph_more_often_than_before_training(pictures):
+    queries, bank, found = pictures.crops(pretrained("imagenette"))
+    right = [
+        float((bank.labels[one] == queries.labels[:, None]).float().mean())
+        for one in (found["trained"], found["untrained"], found["raw pixels"])
+    ]
+    assert right[0] > right[1] + 0.08 and right[1] > right[2] > 1 / len(bank.classes), right
+    told = quoted(r"(\d+)% of the five nearest .*? against (\d+)% .*? and (\d+)% for raw pixels")
+    assert told == pytest.approx(right, abs=0.05), "quote what images/photographs.py prints"
 
 
 def test_the_plan_is_within_a_quarter_of_the_run():

@@ -1,13 +1,17 @@
-"""Claims about the figure of patches that are alike (jepa_lite/figures/photographs.py).
+"""Claims about the figures of what an encoder makes of photographs (jepa_lite/figures/photographs.py).
 
 1. Likeness is 1 with the patch itself and with its copy, and what all patches have in common does not count.
 2. The twin is the most alike patch that is no neighbour.
 3. The figure shows each map where it belongs, frames the twin, and its alt text counts as the maps do.
+4. The best head is the one with most attention in the region, and each network gets its own.
+5. The nearest are nearest by cosine, whatever the size of a feature.
+6. A neighbour is shown in its place, crossed out if its label is wrong; the share counts all of them.
 """
 
 import numpy as np
 import torch
 
+from jepa_lite.data.images import Images
 from jepa_lite.figures import photographs
 
 GRID = (5, 9)
@@ -51,3 +55,63 @@ def test_the_figure_shows_and_counts_what_the_maps_hold():
         count = int((like[0] > 0.5).sum()) - 1
         assert f": {count}, " in fig.alt_text
     assert "of 45 patches" in fig.alt_text
+
+
+def test_each_network_is_shown_in_the_head_that_looks_most_at_the_region():
+    region = torch.zeros(2, 45, dtype=torch.bool)
+    region[0, [10, 11, 19]], region[1, 30:35] = True, True
+    looks, control = (
+        torch.rand(2, 3, 4, 45, generator=torch.Generator().manual_seed(s)).softmax(-1) for s in (1, 2)
+    )
+    for values, i, block, head in (
+        (looks, 0, 2, 1),
+        (looks, 1, 0, 3),
+        (control, 0, 1, 2),
+        (control, 1, 1, 0),
+    ):
+        values[i, block, head] = torch.where(region[i], 0.6 / region[i].sum(), 0.4 / (~region[i]).sum())
+        values[i, block, head, 20 + i] = 0.9  # more than all of the region, and outside of it
+        assert photographs.best_head(values[i], region[i])[:2] == (block, head)
+    fig = photographs.looks_at(torch.rand(2, 3, 5 * 4, 9 * 4), looks, control, GRID, [3, 40], region)
+    axes = np.array(fig.axes).reshape(3, 2)
+    for row, heads, values in ((1, [(2, 1), (0, 3)], looks), (2, [(1, 2), (1, 0)], control)):
+        for i, (block, head) in enumerate(heads):
+            shown = axes[row, i].images[0].get_array()
+            np.testing.assert_allclose(shown, values[i, block, head].view(GRID))
+            assert axes[row, i].get_title() == "60% there"
+    assert [ax.get_title() for ax in axes[0]] == ["7% of the area", "11% of the area"]
+    assert "of 12, that looks" in fig.alt_text and "trained: 60% and 60%; untrained: 60%" in fig.alt_text
+
+
+def test_the_nearest_do_not_depend_on_the_size_of_a_feature():
+    generator = torch.Generator().manual_seed(0)
+    bank, scale = torch.randn(30, 6, generator=generator), torch.tensor([1e-3, 1, 1e3, 5, 7, 0.1])
+    queries = bank[[4, 20]] + 0.01 * torch.randn(2, 6, generator=generator)
+    found = photographs.nearest(queries, bank, 3)
+    assert found.shape == (2, 3) and found[:, 0].tolist() == [4, 20]
+    assert torch.equal(photographs.nearest(queries * scale + 9, bank * scale + 9, 3), found)
+    centred = (bank - bank.mean(0)) / bank.std(0)
+    like = torch.cosine_similarity(centred, ((queries[0] - bank.mean(0)) / bank.std(0))[None])
+    assert found[0].tolist() == like.topk(3).indices.tolist()
+
+
+def test_wrong_neighbours_are_crossed_out_and_all_are_counted():
+    images = torch.arange(10, dtype=torch.uint8)[:, None, None, None].expand(10, 3, 6, 6) * 20
+    bank = Images(images, torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 1, 1]), ("a", "b"), "planted")
+    queries = Images(images[[1, 6, 9]], torch.tensor([0, 1, 1]), ("a", "b"), "planted")
+    found = {
+        "good": torch.tensor([[0, 1, 2], [5, 6, 7], [8, 3, 0]]),
+        "bad": torch.tensor([[5, 1, 6], [0, 1, 2], [3, 3, 3]]),
+    }
+    fig = photographs.neighbours(queries, bank, found, [0, 1], k=2)
+    axes = np.array(fig.axes).reshape(2, 1 + 2 * 3)
+    for row in range(2):
+        for name, first in (("good", 2), ("bad", 5)):
+            for place in range(2):
+                ax, index = axes[row, first + place], int(found[name][row, place])
+                np.testing.assert_allclose(ax.images[0].get_array(), index * 20 / 255, atol=1e-6)
+                wrong = bank.labels[index] != queries.labels[row]
+                assert bool([line for line in ax.lines if line.get_gid() == "wrong"]) == wrong
+    assert [axes[0, at].get_title() for at in (0, 2, 5)] == ["crop", "good: 78% right", "bad: 11% right"]
+    assert "good: 78%, here 4 of 4; bad: 11%, here 1 of 4" in fig.alt_text
+    assert "the 3 nearest to each of 3 crops" in fig.alt_text
