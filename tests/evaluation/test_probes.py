@@ -9,7 +9,8 @@ from the test set.
    permuted give chance; the held-out part is a fifth of every class.
 5. Features are the mean over tokens of the last layer, or of the last four, joined; batching does not matter.
 6. Raw pixels are the image, shrunk by averaging when large; random weights depend on their seed alone.
-7. The table of controls has chance, pixels and random in every case; its numbers are those of the probes.
+7. The table of controls has chance, pixels and random in every case; its numbers are those of the probes, and
+   random weights get the whitened input that the network beside them has.
 8. Features that never vary, or NaN, one class, too few images, a wrong `last`: a sentence, or no harm.
 9. The attentive probe makes no copy of a set of tokens, and is refused where they do not fit in memory.
 """
@@ -335,6 +336,24 @@ def test_random_weights_are_those_of_their_seed_alone():
 
 
 # --- the table of controls ---
+
+
+def test_random_weights_get_the_whitened_input_of_the_network_beside_them():
+    config, train, test = replace(CONFIG, patch_embedding="whitened"), pictures(90), pictures(50, seed=1)
+    encoders = {"ours": probes.random_encoder(config, 9, train.images)}
+    seen, features = [], probes.features
+
+    def spied(encoder, *args, **named):
+        seen.append(encoder)
+        return features(encoder, *args, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probes, "features", spied)
+        table_of_controls(config, encoders, train, test, seed=3, k=7)
+    control = next(encoder for encoder in seen if encoder is not encoders["ours"])
+    assert control.embed.fitted, "the control reads raw patches, and its network whitened ones"
+    assert torch.equal(control.embed.whitening, encoders["ours"].embed.whitening)
+    assert not torch.equal(control.embed.weight, encoders["ours"].embed.weight)
 
 
 def test_the_table_stands_on_its_controls():
