@@ -8,9 +8,9 @@ The photographs come with scikit-image and scikit-learn; none was trained on. Th
 pixels, four times the size that the encoder was trained at, at stretched addresses. Beside each stands a
 network with random weights, of the same shape and with the same whitened input.
 
-Tried and left out: the patches that are nearest to the prediction for a hidden block. Four in five come from
-the right photograph, but so do those nearest to the mean of the visible patches, which no predictor is needed
-for; and among the patches of OTHER photographs even the nearest to the truth look nothing like it.
+Tried and left out: the patches that are nearest to the prediction for a hidden block. They are of the right
+photograph, but so do those nearest to the mean of the visible patches, for which no predictor is needed
+(`predicted`, printed at the end); and of OTHER photographs even those nearest to the truth look unlike it.
 """
 
 from pathlib import Path
@@ -24,6 +24,10 @@ from jepa_lite.data import denormalize, find_image
 from jepa_lite.data.photos import PHOTOS, photo_crops
 from jepa_lite.evaluation import probes
 from jepa_lite.figures.photographs import alike, looks_at, nearest, neighbours
+from jepa_lite.figures.predictor import nearest_patches, true_ranks
+from jepa_lite.method.masks import sample_masks
+from jepa_lite.method.patches import take
+from jepa_lite.training.checkpoints import load_model
 
 HERE = Path(__file__).parent
 SIZE = (256, 256)
@@ -55,6 +59,8 @@ def main():
     for name, figure in pictures.items():
         figure.savefig(HERE / f"{name}.png", dpi=90 if name == "neighbours" else 110)
         print(f"images/{name}.png: {figure.alt_text}")
+    for name, (right, rank) in predicted(model).items():
+        print(f"{name}: {right:.1%} of the nearest patches are of the right photograph; own rank {rank:.1f}")
 
 
 @torch.no_grad()
@@ -105,6 +111,29 @@ def crops(model):
     }
     found = {name: nearest(see(queries.images), see(bank.images), NEAREST) for name, see in views.items()}
     return queries, bank, found
+
+
+@torch.no_grad()
+def predicted(model, count=CROPS // 2):
+    """What the prediction for a hidden patch finds, beside what the mean of the visible patches finds.
+
+    {name: (share of the nearest patches that are of the right photograph, mean rank of the true patch in its
+    own image)}, the middle patch of the first target of ASKED crops; the bank has all patches of `count`."""
+    size, masks = model.config.image_size, load_model("pretrained:imagenette")[1].masks
+    bank, asked = photo_crops(count, size, "train", seed=0), photo_crops(ASKED, size, "test", seed=1)
+    images = normalize(asked.images)
+    targets, tokens = (model.targets(x) for x in (images, normalize(bank.images)))  # (n, N, D)
+    drawn = sample_masks(model.config.grid, len(images), masks, torch.Generator().manual_seed(0))
+    middle = drawn.target_idx.shape[2] // 2
+    true, seen = drawn.target_idx[:, 0, middle], drawn.context_keep.unsqueeze(-1)  # (n,), (n, K, 1)
+    visible = (take(targets, drawn.context_idx) * seen).sum(1) / seen.sum(1)
+    vectors = {"prediction": model.predict(images, drawn)[:, 0, middle], "mean of the visible": visible}
+    found = {}
+    for name, wanted in vectors.items():
+        of = bank.labels[nearest_patches(wanted, tokens.flatten(0, 1), NEAREST) // tokens.shape[1]]
+        ranks = [true_ranks(*one) for one in zip(wanted[:, None], targets, true[:, None], strict=True)]
+        found[name] = float((of == asked.labels[:, None]).float().mean()), float(torch.cat(ranks).mean())
+    return found
 
 
 def untrained(model, seed=0):

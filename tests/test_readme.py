@@ -18,9 +18,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from jepa_lite import cli, pretrained
+from jepa_lite import cli, normalize, pretrained
+from jepa_lite.additions.stretched_positions import stretched
 from jepa_lite.baselines.switches import Switches
 from jepa_lite.course.effects import effects
+from jepa_lite.data import find_image
 from jepa_lite.figures.photographs import best_head, likeness, twin
 
 ROOT = Path(__file__).parent.parent
@@ -291,11 +293,10 @@ def pictures():
     return module
 
 
-def quoted(pattern):
-    """The numbers that docs/models.md quotes where `pattern` matches."""
-    card = " ".join((ROOT / "docs" / "models.md").read_text("utf-8").split())
-    (found,) = re.findall(pattern, card)
-    return [int(number) / 100 for number in found]
+def quoted(pattern, page="docs/models.md"):
+    """The numbers that a page quotes where `pattern` matches, as shares."""
+    (found,) = re.finditer(pattern, " ".join((ROOT / page).read_text("utf-8").split()))
+    return [int(number) / 100 for number in found.groups()]
 
 
 def test_the_patch_most_like_one_eye_of_the_cat_is_in_the_other_but_not_before_training(pictures):
@@ -320,8 +321,32 @@ def test_a_head_looks_at_the_eyes_of_the_cat_and_no_head_does_before_training(pi
         assert trained[cat] > 0.6 and random[cat] < 0.2, (trained, random)
     assert min(more) >= len(regions) - 1, more
     area = float(regions[cat].float().mean())
-    told = quoted(r"(\d+)% of its attention is on the eyes, which are (\d+)% of the image")
-    assert told == pytest.approx([trained[cat], area], abs=0.05), "quote what images/photographs.py prints"
+    for page in ("README.md", "docs/models.md"):
+        told = quoted(r"(\d+)% of its attention is on the eyes, which are (\d+)% of the image", page)
+        assert told == pytest.approx([trained[cat], area], abs=0.05), (
+            "quote what images/photographs.py prints"
+        )
+
+
+@torch.no_grad()
+def test_that_head_looks_at_the_eyes_from_everywhere(pictures):
+    image = normalize(find_image("cat", pictures.SIZE)[None])
+    encoder = stretched(pretrained("imagenette").target_encoder, pictures.SIZE)
+    region = pictures.within(pictures.LOOKED_FOR["cat"][1], encoder.grid)
+    there = encoder.attention_maps(image)[0][..., region].sum(-1)  # (depth, heads, N)
+    everywhere = float(there.mean(-1).max())
+    (told,) = quoted(r"this head puts (\d+)% of its attention on the eyes on average")
+    assert everywhere > 0.5 and told == pytest.approx(everywhere, abs=0.05)
+
+
+def test_what_the_prediction_finds_but_for_the_place_the_mean_of_the_visible_finds_too(pictures):
+    found = pictures.predicted(pretrained("imagenette"))
+    (right, rank), (control, blind) = found["prediction"], found["mean of the visible"]
+    assert right < control + 0.05 and rank < 26 < 30 < blind < 37, found
+    pattern = r"prediction, (\d+)% come .*?, (\d+)% do\. .*? ranks (\d+) of 64 .*? and (\d+) by that mean"
+    told = quoted(pattern)
+    assert told[:2] == pytest.approx([right, control], abs=0.05)
+    assert [100 * one for one in told[2:]] == pytest.approx([rank, blind], abs=1.5)
 
 
 def test_near_crops_are_of_the_same_photograph_more_often_than_before_training(pictures):
@@ -331,6 +356,11 @@ def test_near_crops_are_of_the_same_photograph_more_often_than_before_training(p
         for one in (found["trained"], found["untrained"], found["raw pixels"])
     ]
     assert right[0] > right[1] + 0.08 and right[1] > right[2] > 1 / len(bank.classes), right
+    hits = [bank.labels[found[name]] == queries.labels[:, None] for name in ("trained", "untrained")]
+    gains = (hits[0].float() - hits[1].float()).mean(1)
+    by_photograph = [float(gains[queries.labels == c].mean()) for c in range(len(bank.classes))]
+    most = sorted(zip(by_photograph, bank.classes, strict=True))[-2:]
+    assert {name for _, name in most} == {"motorcycle", "astronaut"}, by_photograph
     told = quoted(r"(\d+)% of the five nearest .*? against (\d+)% .*? and (\d+)% for raw pixels")
     assert told == pytest.approx(right, abs=0.05), "quote what images/photographs.py prints"
 
