@@ -10,7 +10,6 @@
 import importlib.util
 import itertools
 import json
-import math
 import re
 import sys
 from pathlib import Path
@@ -18,47 +17,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks import tables
+from benchmarks.tables import RESULTS, percent, result, table
 from jepa_lite import cli, normalize, pretrained
 from jepa_lite.additions.stretched_positions import stretched
 from jepa_lite.baselines.switches import Switches
-from jepa_lite.course.effects import effects
 from jepa_lite.data import find_image
 from jepa_lite.figures.photographs import best_head, likeness, twin
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
-NAMES = {
-    "pixels": "raw pixels",
-    "random": "random weights",
-    "pixel_baseline": "pixel baseline",
-    "ijepa": "**I-JEPA**",
-}
-
-
-def result(name):
-    return json.loads((RESULTS / f"{name}.json").read_text())
-
-
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
-
-
-def percent(value):
-    return f"{100 * value:.1f}"
-
-
-def demo_table():
-    rows = result("demo")["controls"]
-    heads = {"linear": "linear, %", "linear_last4": "last 4, %", "knn": "20-NN, %"}
-    probes = [p for p in heads if any(p in r for r in rows)]
-    cells = [[f"{percent(r[p])} ± {percent(r[p + '_std'])}" if p in r else "" for p in probes] for r in rows]
-    named = [[NAMES.get(r["name"], r["name"]), *c] for r, c in zip(rows, cells, strict=True)]
-    return table(["features", *(heads[p] for p in probes)], named)
-
-
 PHOTOGRAPHS = {  # how the README calls the rows of results/real_images.json, in its order
     "raw pixels": "raw pixels",
     "random weights": "random weights",
@@ -86,155 +55,22 @@ def photographs_table(sets=("imagenette",)):
     return table(["features", *(f"{names[kind]}{PROBES[probe]}" for kind in sets for probe in PROBES)], rows)
 
 
-def dials_table():
-    rows = [
-        [
-            r["name"],
-            *(percent(r[w][p]) for w in ("ijepa", "random") for p in ("linear", "knn")),
-            f"{r['rank']:.1f}",
-        ]
-        for r in result("dials")["rows"]
-    ]
-    return table(["the demo with", "linear, %", "20-NN, %", "random: linear", "random: 20-NN", "rank"], rows)
-
-
-def step_table():
-    rows = [
-        [
-            f"{r['encoder']}, {r['width']} wide, {r['context']} masks",
-            *(f"{r['times'][name][g]:.2f}" for name in ("explicit", "fused") for g in ("1", "3", "6")),
-            f"{r['arithmetic']:.2f}", percent(r["padding_share"]), percent(r["data_share"]),
-            f"{r['share_of_matmul']:.2f}",
-        ]
-        for r in result("step")["rows"]
-    ]  # fmt: skip
-    times = [f"{name}, groups {count}" for name in ("softmax", "fused") for count in (1, 3, 6)]
-    head = ["encoder", *times, "operations", "padding, %", "data, %", "of a matrix product"]
-    return table(head, rows)
-
-
-def masking_table():
-    rows = [
-        [
-            f"{r['batch']} images, {r['grid'][0]} x {r['grid'][1]} patches",
-            *(f"{r['times_faster_than'][f'{loop}_loop']:.0f}" for loop in ("plain", "collator", "list")),
-        ]
-        for r in result("masking")["results"]
-    ]
-    head = ["a batch of", "the paper's rule in torch", "released rule in torch", "the paper's rule in lists"]
-    return table(head, rows)
-
-
-def scaling_table():
-    rows = [
-        [
-            str(r["batch"]), f"{r['image']} ({r['patches']})", str(r["processes"]),
-            f"{r['step_seconds']:.2f}",
-            f"{r['images_per_second']:.0f}",
-            *(f"{r['memory_' + what] / 1e6:.0f}" for what in ("resident", "held", "counted")),
-        ]
-        for r in result("scaling")["rows"]
-    ]  # fmt: skip
-    head = ["batch", "image side (patches)", "processes", "s a step", "images a second"]
-    return table([*head, "MB resident", "MB held by tensors", "MB counted"], rows)
-
-
-def checkpoints_table():
-    rows = [
-        [r["preset"], f"{r['bytes'] / 1e6:.0f}", f"{r['seconds']:.2f}", f"{100 * r['share']:.2f}"]
-        for r in result("checkpoints")["rows"]
-    ]
-    return table(["preset", "MB", "s a save", "% of the run"], rows)
-
-
-def plan_table():
-    rows = [
-        [
-            r["name"], str(r["steps"]), f"{r['estimated_seconds']:.0f}", f"{r['real_seconds']:.0f}",
-            *(f"{x:.2f}" for x in (r["ratio"], min(r["ratios"]), max(r["ratios"]))),
-        ]
-        for r in result("plan")["rows"]
-    ]  # fmt: skip
-    return table(["run", "steps", "estimated, s", "real, s", "estimate / real", "lowest", "highest"], rows)
-
-
-def alarms_table():
-    rows = [
-        [
-            r["name"], {True: "collapses", False: "learns", None: ""}[r["collapses"]],
-            ", ".join(f"{name} at {step}" for name, step in r["alarms"].items()) or "none",
-            *(f"{100 * r['lowest'][m] / r['at_first'][m]:.1f}" for m in ("std", "rank")),
-            f"{r['curve'][-1]['position_share']:.2f}", f"{r['curve'][-1]['loss']:.3f}",
-        ]
-        for r in result("alarms")["rows"]
-    ]  # fmt: skip
-    head = ["run", "known to", "alarms, at step", "lowest std, %", "lowest rank, %"]
-    return table([*head, "position share", "last loss"], rows)
-
-
-def collapse_table():
-    form = {"loss": "{:.3f}", "rank": "{:.1f}", "std": "{:.3f}", "position_share": "{:.2f}", "gap": "{:.2f}"}
-    rows = []
-    for r in result("collapse")["rows"]:
-        means = [form[m].format(sum(run[m] for run in r["runs"]) / len(r["runs"])) for m in form]
-        rang = sum(bool(run["alarms"]) for run in r["runs"])
-        rows.append([r["name"], f"{rang} of {len(r['runs'])}", *means])
-    untrained = [run["at_first"] for run in result("collapse")["rows"][0]["runs"]]
-    means = [form[m].format(sum(u[m] for u in untrained) / len(untrained)) for m in list(form)[1:]]
-    return table(
-        ["the lab with", "alarms rang in", "loss", "rank", "std", "position share", "gap"],
-        [["weights as drawn", "", "", *means], *rows],
-    )
-
-
-def ablations_table():
-    data, rows = result("ablations"), []
-    found = {probe: {e["name"]: e for e in effects(data, probe)} for probe in ("linear", "knn")}
-    for r in data["rows"]:
-        runs = r["runs"]
-        means = [percent(sum(run["ijepa"][p] for run in runs) / len(runs)) for p in ("linear", "knn")]
-        reference = r["group"] == "reference"
-        effect = ["", ""] if reference else [points(found[p][r["name"]]) for p in found]
-        paper = None if reference else found["linear"][r["name"]]["paper"]
-        seen = percent(runs[0]["context_share"])
-        rows.append([r["name"], seen, *means, *effect, "" if paper is None else f"{paper:+.1f}"])
-    for control, name in (("random", "random weights"), ("pixels", "raw pixels")):
-        runs = data["controls"][control]
-        means = [percent(sum(run[p] for run in runs) / len(runs)) for p in ("linear", "knn")]
-        rows.append([name, "", *means, *(points(found[p][name]) for p in found), ""])
-    head = ["the course's run with", "context, %", "linear, %", "20-NN, %", "effect, linear", "effect, 20-NN"]
-    return table([*head, "in the paper"], rows)
-
-
-def points(effect):
-    """Mean and half width of the 95% interval, in points; of one seed the mean alone."""
-    return f"{effect['mean']:+.1f}" + ("" if math.isnan(effect["half"]) else f" ± {effect['half']:.1f}")
-
-
-def explorer_table():
-    rows = [
-        [f"{r['what']}, {r['where']}", f"{r['median']:.1f}", f"{r['p90']:.1f}", str(r["presses"])]
-        for r in result("explorer")["rows"]
-    ]
-    return table(["from a key to", "median, ms", "90%, ms", "presses"], rows)
-
-
 @pytest.mark.parametrize(
     ("page", "name", "make"),
     [
-        ("README.md", "demo", demo_table),
+        ("README.md", "demo", tables.demo_table),
         ("README.md", "real_images", photographs_table),
         ("docs/models.md", "real_images", photographs_table),
-        ("benchmarks/README.md", "dials", dials_table),
-        ("benchmarks/README.md", "step", step_table),
-        ("benchmarks/README.md", "masking", masking_table),
-        ("benchmarks/README.md", "scaling", scaling_table),
-        ("benchmarks/README.md", "checkpoints", checkpoints_table),
-        ("benchmarks/README.md", "plan", plan_table),
-        ("benchmarks/README.md", "alarms", alarms_table),
-        ("benchmarks/README.md", "explorer", explorer_table),
-        ("benchmarks/README.md", "collapse", collapse_table),
-        ("benchmarks/README.md", "ablations", ablations_table),
+        ("benchmarks/README.md", "dials", tables.dials_table),
+        ("benchmarks/README.md", "step", tables.step_table),
+        ("benchmarks/README.md", "masking", tables.masking_table),
+        ("benchmarks/README.md", "scaling", tables.scaling_table),
+        ("benchmarks/README.md", "checkpoints", tables.checkpoints_table),
+        ("benchmarks/README.md", "plan", tables.plan_table),
+        ("benchmarks/README.md", "alarms", tables.alarms_table),
+        ("benchmarks/README.md", "explorer", tables.explorer_table),
+        ("benchmarks/README.md", "collapse", tables.collapse_table),
+        ("benchmarks/README.md", "ablations", tables.ablations_table),
     ],
 )
 def test_tables_are_the_data(page, name, make):
