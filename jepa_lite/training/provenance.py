@@ -1,5 +1,6 @@
 """The facts beside a result: what was run, on which data, with which versions, on which machine."""
 
+import datetime
 import itertools
 import json
 import os
@@ -66,9 +67,10 @@ def free_name(path: Path) -> Path:
 
 
 def machine(device: str | torch.device = "cpu") -> dict:
-    """Versions and hardware, for beside a result."""
+    """Versions, hardware and today's date (UTC), for beside a result."""
     device = torch.device(device)
     return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
