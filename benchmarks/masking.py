@@ -9,9 +9,7 @@ time of one thread. Other work on the machine makes them longer, but hits all al
 """
 
 import dataclasses
-import json
 import math
-import platform
 import random
 import statistics
 import sys
@@ -27,6 +25,7 @@ from mask_reference import official_masks, official_size, paper_masks  # noqa: E
 
 from jepa_lite.config import MaskConfig  # noqa: E402
 from jepa_lite.method.masks import sample_masks  # noqa: E402
+from jepa_lite.training.provenance import machine, write_json  # noqa: E402
 
 SEED, ROUNDS, CALLS = 0, 21, 40
 GRIDS, BATCHES = ((8, 8), (14, 14)), (64, 128, 256)
@@ -128,15 +127,7 @@ def measure(grid, batch, config):
     }
 
 
-def processor():
-    """The processor's name: Linux keeps it in a file, other systems answer `platform`."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return (names or [platform.processor() or platform.machine()])[0], len(names) or torch.get_num_threads()
-
-
 def main():
-    name, cores = processor()
     torch.set_num_threads(1)
     config = MaskConfig()
     result = {
@@ -145,13 +136,9 @@ def main():
         "seed": SEED,
         "rounds": ROUNDS,
         "config": dataclasses.asdict(config),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "machine": {"processor": name, "cores": cores, "threads": 1, "system": platform.system()},
         "results": [measure(grid, batch, config) for grid in GRIDS for batch in BATCHES],
-    }
-    path = HERE / "results" / "masking.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    } | machine()
+    write_json(HERE / "results" / "masking.json", result)
     for row in result["results"]:
         print(row["grid"], row["batch"], row["images_per_second"], "times", row["times_faster_than"])
 

@@ -1,0 +1,244 @@
+"""Write docs/results.md: what was measured, as a card for each claim, with its numbers taken from results/.
+
+    python benchmarks/cards.py
+
+A card has the claim, the table, what it was measured on, the seeds, the command, the versions and the
+machine. No measured number is typed here. A file without a card is an error, so that none is left out by
+accident.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)]
+
+from benchmarks import tables  # noqa: E402
+from benchmarks.card_parts import beside, card, count, filled, listed, span, spread, told_seeds  # noqa: E402
+from benchmarks.photograph_cards import real_images  # noqa: E402
+from benchmarks.tables import RESULTS, percent, result  # noqa: E402
+from jepa_lite.course.effects import effects, verdict  # noqa: E402
+
+PAGE = ROOT / "docs" / "results.md"
+MARK = "<!-- `python benchmarks/cards.py` writes this page from benchmarks/results/: do not edit it. -->"
+START = (
+    """Each card on this page is one claim with everything that you need to check it: the table, the images,
+    the seeds, the command that measures it again, the versions and the machine. The numbers are copied from
+    the data files by `python benchmarks/cards.py`, and a test compares the page with the files. For what
+    follows from the results, and for what limits them, see
+    [benchmarks/README.md](../benchmarks/README.md).""",
+    """"Linear" and "20-NN" are held-out accuracies, of a linear probe and of a vote of the 20 nearest
+    neighbours, both on frozen features. The [glossary](glossary.md) explains the other measures. A card has
+    a date if its data file recorded one.""",
+)
+
+
+def demo():
+    data = result("demo")
+    rows, images = {row["name"]: row for row in data["controls"]}, data["runs"][0]["controls"][0]
+
+    def value(name, probe="linear"):
+        return f"{percent(rows[name][probe])} ± {percent(rows[name][probe + '_std'])}%"
+
+    best = max((row["knn"], name) for name, row in rows.items() if name != "ijepa")[1]
+    claim = f"""After {data["runs"][0]["steps"]} steps on made images, which took
+        {span((run["seconds"] for run in data["runs"]), ".0f")} seconds, a linear probe on the features of
+        I-JEPA classifies {value("ijepa")} of the test images correctly. The same probe reaches
+        {value("random")} on random weights, {value("pixel_baseline")} on the pixel-prediction baseline and
+        {value("pixels")} on raw pixels. By 20-NN I-JEPA reaches {value("ijepa", "knn")}, and the best
+        control, which is {tables.NAMES.get(best, best)}, reaches {value(best, "knn")}."""
+    on = f"""{images["n_train"]:,} labelled images of `shapes` for the probes, and {images["n_test"]:,}
+        others for the test. The values after ± are standard deviations over seeds"""
+    return [card("The demo beside its controls", "demo", claim, tables.demo_table(), on)]
+
+
+def dials():
+    data = result("dials")
+    rows = {row["name"]: row for row in data["rows"]}
+    demo_, layer, light = (rows[name] for name in (
+        "as in the demo", "targets normed per token (layer)", "a light shared by all leaves"))  # fmt: skip
+    linear = {name: percent(row["ijepa"]["linear"]) for name, row in rows.items()}
+    claim = f"""With layer normalisation of each target token instead of normalisation over the batch, the
+        effective rank ends at {layer["rank"]:.1f} instead of {demo_["rank"]:.1f}. The linear probe then
+        reaches {linear[layer["name"]]}% instead of {linear[demo_["name"]]}%. This is
+        {beside(layer["ijepa"]["linear"], layer["random"]["linear"])} the
+        {percent(layer["random"]["linear"])}% of random weights, although the loss is only
+        {layer["loss"]:.2f}. When all leaves of an image share a light, the loss falls to
+        {light["loss"]:.2f} and the alignment gap rises to {light["gap"]:.2f}, but the probes reach only
+        {linear[light["name"]]}% (linear) and {percent(light["ijepa"]["knn"])}% (20-NN)."""
+    on = f"""images of `shapes` that were not trained on, after {data["config"]["train"]["steps"]} steps"""
+    return [
+        card(
+            "The demo with one setting changed",
+            "dials",
+            claim,
+            tables.dials_table(),
+            on,
+            told_seeds(data, accuracy=True),
+        )
+    ]
+
+
+def step():
+    rows = result("step")["rows"]
+    claim = f"""A plainly written training step takes
+        {span(times["6"] for r in rows for times in r["times"].values())} times as much processor time as
+        ours with six groups of contexts. It pads all contexts to the longest and computes every token in
+        every block of the predictor, so it needs {span(row["arithmetic"] for row in rows)} times as many
+        operations."""
+    on = """made images of 64 pixels, with the same weights and masks for both steps. A cell is the plain
+        step's time divided by ours, as the median over rounds in one process"""
+    return [card("What a training step costs", "step", claim, tables.step_table(), on)]
+
+
+def masking():
+    data = result("masking")
+    rows, batches = data["results"], [row["batch"] for row in data["results"]]
+    micro = (1e6 * row["seconds_per_batch"]["sample_masks"]["median"] for row in rows)
+    torch = (row["times_faster_than"][loop] for row in rows for loop in ("plain_loop", "collator_loop"))
+    claim = f"""`sample_masks` draws the masks of {min(batches)} to {max(batches)} images in
+        {span(micro, ".0f")} microseconds of processor time. Loops over the images that are written in
+        PyTorch take {span(torch, ".0f")} times as long, and a loop over Python lists takes
+        {span((row["times_faster_than"]["list_loop"] for row in rows), ".0f")} times as long."""
+    on = f"batches of the sizes shown, alternating in one process, as medians of {data['rounds']} rounds"
+    return [card("How fast masks are drawn", "masking", claim, tables.masking_table(), on)]
+
+
+def scaling():
+    data = result("scaling")
+    at = {(row["batch"], row["image"], row["processes"]): row for row in data["rows"]}
+    one, two = at[64, 64, 1]["step_seconds"], at[64, 64, 2]["step_seconds"]
+    off = max(abs(row["memory_counted"] / row["memory_held"] - 1) for row in data["rows"])
+    claim = f"""A step of 64 images of 64 pixels takes {one:.2f} seconds on one thread. Two processes of one
+        thread each take {two:.2f} seconds for the same batch, so they are {one / two:.1f} times as fast.
+        The memory that `jepa-lite plan` counts differs from what tensors hold by at most {percent(off)}%."""
+    on = f"""random images, with {count(data["threads_a_process"], "thread")} for each process, as medians
+        of {count(data["rounds"], "round")}"""
+    return [card("Batch size, image size and processes", "scaling", claim, tables.scaling_table(), on)]
+
+
+def checkpoints():
+    data = result("checkpoints")
+    small, large = (pick(data["rows"], key=lambda row: row["bytes"]) for pick in (min, max))
+    claim = f"""Saving a checkpoint takes {small["seconds"]:.2f} seconds for the network of the preset
+        `{small["preset"]}` and {large["seconds"]:.2f} seconds for that of `{large["preset"]}`. With
+        {data["save_every"] / 60:.0f} minutes between saves, which is the default, this is at most
+        {max(100 * row["share"] for row in data["rows"]):.2f}% of a run."""
+    on = f"""networks of {count(len(data["rows"]), "preset")} after one step, on the disk of this machine,
+        as medians of {count(data["rounds"], "save")}"""
+    return [card("What checkpoints cost", "checkpoints", claim, tables.checkpoints_table(), on)]
+
+
+def plan():
+    data = result("plan")
+    claim = f"""`jepa-lite plan` estimates {span(row["ratio"] for row in data["rows"])} times the real
+        duration of a run, as the median over {count(len(data["rows"][0]["ratios"]), "repetition")} for each
+        run. A single estimate is {span(ratio for row in data["rows"] for ratio in row["ratios"])} times the
+        real duration."""
+    on = f"{data['images']:,} made images. Each plan is followed by the run that it is about, on a shared server"
+    return [card("How well `jepa-lite plan` estimates time", "plan", claim, tables.plan_table(), on)]
+
+
+def alarms():
+    data = result("alarms")
+    bad, good = ([row for row in data["rows"] if row["collapses"] is known] for known in (True, False))
+    first, false = (
+        [min(row["alarms"].values()) for row in bad if row["alarms"]],
+        [r for r in good if r["alarms"]],
+    )
+    claim = f"""Alarms ring in {count(len(first))} of the {count(len(bad), "run")} that are known to
+        collapse, and the first of them rings at step {span(first, "d")}. They ring in {count(len(false))}
+        of the {count(len(good), "run")} that are known to learn. The limits were chosen on the first five
+        rows of the table, so only the other rows are evidence for them."""
+    on = f"""images of `shapes`, or what the row names, during {data["config"]["train"]["steps"]} steps
+        ({data["rows"][0]["changes"]["train.steps"]} for the demo). "Lowest" is a share of what the
+        untrained network had"""
+    return [
+        card(
+            "When the collapse alarms ring",
+            "alarms",
+            claim,
+            tables.alarms_table(),
+            on,
+            told_seeds(data, accuracy=True),
+        )
+    ]
+
+
+def collapse():
+    data = result("collapse")
+    fell = [row for row in data["rows"] if all(run["alarms"] for run in row["runs"])]
+    rest = [row for row in data["rows"] if row not in fell and any(run["alarms"] for run in row["runs"])]
+    runs = [run for row in fell for run in row["runs"]]
+    claim = f"""In {count(len(fell))} of {count(len(data["rows"]), "setting")} the representation collapses
+        with each of the {count(len(data["seeds"]), "seed")}. These settings are
+        {listed(f'"{row["name"]}"' for row in fell)}. Their runs end with an effective rank of
+        {span((run["rank"] for run in runs), ".1f")} and a loss of
+        {span((run["loss"] for run in runs), ".4f")}. Alarms rang in {count(len(rest))} of the other
+        settings."""
+    on = f"""made images that share a light, after {data["steps"]} steps of a network of width
+        {data["config"]["model"]["width"]}; the table shows means over seeds"""
+    return [
+        card("What keeps the collapse lab from collapsing", "collapse", claim, tables.collapse_table(), on)
+    ]
+
+
+def ablations():
+    data, train = result("ablations"), result("ablations")["config"]["train"]
+    found = [effect for effect in effects(data) if effect["seeds"] and effect["group"] != "control"]
+    clear = [effect for effect in found if verdict(effect) in ("higher", "lower")]
+    told = listed([f'"{e["name"]}" ({tables.points(e)} points)' for e in clear] or ["no change"])
+    claim = f"""The course's run reaches
+        {spread([run["ijepa"]["linear"] for run in data["rows"][0]["runs"]])}% by the linear probe. Of
+        {count(len(found), "single change")}, {count(len(clear))} had an effect whose 95% interval excludes
+        zero, namely {told}. For the others this table does not decide whether they help or harm."""
+    on = f"""{data["labelled"]:,} labelled made images for the probes and {data["held_out"]:,} others for
+        the test, after {train["steps"]} steps of {train["batch_size"]} images. An effect is the mean
+        difference from the course's run, in points and paired by seed, with the half width of its 95%
+        interval"""
+    return [card("What mattered in the course's run", "ablations", claim, tables.ablations_table(), on)]
+
+
+def course():
+    data = result("course")
+    claim = f"""On one thread of a busy server, a notebook takes {span(data["notebooks"].values(), ".0f")}
+        seconds, and a training step of the course's run takes {1000 * data["step_seconds"]:.0f}
+        milliseconds. Notebook 00 compares your machine with this step."""
+    on = f"""every notebook once, in order. The step is a median after the warm-up, on {data["images"]} made
+        images"""
+    return [card("How long the notebooks take", "course", claim, tables.course_table(), on)]
+
+
+def explorer():
+    data = result("explorer")
+    at = {(row["what"], row["where"]): row["median"] for row in data["rows"]}
+    claim = f"""The next draw is visible {at["next draw", "JupyterLab"]:.1f} ms after the key in JupyterLab,
+        and {at["next draw", "page without a kernel"]:.1f} ms after it on the page without a kernel. Another
+        rule is drawn by the kernel and takes {at["another rule", "JupyterLab"]:.1f} ms. All are medians."""
+    on = f"""headless Chromium {data["browser"]}, with {data["grid"][0]} x {data["grid"][1]} patches and the
+        rule "{data["rule"]}" """
+    return [
+        card(
+            "How soon the mask explorer follows a key", "explorer", claim, tables.explorer_table(), on.strip()
+        )
+    ]
+
+
+CARDS = (
+    demo, real_images, dials, ablations, collapse, alarms, step, masking, scaling, checkpoints, plan, course,
+    explorer,
+)  # fmt: skip
+
+
+def page():
+    """The whole of docs/results.md. Raises ValueError where results/ has a file without a card."""
+    files, known = {path.stem for path in RESULTS.glob("*.json")}, {make.__name__ for make in CARDS}
+    if files != known:
+        raise ValueError(f"files and cards differ: benchmarks/cards.py, {', '.join(sorted(files ^ known))}")
+    cards = [one for make in CARDS for one in make()]
+    return "\n".join([MARK, "# Results", "", *(filled(part) + "\n" for part in START), *cards])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(ROOT)}")

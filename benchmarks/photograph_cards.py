@@ -1,0 +1,111 @@
+"""The cards of results/real_images.json: what is reported of each data set, and the settings tried.
+
+They show whatever rows the file has, so that a new control or run appears without a change here.
+"""
+
+import itertools
+import statistics
+
+from benchmarks.card_parts import card, count, listed, span, spread
+from benchmarks.tables import percent, result, table
+
+SETS = {"cifar10": "CIFAR-10", "imagenette": "Imagenette"}
+PROBES = {"linear": "linear, %", "linear_last4": "last 4, %", "knn": "20-NN, %"}
+
+
+def real_images():
+    data, made = result("real_images"), []
+    rows = [row | {"kind": kind} for kind in ("controls", "runs") for row in data[kind]]
+    for on, kind in itertools.product(("report", "choose"), SETS):
+        found = [row for row in rows if (row["data"], row["on"]) == (kind, on)]
+        if found:
+            made.append(photographs(kind, on, found, data["held_out"][kind]))
+    return made
+
+
+def called(row, others):
+    """What a row of real_images.json is: a control, or what was trained, how long and, if need be, how."""
+    if row["kind"] == "controls":
+        return row["name"]
+
+    def label(row):
+        network = "pixel baseline" if row["config"]["model"]["predicts"] == "pixels" else "I-JEPA"
+        return f"{network}, {row['steps']:,} steps"
+
+    names = {other["name"] for other in others if other["kind"] == "runs" and label(other) == label(row)}
+    return label(row) if len(names) == 1 else f"{label(row)} ({row['name']})"
+
+
+def photographs(kind, on, rows, held_out):
+    """The card of one data set and one of its two held-out splits."""
+    order = sorted(rows, key=lambda r: (r["kind"], r["name"] != "raw pixels", r.get("steps", 0), r["name"]))
+    groups, lines = {}, []
+    for row in order:
+        groups.setdefault(called(row, rows), []).append(row)
+    for name, group in groups.items():
+        cells = [spread([row[probe] for row in group if probe in row]) for probe in PROBES]
+        seeds = str(len(group)) if "seed" in group[0] else ""
+        lines.append([f"**{name}**" if name.startswith("I-JEPA") else name, seeds, *cells])
+    if on == "report":
+        title, claim = f"Photographs: {SETS[kind]}", reported(kind, groups)
+        split = "`report`, which no training, no probe and no choice of settings has seen"
+    else:
+        title, claim = f"Settings tried on {SETS[kind]}", chosen(kind, groups)
+        split = "`choose`, on which settings are chosen"
+    shown = table(["features", "seeds", *PROBES.values()], lines)
+    measured = f"""{held_out:,} of {SETS[kind]}'s training images, held out as the split {split}. "Last 4"
+        is the linear probe on the last four blocks side by side. PATH is the folder of these images, and
+        RUN is a new folder. The values after ± are standard deviations over seeds"""
+    seeds = listed(sorted({row["seed"] for row in rows if "seed" in row}) or ["none"])
+    told = f"{seeds}, of which each row has as many as the table's column says; raw pixels need none"
+    return card(title, "real_images", claim, shown, measured, told, rows, commands(kind, on, rows))
+
+
+def commands(kind, on, rows):
+    """The commands that measure these rows again, one for each control, setting and length."""
+    start, found = f"python benchmarks/real_images.py {kind} PATH", []
+    for row in rows:
+        if row["kind"] == "controls":
+            found.append(f"{start} --controls{' --on choose' * (on == 'choose')}")
+        elif on == "choose":
+            found.append(f"{start} runs/dials --steps {row['steps']} --dials")
+        else:
+            settings = f" --set {' '.join(row['settings'])}" if row["settings"] else ""
+            seed = f" --seed {row['seed']}" * (row["seed"] != 0)
+            found.append(f'{start} RUN --steps {row["steps"]} --name "{row["name"]}"{seed}{settings}')
+    return list(dict.fromkeys(found))
+
+
+def reported(kind, groups):
+    """The claim: the longest I-JEPA (of several the one nearest the preset), its controls, and its addresses."""
+    ours = [group for name, group in groups.items() if name.startswith("I-JEPA")]
+    if not ours:
+        return f"Only controls were measured on {SETS[kind]}."
+    ours = max(ours, key=lambda group: (group[0]["steps"], -len(group[0]["settings"])))
+    rivals = {name: group for name, group in groups.items() if not name.startswith("I-JEPA")}
+    linear = [f"{spread([row['linear'] for row in group])}% on {name}" for name, group in rivals.items()]
+    many = f"mean and standard deviation of {count(len(ours), 'seed')}" if len(ours) > 1 else "one seed"
+    claim = f"""I-JEPA learned from {ours[0]["images"]:,} images without labels, which took
+        {span((row["cpu_seconds"] / 60 for row in ours), ".0f")} minutes of processor time. A linear probe
+        on its features then reaches {spread([row["linear"] for row in ours])}% ({many})"""
+    claim += f", beside {listed(linear)}. " if linear else ". "
+    missing = [name for name in ("raw pixels", "random weights") if name not in groups]
+    if missing:
+        claim += f"The accuracy of {listed(missing)} is not yet in the file. "
+    patches = ours[0]["patches"]
+    return (
+        claim
+        + f"""The loss is {span(row["address_gain"] for row in ours)} times as high when the target
+            addresses of each image are shuffled. The true patch has a mean rank of
+            {span((row["own_image_rank"] for row in ours), ".1f")} among the {patches} patches of its image,
+            where chance is {(patches + 1) / 2:.1f}."""
+    )
+
+
+def chosen(kind, groups):
+    """The claim about trial settings: the best and the worst of them by the linear probe."""
+    means = {name: statistics.mean(row["linear"] for row in group) for name, group in groups.items()}
+    best, worst = max(means, key=means.get), min(means, key=means.get)
+    return f"""By the linear probe, the best of {count(len(means), "row")} on {SETS[kind]} is "{best}" with
+        {percent(means[best])}%, and the worst is "{worst}" with {percent(means[worst])}%. Settings were
+        compared on these images, so the accuracies do not estimate what new images would give."""
