@@ -135,7 +135,7 @@ def plan():
         duration of a run, as the median over {count(len(data["rows"][0]["ratios"]), "repetition")} for each
         run. A single estimate is {span(ratio for row in data["rows"] for ratio in row["ratios"])} times the
         real duration."""
-    on = f"{data['images']:,} made images. Each plan is followed by the run that it is about, on a shared server"
+    on = f"{data['images']:,} made images. After each plan comes the run that it is about, on a busy server"
     return [card("How well `jepa-lite plan` estimates time", "plan", claim, tables.plan_table(), on)]
 
 

@@ -77,7 +77,7 @@ def commands(kind, on, rows):
 
 
 def reported(kind, groups):
-    """The claim: the longest I-JEPA (of several the one nearest the preset), its controls, and its addresses."""
+    """The claim: the longest I-JEPA (of several the nearest to the preset), its controls, its addresses."""
     ours = [group for name, group in groups.items() if name.startswith("I-JEPA")]
     if not ours:
         return f"Only controls were measured on {SETS[kind]}."

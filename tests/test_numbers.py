@@ -1,0 +1,190 @@
+"""Claims about measured numbers in the pages that people read:
+
+1. docs/results.md is what benchmarks/cards.py makes from the data; every file of results/ has a card there.
+2. Cards appear for whatever rows the photographs' file has, with the mean and the spread of seeds.
+3. A number in prose is the data's: it stands in a phrase that code makes from a data file (quotes), or it is
+   an accuracy, a duration or a rank of the photographs' file, or an EXCEPTION says what else it is.
+4. If one of these numbers is changed, 3 fails.
+
+A measured number has a decimal point or a unit (%, times, seconds, minutes, points, ms, microseconds), also
+as the first of a range, or it follows "rank". Marked tables are left to test_readme.py. Code, links and
+numbers in words are not looked at.
+"""
+
+import copy
+import functools
+import itertools
+import re
+import statistics
+from pathlib import Path
+
+import pytest
+
+from benchmarks import cards, photograph_cards
+from benchmarks.tables import percent, result
+from jepa_lite.course.effects import LEVEL
+from jepa_lite.training.run_log import COST
+
+ROOT = Path(__file__).parent.parent
+README, BENCHMARKS, MODELS = "README.md", "benchmarks/README.md", "docs/models.md"
+PAGES = [README, BENCHMARKS, "CONTRIBUTING.md"]
+PAGES += sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md") if path != cards.PAGE)
+NUMBER = r"(?<![\w.,/-])\d[\d,]*(?:\.\d+)?(?![\d.]*\.\d)"
+UNIT = r" ?(%|percent|points|times|seconds?|minutes?|hours?|ms|microseconds)(?!\w)"
+RANGE = r"(?: (?:to|and|or|±) \d[\d,.]*)?"
+DECIMAL = r"(?<![\w.,/-])\d[\d,]*\.\d+(?![\w.]*\d)"
+RANK = r"(?:(?<=\brank )|(?<=\branks ))\d+"
+MEASURED = re.compile(rf"{NUMBER}(?={RANGE}{UNIT})|{DECIMAL}|{RANK}")
+EXCEPTIONS = {  # {a page: {words around numbers that no data file holds: what they are}}
+    README: {
+        "at most 75 seconds on two laptop cores": "a limit, which CI holds",
+        "others report 77.2% linear on CIFAR-10": "a result of other people",
+        "CC BY 2.0": "a licence",
+    },
+    BENCHMARKS: {
+        "**Momentum 0.996**": "the paper's setting",
+        'masks" have a context scale of 0.85 to 1, "demo masks" one of 0.4 to 0.6': "settings of step.py",
+        "linear probe on 1% of ImageNet's labels": "the paper's",
+        "a frame is 16.7 ms": "a second by 60",
+        "(5e-3, 0.95)": "settings",
+        "a standard deviation of 0.5 instead of 0.02": "settings",
+    },
+    "CONTRIBUTING.md": {
+        "Python 3.11": "a version",
+        "at most 75 seconds on two laptop cores": "a limit, which CI holds",
+    },
+    "docs/install.md": {"Python 3.11": "a version"},
+}
+
+
+@functools.cache
+def quotes():
+    """{a page: phrases with numbers, as the data files would have them}"""
+    dials, limits = {row["name"]: row for row in result("dials")["rows"]}, result("alarms")["limits"]
+    layer, light = dials["targets normed per token (layer)"], dials["a light shared by all leaves"]
+    demo = {row["name"]: row for row in result("demo")["controls"]}
+    seconds, steps = ([run[key] for run in result("demo")["runs"]] for key in ("seconds", "steps"))
+    fell = [run["rank"] for r in result("collapse")["rows"] for run in r["runs"] if run["alarms"]]
+    ratios = [ratio for row in result("plan")["rows"] for ratio in row["ratios"]]
+    micro = {64: [], 128: [], 256: []}
+    for row in result("masking")["results"]:
+        micro[row["batch"]].append(1e6 * row["seconds_per_batch"]["sample_masks"]["median"])
+    small, large = (f"{min(micro[batch]):.0f} to {max(micro[batch]):.0f}" for batch in (64, 256))
+    costly = f"would cost over {100 * COST:.0f}%"
+    return {
+        README: [f"Training took {min(seconds):.0f} to {max(seconds):.0f} seconds", costly],
+        BENCHMARKS: [
+            f"({max(steps)} steps reach {percent(demo['ijepa']['linear'])}%)",
+            f"although the loss falls to {layer['loss']:.2f}. The effective rank ends at {layer['rank']:.1f}",
+            f"The loss falls to {light['loss']:.2f} and the alignment gap rises to {light['gap']:.2f}",
+            costly,
+            f"single ratios lay between {min(ratios):.2f} and {max(ratios):.2f}",
+            f"(a contrast of {result('alarms')['faint']})",
+            f"the ceiling of position's share, {limits['ceiling']['position_share']}, rings",
+            f"rank to about {max(fell):.1f} or less",
+            f"{100 * LEVEL:.0f}% interval",
+            f"takes {small} microseconds by the paper's rule, and one of 256 images takes {large}.",
+        ],
+    }
+
+
+@functools.cache
+def photographs():
+    """{unit or "": the numbers that the README and docs/models.md may take from results/real_images.json}"""
+    data = result("real_images")
+    rows = [*data["controls"], *data["runs"], *data["shipped"]]
+    known = {unit: set() for unit in ("%", "times", "seconds", "minutes", "")}
+    for row in rows:
+        same = [r for r in rows if all(r.get(k) == row.get(k) for k in ("data", "on", "name", "steps"))]
+        for probe in ("linear", "linear_last4", "knn", "knn_last4"):
+            values = [other[probe] for other in same if probe in other]
+            known["%"] |= {percent(value) for value in values}
+            if len(values) > 1:
+                known["%"] |= {percent(statistics.mean(values)), percent(statistics.stdev(values))}
+        if "curve" in row:
+            known["times"].add(f"{row['address_gain']:.2f}")
+            known["seconds"].add(f"{row['cpu_seconds']:,.0f}")
+            known["minutes"] |= {str(int(row["cpu_seconds"] / 60)), f"{row['cpu_seconds'] / 60:.0f}"}
+            known[""] |= {f"{row[key]:.1f}" for key in ("own_image_rank", "rank")}
+            known[""].add(f"{(row['patches'] + 1) / 2:.1f}")
+    known[""] |= known["%"]  # in a table with the unit above it
+    return known
+
+
+def prose(page):
+    """A page without marked tables, code, comments and addresses, in one line."""
+    text = (ROOT / page).read_text("utf-8")
+    text = re.sub(r"<!-- [^>]*-->\n.*?<!-- end -->", "", text, flags=re.S)
+    text = re.sub(r"^```.*?^```|^    .*?$|`[^`]*`|\]\([^)]*\)", " ", text, flags=re.S | re.M)
+    return " ".join(text.split())
+
+
+def unbacked(page, text):
+    """The measured numbers of `text` that are neither from data nor excepted, with what surrounds them."""
+    phrases = [*quotes().get(page, ()), *EXCEPTIONS.get(page, ())]
+    spans = [found.span() for phrase in phrases for found in re.finditer(re.escape(phrase), text)]
+    seen = photographs() if page in (README, MODELS) else {}
+    for found in MEASURED.finditer(text):
+        unit = re.match(rf"{RANGE}{UNIT}", text[found.end() :])
+        of_photographs = found[0] in seen.get(unit[1] if unit else "", ())
+        if not of_photographs and not any(a <= found.start() and found.end() <= b for a, b in spans):
+            yield f"...{text[max(found.start() - 60, 0) : found.end() + 30]}..."
+
+
+# 1, 2 ----------------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_results_is_made_from_the_data():
+    assert cards.PAGE.read_text("utf-8") == cards.page(), "run python benchmarks/cards.py"
+    for path in cards.RESULTS.glob("*.json"):
+        assert f"[{path.name}](../benchmarks/results/{path.name})" in cards.page(), path.name
+
+
+def test_a_file_without_a_card_is_named(monkeypatch):
+    monkeypatch.setattr(cards, "CARDS", [make for make in cards.CARDS if make is not cards.step])
+    with pytest.raises(ValueError, match="step"):
+        cards.page()
+
+
+def test_new_rows_of_photographs_appear_with_mean_and_spread(monkeypatch):
+    data = copy.deepcopy(result("real_images"))
+    run = next(row for row in data["runs"] if (row["data"], row["on"]) == ("imagenette", "report"))
+    for seed, linear in ((11, 0.2), (12, 0.3), (13, 0.31)):
+        new = copy.deepcopy(run) | {"seed": seed, "name": "another", "steps": 77, "linear": linear}
+        new["config"]["model"]["predicts"] = "pixels"
+        data["runs"].append(new | {"date": "2031-02-03"})
+        data["runs"].append(new | {"on": "choose", "name": "a setting"})
+    monkeypatch.setattr(photograph_cards, "result", lambda name: data)
+    made = {card.partition("\n")[0]: " ".join(card.split()) for card in photograph_cards.real_images()}
+    reported = made["## Photographs: Imagenette"]
+    assert "| pixel baseline, 77 steps | 3 | 27.0 ± 6.1 |" in reported and "27.0 ± 6.1% on pixel" in reported
+    assert '--steps 77 --name "another" --seed 12' in reported and "12 and 13" in reported
+    assert "2031-02-03" in reported
+    assert "| pixel baseline, 77 steps | 3 |" in made["## Settings tried on Imagenette"]
+    assert "another" not in made["## Photographs: CIFAR-10"]
+
+
+# 3, 4 ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_measured_numbers_in_prose_are_the_data(page):
+    wrong = list(unbacked(page, prose(page)))
+    assert not wrong, f"{page}: no data file holds these numbers (see quotes() for how to name one): {wrong}"
+
+
+def test_no_quote_and_no_exception_is_left_over():
+    for page, phrases in itertools.chain(quotes().items(), EXCEPTIONS.items()):
+        for phrase in phrases:
+            assert phrase in prose(page), f"{page} no longer says: {phrase}"
+
+
+@pytest.mark.parametrize("page", [README, BENCHMARKS, MODELS])
+def test_a_changed_number_is_found(page):
+    text = prose(page)
+    numbers = list(MEASURED.finditer(text))
+    assert numbers
+    for found in numbers:
+        changed = [found[0][:-1] + digit for digit in "0123456789" if digit != found[0][-1]]
+        noticed = [any(unbacked(page, text[: found.start()] + new + text[found.end() :])) for new in changed]
+        assert sum(noticed) >= 7, f"{page}: {found[0]} can be changed to {changed} without a failure"
