@@ -5,6 +5,7 @@
 3. A number in prose is the data's: it stands in a phrase that code makes from a data file (quotes), or it is
    an accuracy, a duration or a rank of the photographs' file, or an EXCEPTION says what else it is.
 4. If one of these numbers is changed, 3 fails.
+5. Whatever is measured records the day, in UTC.
 
 A measured number has a decimal point or a unit (%, times, seconds, minutes, points, ms, microseconds), also
 as the first of a range, or it follows "rank". Marked tables are left to test_readme.py. Code, links and
@@ -12,6 +13,7 @@ numbers in words are not looked at.
 """
 
 import copy
+import datetime
 import functools
 import itertools
 import re
@@ -23,6 +25,7 @@ import pytest
 from benchmarks import cards, photograph_cards
 from benchmarks.tables import percent, result
 from jepa_lite.course.effects import LEVEL
+from jepa_lite.training.provenance import machine
 from jepa_lite.training.run_log import COST
 
 ROOT = Path(__file__).parent.parent
@@ -188,3 +191,13 @@ def test_a_changed_number_is_found(page):
         changed = [found[0][:-1] + digit for digit in "0123456789" if digit != found[0][-1]]
         noticed = [any(unbacked(page, text[: found.start()] + new + text[found.end() :])) for new in changed]
         assert sum(noticed) >= 7, f"{page}: {found[0]} can be changed to {changed} without a failure"
+
+
+# 5 -------------------------------------------------------------------------------------------------------
+
+
+def test_a_result_records_its_day():
+    days = [datetime.datetime.now(datetime.UTC).date().isoformat()]
+    measured = machine()["date"]
+    days.append(datetime.datetime.now(datetime.UTC).date().isoformat())
+    assert days[0] <= measured <= days[1]
