@@ -2,7 +2,7 @@
 
     python benchmarks/alarms.py
 
-Runs of the demo's preset, seed 0, that are known to learn or to collapse, and others: on images of pure
+Runs of the preset `stripes`, seed 0, that are known to learn or to collapse, and others: on images of pure
 noise, of which nothing can be predicted, and on images so faint that tokens are little but their places. The
 shares in collapse_alarms.py were chosen on the first five of them, floor and ceiling on the faint ones.
 """
@@ -22,7 +22,7 @@ from jepa_lite.training.run import Run
 RESULTS = Path(__file__).parent / "results" / "alarms.json"
 IMAGES, EVERY = 8000, 20
 FAINT = 0.05  # contrast of the faint images
-RUNS = {  # name: (changes to the demo's preset, whether it collapses)
+RUNS = {  # name: (changes to the preset, whether it collapses)
     "the demo": ({"train.steps": 600}, False),
     "the paper's momentum": ({"train.momentum": (0.996, 1.0)}, False),
     "targets normed per token (layer)": ({"model.target_norm": "layer"}, True),

@@ -1,8 +1,8 @@
-"""The demo with one thing changed at a time: writes results/dials.json (one seed, about twelve minutes).
+"""The preset `stripes` with one thing changed at a time: results/dials.json (one seed, twelve minutes).
 
     python benchmarks/dials.py
 
-Each row is a run of the demo's preset, cut to 400 steps, seed 0, with the one change that it names, probed
+Each row is a run of that preset, cut to 400 steps, seed 0, with the one change that it names, probed
 like the demo. "random" is the same encoder untrained, on the same images.
 """
 

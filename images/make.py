@@ -1,18 +1,17 @@
 """Make the README's pictures:  python images/make.py runs/demo  (a folder that `make demo` wrote)."""
 
-import json
 import sys
 from pathlib import Path
 
 import torch
 
+from jepa_lite.config import MaskConfig
 from jepa_lite.data import denormalize, normalize
 from jepa_lite.data.fields import directions_of, draw_fields, fields
 from jepa_lite.evaluation.directions import hidden_directions
 from jepa_lite.evaluation.probes import random_encoder
 from jepa_lite.figures import directions
 from jepa_lite.figures import masks as mask_figures
-from jepa_lite.figures.curves import control_bars
 from jepa_lite.figures.encoder import pca_features
 from jepa_lite.method.masks import sample_masks
 from jepa_lite.training.checkpoints import load_model
@@ -27,7 +26,7 @@ def main(folder):
     drawn = fields(MADE, config.model.image_size, seed=SEED)[0]
     images = normalize(drawn[:SHOWN])
     seen, grid = denormalize(images), config.model.grid
-    masks = sample_masks(grid, SHOWN, config.masks, torch.Generator().manual_seed(3))
+    masks = sample_masks(grid, SHOWN, MaskConfig(), torch.Generator().manual_seed(3))  # the paper's
     random = random_encoder(config.model, seed=0)
     with torch.no_grad():
         features = model.target_encoder(images), random(images)
@@ -37,8 +36,6 @@ def main(folder):
     masks = sample_masks(grid, MADE, config.masks, torch.Generator().manual_seed(3))
     hidden, found = hidden_directions(model, drawn, angle, masks, COLUMNS)
     save(directions.directions(drawn[:COLUMNS] / 255, grid, hidden, found), "directions")
-    rows = json.loads((HERE.parent / "benchmarks" / "results" / "demo.json").read_text())["controls"]
-    save(control_bars(rows), "controls")
 
 
 def save(figure, name):

@@ -31,14 +31,16 @@ PAGES += sorted((ROOT / "docs").glob("*.md"))
 PHOTOGRAPHS = {  # how the README calls the rows of results/real_images.json, in its order
     "raw pixels": "raw pixels",
     "random weights": "random weights",
+    "pixel baseline, ten minutes": "pixel baseline, 5,000 steps",
     "ten minutes": "**I-JEPA**, 5,000 steps",
 }
 PROBES = {"linear": "linear, %", "linear_last4": "last 4, %", "knn": "20-NN, %"}
 
 
-def photographs_table(sets=("imagenette",)):
+def photographs_table():
     """What is reported of photographs: rows of PHOTOGRAPHS, the three probes of each set. Means of seeds."""
     data, rows = result("real_images"), []
+    sets = {"imagenette": "Imagenette", "cifar10": "CIFAR-10"}
     for name, called in PHOTOGRAPHS.items():
         cells = []
         for kind, probe in itertools.product(sets, PROBES):
@@ -49,10 +51,7 @@ def photographs_table(sets=("imagenette",)):
             ]
             cells.append(percent(sum(found) / len(found)) if found else "")
         rows.append([called, *cells])
-    names = (
-        {"cifar10": "CIFAR-10: ", "imagenette": "Imagenette: "} if len(sets) > 1 else dict.fromkeys(sets, "")
-    )
-    return table(["features", *(f"{names[kind]}{PROBES[probe]}" for kind in sets for probe in PROBES)], rows)
+    return table(["features", *(f"{sets[kind]}: {PROBES[probe]}" for kind in sets for probe in PROBES)], rows)
 
 
 @pytest.mark.parametrize(

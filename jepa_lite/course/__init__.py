@@ -113,7 +113,7 @@ def guesses(rows: dict[str, tuple], unit: str = "") -> Picture:
 
 
 def recipe(**changes: object) -> Config:
-    """The `Config` of the course's runs: the demo's, hurried to end in about a minute on two cores.
+    """The `Config` of the course's runs: the preset `stripes`, hurried to end in about a minute on two cores.
 
     Small batches, because the first hundreds of steps rest on a plateau, and many small steps leave it sooner
     than few large ones. The rate stays high and the momentum below 1 to the end, for the end comes early.

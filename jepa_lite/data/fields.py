@@ -2,7 +2,7 @@
 
 Each image is a mosaic of tiles, about one a patch, and each tile is hatched in one direction. The directions
 follow a field over the whole image: parallel lines, circles, a spiral or a loop, about a centre that is drawn
-for each image. The label is the kind of field. No tile shows it, and neither does the average
+for each image. The label is the kind of field. A tile alone says little about it, and so does the average
 direction: it is in how the directions turn from place to place. A predictor that sees some of the tiles can
 infer the direction of any other, but only if it is told where that one lies.
 

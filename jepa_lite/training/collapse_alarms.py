@@ -2,8 +2,8 @@
 
 The loss cannot tell: it falls fastest when a run collapses. What is watched is how far rank and std of the
 pooled features have fallen below the best they were, and how far the share of position has risen. A healthy
-run dips too before it learns (the demo to 12% of its std, 15% of its rank), so the limits lie below that;
-benchmarks/README.md says how runs that collapse and runs that do not were told apart.
+run dips too before it learns (the preset `stripes` to 12% of its std, 15% of its rank), so the limits lie
+below that; benchmarks/README.md says how runs that collapse and runs that do not were told apart.
 
 One thing is noted that is no collapse, and in the log alone: in the second half of a run, predictions that
 tell images apart (`gap`) should also depend on the address that is asked for (`address_gain`).

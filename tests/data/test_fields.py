@@ -99,9 +99,9 @@ def test_neither_the_average_direction_nor_one_tile_nor_colour_tells_the_kind():
         return knn(features[:half], kind[:half], features[half:], kind[half:])
 
     chance = 1 / (len(KINDS) - 1)
-    assert accuracy(vectors.flatten(1)) > 0.85, "all directions together do not tell the kind"
+    assert accuracy(vectors.flatten(1)) > 0.95, "all directions together do not tell the kind"
     for place in (0, 27, 63):
-        assert accuracy(vectors[:, place]) < chance + 0.2, f"the tile {place} tells the kind"
+        assert accuracy(vectors[:, place]) < 2 * chance, f"the tile {place} tells the kind"
     assert accuracy(vectors.mean(1)) < chance + 0.2, "the average direction tells the kind"
     images, labels = fields(1500, 32, seed=4)
     colour = images.float().mean((2, 3))

@@ -113,7 +113,7 @@ def test_the_watch_goes_through_a_checkpoint():  # 4
 
 def test_a_run_that_collapses_warns():  # 5
     changes = {"model.target_norm": "layer", "train.momentum": (0.0001, 0.0001), "train.steps": 40}
-    config = preset("demo").with_values(changes | {"train.seconds": None, "train.lr": 0.01})
+    config = preset("stripes").with_values(changes | {"train.seconds": None, "train.lr": 0.01})
     run = Run(config, shapes(256, 64, seed=0)[0])
     with pytest.warns(CollapseWarning, match="whatever the loss says"):
         records = list(run.steps())
