@@ -17,6 +17,7 @@ one. In the order of the course:
 09  rank_of_true, pca_to_colour
 10  tokens_per_step, rows_of_rank
 11  mend_the_sampler, interval, paired_effect
+12  covariance_term, centred_targets, epps_pulley
 """
 
 import difflib
@@ -55,6 +56,9 @@ from . import (  # noqa: F401 (importing a file registers its exercise, in the c
     mend_the_sampler,
     interval,
     paired_effect,
+    covariance_term,
+    centred_targets,
+    epps_pulley,
 )
 
 # isort: on
