@@ -108,7 +108,7 @@ def test_what_demo_wrote_can_be_probed_and_explained(run_folder, tmp_path, capsy
         capsys, "probe", run_folder, "--limit", 120, "--out", rows, "--last", 4, "--which", "context"
     )
     written = json.loads(rows.read_text())
-    assert status == 0 and written["data"] == "shapes" and written["encoder"] == "context"
+    assert status == 0 and written["data"] == "fields" and written["encoder"] == "context"
     assert re.search(
         rf"I-JEPA +{written['controls'][-1]['linear']:.1%} +{written['controls'][-1]['knn']:.1%}", out
     ), out
@@ -142,7 +142,7 @@ def test_pretrain_goes_on_where_it_stopped(pictures, tmp_path, capsys, more):
     assert status == 2 and "add --resume" in err, "an old run is not overwritten"
     other = [*flags, "train.lr=0.1"]
     status, _, err = command(capsys, "pretrain", *other, "--out", tmp_path / "parts", "--resume")
-    assert status == 2 and "train.lr was 0.003" in err, "a run is not bent half-way"
+    assert status == 2 and "train.lr was 0.006" in err, "a run is not bent half-way"
     status, _, err = command(capsys, "pretrain", *flags, "--out", tmp_path / "parts", "--resume")
     assert status == 0, err
     losses = [[r["loss"] for r in log_of(tmp_path / name)] for name in ("whole", "parts")]
@@ -210,7 +210,7 @@ def test_all_that_follows_any_set_counts(capsys):  # 5
 def test_settings_lists_what_there_is_to_set(capsys):  # 5
     status, out, _ = command(capsys, "settings", "--preset", "demo")
     found = {name: json.loads(value) for name, value in (line.split(None, 1) for line in out.splitlines())}
-    assert status == 0 and found["train.steps"] == 600 and found["model.image_size"] == [64, 64]
+    assert status == 0 and found["train.steps"] == 1500 and found["model.image_size"] == [64, 64]
     assert preset("demo") == cli.configure(
         "demo", None, None, None, 0, [f"{n}={json.dumps(v)}" for n, v in found.items() if n not in UNREAD]
     )
@@ -242,7 +242,7 @@ def test_help_fits_a_screen(name, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["pretrain", "--preset", "vast"], "preset must be one of demo, laptop"),
+        (["pretrain", "--preset", "vast"], "preset must be one of demo, stripes"),
         (["pretrain", "--data", "folder", "--root", "nowhere"], "nowhere"),
         (["pretrain", "--data", "imagenets"], "imagenets"),
         (["pretrain", "--set", "model.dept=3"], "no setting 'model.dept'"),

@@ -91,7 +91,7 @@ def nothing_long(tmp_path, monkeypatch):
         "evaluation.comparison.table_of_controls",
     ):
         monkeypatch.setattr(f"jepa_lite.{name}", long)
-    for name in ("data._shapes", "data._photos", "data._obtain", "widgets.standalone_page._tables"):
+    for name in ("data._drawn", "data._photos", "data._obtain", "widgets.standalone_page._tables"):
         monkeypatch.setattr(f"jepa_lite.{name}", long)
     for name in ("figures.report.explain", "training.cost.draw_groups"):
         monkeypatch.setattr(f"jepa_lite.{name}", long)
