@@ -95,7 +95,7 @@ def test_the_readme_calls_controls_what_the_widgets_do():
     for line in re.findall(r"^\| `\w+\(.*$", text, re.M):
         name = re.match(r"\| `(\w+)", line)[1]
         assert set(BOLD.findall(line)) <= labels(name), f"the README on {name}: {BOLD.findall(line)}"
-    rules = re.search(r"Try the rules (.*?), change grid", text, re.S)[1]
+    rules = re.search(r"Try the rules (.*?), and\s+change the grid", text, re.S)[1]
     assert set(BOLD.findall(rules)) == set(MASK_RULES)
 
 
