@@ -16,18 +16,9 @@ import torch
 
 from jepa_lite.data import load
 from jepa_lite.data.fields import CENTRE, KINDS, Fields, directions_of, draw_fields, fields
+from jepa_lite.evaluation.directions import degrees_between, vectors
 from jepa_lite.evaluation.probes import knn
 from jepa_lite.method.patches import patchify
-
-
-def between(a, b):
-    """The angle between two directions without a sign, in degrees: 0 to 90."""
-    off = (a - b).remainder(math.pi)
-    return torch.rad2deg(torch.minimum(off, math.pi - off))
-
-
-def as_vectors(angle):
-    return torch.stack([(2 * angle).cos(), (2 * angle).sin()], -1)
 
 
 def hatched(images, grid):
@@ -65,7 +56,7 @@ def test_a_field_is_what_its_name_says():
                      torch.tensor([math.radians({"circles": 90, "spiral": 45}[kind])]))  # fmt: skip
         y, x = torch.tensor([[right[0], below[0]]]), torch.tensor([[right[1], below[1]]])
         wanted = torch.deg2rad(torch.tensor([[at_right, at_below]]).float())
-        assert between(one.directions(y, x), wanted).max() < 0.01, kind
+        assert degrees_between(one.directions(y, x), wanted).max() < 0.01, kind
     drawn = draw_fields(400, seed=3)
     assert sorted(drawn.kind.unique()) == list(range(len(KINDS)))
     assert drawn.centre.min() >= CENTRE[0] and drawn.centre.max() <= CENTRE[1]
@@ -85,24 +76,24 @@ def test_directions_turn_around_the_centre_as_often_as_they_should(kind, turns):
 
 def test_the_hatching_follows_the_field():
     images, _ = fields(64, 64, seed=2)
-    off = between(hatched(images, (8, 8)), directions_of(draw_fields(64, seed=2), (8, 8)))
+    off = degrees_between(hatched(images, (8, 8)), directions_of(draw_fields(64, seed=2), (8, 8)))
     assert off.median() < 8, f"the median tile is {off.median():.0f} degrees off its field"
 
 
 def test_neither_the_average_direction_nor_one_tile_nor_colour_tells_the_kind():
     drawn = draw_fields(3000, seed=4)
     curved = drawn.kind > 0  # parallel lines alone are told by their average, which is as long as it can be
-    vectors, kind = as_vectors(directions_of(drawn, (8, 8)))[curved], drawn.kind[curved]
+    lines, kind = vectors(directions_of(drawn, (8, 8)))[curved], drawn.kind[curved]
     half = len(kind) // 2
 
     def accuracy(features):
         return knn(features[:half], kind[:half], features[half:], kind[half:])
 
     chance = 1 / (len(KINDS) - 1)
-    assert accuracy(vectors.flatten(1)) > 0.95, "all directions together do not tell the kind"
+    assert accuracy(lines.flatten(1)) > 0.95, "all directions together do not tell the kind"
     for place in (0, 27, 63):
-        assert accuracy(vectors[:, place]) < 2 * chance, f"the tile {place} tells the kind"
-    assert accuracy(vectors.mean(1)) < chance + 0.2, "the average direction tells the kind"
+        assert accuracy(lines[:, place]) < 2 * chance, f"the tile {place} tells the kind"
+    assert accuracy(lines.mean(1)) < chance + 0.2, "the average direction tells the kind"
     images, labels = fields(1500, 32, seed=4)
     colour = images.float().mean((2, 3))
     assert knn(colour[:1000], labels[:1000], colour[1000:], labels[1000:]) < 1 / len(KINDS) + 0.07
