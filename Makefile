@@ -15,6 +15,9 @@ CONSTRAINTS :=
 PYTHON :=
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+# A thread of PyTorch that waits for another one turns in place, by default for so long that a second busy program
+# makes every small step wait for seconds. So many turns cost a tenth of a step on an idle machine.
+export GOMP_SPINCOUNT ?= 10000
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help install lab demo test test-quick lint site
