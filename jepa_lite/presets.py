@@ -2,8 +2,8 @@
 
 "paper A.1": appendix A.1 of the paper (arXiv 2301.08243). "small data": what others report for I-JEPA
 from scratch (the best for CIFAR-10: 77.2 linear). "measured here": benchmarks/README.md. "tried": in single
-short runs, not kept as data; DIALS of benchmarks/real_images.py takes each back. "ours, not tested": a guess
-of ours. The first four were run, on two cores; no preset for a GPU was.
+short runs, not kept as data; for photographs DIALS of benchmarks/real_images.py takes each back. "ours, not
+tested": a guess of ours. The first four were run, on two cores; no preset for a GPU was.
 
 Where paper and released code differ, presets follow the paper: weight decay rises linearly (the code: on a
 cosine), and decays neither the mask token nor positions (the code: the mask token too). The paper names
