@@ -1,4 +1,4 @@
-"""The losses of I-JEPA's neighbours, and a toy small enough to train them all side by side (notebook 12).
+"""The losses of I-JEPA's neighbours, and a toy small enough to train them all side by side (notebook 13).
 
 Written from the papers: BYOL (arXiv 2006.07733, equation 2), SimSiam (2011.10566, equations 1 to 4), VICReg
 (2105.04906, section 4.1), DINO (2104.14294, section 3.1), LeJEPA (2511.08544, section 4). A loss takes

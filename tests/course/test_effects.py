@@ -1,4 +1,4 @@
-"""Claims about effects and their intervals, and about the figures of notebook 11.
+"""Claims about effects and their intervals, and about the figures of notebook 12.
 
 1. An interval is SciPy's own t interval; it covers the truth in 95% of tries, where 1.96 standard errors do
    not; one value has none, no value is refused.

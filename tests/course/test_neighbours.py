@@ -1,4 +1,4 @@
-"""Claims about the losses of I-JEPA's neighbours, the toy they are tried on, and the figures of notebook 12.
+"""Claims about the losses of I-JEPA's neighbours, the toy they are tried on, and the figures of notebook 13.
 
 1. The view distance is 2 - 2 cos and blind to length; in a loss that is symmetric in its views, a
    stop-gradient halves the gradient and does no more.

@@ -1,4 +1,4 @@
-"""Claims about the figures of notebook 10.
+"""Claims about the figures of notebook 11.
 
 1. Cost against tokens: each line is its numbers over those of the base; what was not measured has no point;
    the guides are the first and the second power; the alt text says the numbers.

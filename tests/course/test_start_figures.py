@@ -53,7 +53,7 @@ def test_every_timing_is_a_dot():
 
 
 @pytest.mark.parametrize(
-    "notebooks", [{}, {"00_start_here": 12.0}, {"00_start_here": 12.0, "07_training": 80.0}]
+    "notebooks", [{}, {"00_start_here": 12.0}, {"00_start_here": 12.0, "08_ijepa_whole": 80.0}]
 )
 @pytest.mark.parametrize("yours", [0.31, 40.0])
 def test_bars_are_the_numbers(notebooks, yours):
@@ -65,4 +65,4 @@ def test_bars_are_the_numbers(notebooks, yours):
         assert marked(right, f"{name} there")[0].get_width() == seconds
         assert marked(right, f"{name} here")[0].get_width() == pytest.approx(seconds * 6.2 / yours)
     assert f"{100 * yours / 6.2:.0f}% of its speed" in fig.alt_text
-    assert ("the longest, 07" in fig.alt_text) == ("07_training" in notebooks)
+    assert ("the longest, 08" in fig.alt_text) == ("08_ijepa_whole" in notebooks)

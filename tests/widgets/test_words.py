@@ -79,8 +79,8 @@ def test_notebooks_call_controls_what_the_widgets_do(shown):
     "notebook, name, wanted",
     [
         ("03_masking", "MaskExplorer", {"seed", "official"}),
-        ("06_collapse", "CollapseLab", {"Resume", "Start again", "steps of a run"}),
-        ("07_training", "LiveTraining", {"Resume", "Pause", "Stop", "Start again"}),
+        ("07_collapse", "CollapseLab", {"Resume", "Start again", "steps of a run"}),
+        ("08_ijepa_whole", "LiveTraining", {"Resume", "Pause", "Stop", "Start again"}),
     ],
 )
 def test_notebooks_name_what_is_to_be_pressed(notebook, name, wanted):

@@ -1,4 +1,4 @@
-"""Exercise of notebook 12: DINO's targets, centred and sharpened."""
+"""Exercise of notebook 13: DINO's targets, centred and sharpened."""
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +30,7 @@ def _new_centre_at_once(y, c, t, m):
 
 exercise(
     name="centred_targets",
-    notebook="12",
+    notebook="13",
     answer=centred_targets,
     cases=lambda: [_outputs(6, 4, 0.5, 0.9, 0), _outputs(3, 7, 0.2, 0.6, 1), _outputs(9, 3, 1.5, 0.95, 2)],
     traps=lambda: {

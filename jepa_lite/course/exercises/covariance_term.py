@@ -1,4 +1,4 @@
-"""Exercise of notebook 12: VICReg's covariance term."""
+"""Exercise of notebook 13: VICReg's covariance term."""
 
 import torch
 
@@ -53,7 +53,7 @@ def _to_identity(z):
 
 exercise(
     name="covariance_term",
-    notebook="12",
+    notebook="13",
     answer=covariance_term,
     cases=lambda: [(_embeddings(9, 4, 0),), (_embeddings(6, 7, 1),), (_embeddings(30, 3, 2),)],
     traps=lambda: {

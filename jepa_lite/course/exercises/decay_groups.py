@@ -1,4 +1,4 @@
-"""Exercise of notebook 07: which parameters weight decay may pull at."""
+"""Exercise of notebook 08: which parameters weight decay may pull at."""
 
 import torch
 
@@ -117,7 +117,7 @@ def _some(names):
 
 exercise(
     name="decay_groups",
-    notebook="07",
+    notebook="08",
     answer=parameter_groups,
     cases=lambda: [(model, DECAY) for model in _networks()],
     judge=_judge_groups,

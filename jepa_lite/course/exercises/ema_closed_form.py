@@ -1,4 +1,4 @@
-"""Exercise of notebook 06: what the moving average remembers after many steps."""
+"""Exercise of notebook 07: what the moving average remembers after many steps."""
 
 import torch
 
@@ -38,7 +38,7 @@ def _history(n, shape, momentum, seed):
 
 exercise(
     name="ema_closed_form",
-    notebook="06",
+    notebook="07",
     answer=ema_closed_form,
     cases=lambda: [_history(5, (3, 2), 0.8, 0), _history(9, (4,), 0.55, 1), _history(2, (2, 3, 4), 0.9, 2)],
     traps=lambda: {

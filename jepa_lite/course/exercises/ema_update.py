@@ -1,4 +1,4 @@
-"""Exercise of notebook 06: one step of the moving average."""
+"""Exercise of notebook 07: one step of the moving average."""
 
 import torch
 
@@ -20,7 +20,7 @@ def _weights(shape, momentum, seed):
 
 exercise(
     name="ema_update",
-    notebook="06",
+    notebook="07",
     answer=_update,
     cases=lambda: [_weights((3, 5), 0.9, 0), _weights((7,), 0.37, 1), _weights((2, 3, 4), 0.996, 2)],
     traps=lambda: {

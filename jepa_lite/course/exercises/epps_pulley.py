@@ -1,4 +1,4 @@
-"""Exercise of notebook 12: is this projection a standard Gaussian?"""
+"""Exercise of notebook 13: is this projection a standard Gaussian?"""
 
 import torch
 
@@ -42,7 +42,7 @@ def _squared_first(x):
 
 exercise(
     name="epps_pulley",
-    notebook="12",
+    notebook="13",
     answer=epps_pulley,
     cases=lambda: [_samples(12, 0, 0.4, 1.1), _samples(7, 1, -0.3, 0.5), _samples(40, 2, 0.6, 0.9)],
     traps=lambda: {

@@ -1,4 +1,4 @@
-"""Exercise of notebook 11: a mean over seeds and its interval."""
+"""Exercise of notebook 12: a mean over seeds and its interval."""
 
 import math
 
@@ -25,7 +25,7 @@ def _with_half(half):
 
 exercise(
     name="interval",
-    notebook="11",
+    notebook="12",
     answer=interval,
     cases=lambda: [(torch.tensor(values, dtype=torch.float64),) for values in SEEDS],
     traps=lambda: {

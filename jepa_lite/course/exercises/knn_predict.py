@@ -1,4 +1,4 @@
-"""Exercise of notebook 08: a weighted vote of the nearest neighbours."""
+"""Exercise of notebook 09: a weighted vote of the nearest neighbours."""
 
 import torch
 import torch.nn.functional as F
@@ -69,7 +69,7 @@ def _farthest(train_x, train_y, test_x, k, temperature):
 
 exercise(
     name="knn_predict",
-    notebook="08",
+    notebook="09",
     answer=predict_knn,
     cases=lambda: [_neighbours(90, 80, 5, 20, 3.0, 4), _neighbours(90, 80, 5, 30, 0.26, 8)],
     traps=lambda: {

@@ -1,4 +1,4 @@
-"""Exercise of notebook 11: the size of a block from two random numbers."""
+"""Exercise of notebook 12: the size of a block from two random numbers."""
 
 import math
 
@@ -69,7 +69,7 @@ def _cut_to(less):
 
 exercise(
     name="mend_the_sampler",
-    notebook="11",
+    notebook="12",
     answer=sampled,
     cases=_size_cases,
     traps=lambda: {

@@ -1,4 +1,4 @@
-"""Exercise of notebook 11: the effect of a change, seed by seed."""
+"""Exercise of notebook 12: the effect of a change, seed by seed."""
 
 import math
 
@@ -48,7 +48,7 @@ def _of_differences(half):
 
 exercise(
     name="paired_effect",
-    notebook="11",
+    notebook="12",
     answer=paired_effect,
     cases=_pair_cases,
     traps=lambda: {

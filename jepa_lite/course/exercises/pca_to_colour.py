@@ -1,4 +1,4 @@
-"""Exercise of notebook 09: tokens as colours."""
+"""Exercise of notebook 10: tokens as colours."""
 
 import torch
 
@@ -157,7 +157,7 @@ def _right_columns(x, mine):
 
 exercise(
     name="pca_to_colour",
-    notebook="09",
+    notebook="10",
     answer=lambda tokens: _scaled(_scores(tokens)),
     cases=lambda: [(_tokens(40, 7, 0),), (_tokens(25, 12, 1),), (_tokens(30, 4, 2),)],
     judge=_judge_colours,

@@ -1,4 +1,4 @@
-"""Exercise of notebook 09: the rank of the true patch."""
+"""Exercise of notebook 10: the rank of the true patch."""
 
 import torch
 
@@ -28,7 +28,7 @@ def _twice(s, index, stable, flip):
 
 exercise(
     name="rank_of_true",
-    notebook="09",
+    notebook="10",
     answer=rank_of_true,
     # Three cases with ties, one without; the true one is never first, last or in the middle.
     cases=lambda: [

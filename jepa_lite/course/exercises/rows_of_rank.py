@@ -1,4 +1,4 @@
-"""Exercise of notebook 10: rows for every process."""
+"""Exercise of notebook 11: rows for every process."""
 
 from collections import Counter
 
@@ -102,7 +102,7 @@ def _uneven(batch, parts, where):
 
 exercise(
     name="rows_of_rank",
-    notebook="10",
+    notebook="11",
     answer=lambda batch, rank, world: batch[rank::world],
     cases=lambda: list(_shares()),
     judge=_judge_rows,

@@ -1,4 +1,4 @@
-"""Exercise of notebook 08: standardising by the training set alone."""
+"""Exercise of notebook 09: standardising by the training set alone."""
 
 import torch
 import torch.nn.functional as F
@@ -41,7 +41,7 @@ def _mean(train, test):
 
 exercise(
     name="standardise",
-    notebook="08",
+    notebook="09",
     answer=_standardise,
     cases=lambda: [_two_sets(9, 6, 4, 0), _two_sets(7, 11, 5, 1), _two_sets(5, 8, 3, 4)],
     traps=lambda: {

@@ -1,4 +1,4 @@
-"""Exercise of notebook 06: a loss that stops at the targets."""
+"""Exercise of notebook 07: a loss that stops at the targets."""
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +49,7 @@ def _normed(t, dims=-1, correction=0):
 
 exercise(
     name="stop_gradient_loss",
-    notebook="06",
+    notebook="07",
     answer=stop_gradient_loss,
     cases=lambda: [_pair((3, 2, 5, 7), 0), _pair((2, 4, 3, 6), 1)],
     traps=lambda: {"A batch may hold one image, one block and one patch.": _pair((1, 1, 1, 5), 2)},

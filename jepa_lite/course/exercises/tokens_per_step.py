@@ -1,4 +1,4 @@
-"""Exercise of notebook 10: the tokens that a step reads."""
+"""Exercise of notebook 11: the tokens that a step reads."""
 
 from ...method.patches import grid_size
 from ...training.cost import tokens_read
@@ -34,7 +34,7 @@ def _one_image(place):
 
 exercise(
     name="tokens_per_step",
-    notebook="10",
+    notebook="11",
     answer=tokens_per_step,
     traps=lambda: {
         "A batch may be one image.": ((24, 16), 8, 1, 3, 2, 2),

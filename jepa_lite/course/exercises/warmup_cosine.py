@@ -1,4 +1,4 @@
-"""Exercise of notebook 07: a learning rate with a warm-up."""
+"""Exercise of notebook 08: a learning rate with a warm-up."""
 
 from types import SimpleNamespace
 
@@ -44,7 +44,7 @@ def _warm_up_only(progress, lr, warmup, start, final):
 
 exercise(
     name="warmup_cosine",
-    notebook="07",
+    notebook="08",
     answer=_rates,
     # Uneven steps, both ends, and a point on each side of the warm-up's end.
     cases=lambda: [

@@ -1,4 +1,4 @@
-"""Figures of notebook 12: three architectures as boxes, losses beside each other, embeddings and energies.
+"""Figures of notebook 13: three architectures as boxes, losses beside each other, embeddings and energies.
 
 Pure functions from numbers to a Figure with `alt_text`, as in style.py. The architectures are those of LeCun,
 "A Path Towards Autonomous Machine Intelligence" (2022), section 4; the losses are in neighbours.py.

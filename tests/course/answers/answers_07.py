@@ -1,230 +1,249 @@
 """Answers to the exercises of notebook 07: RIGHT ones in several ways, WRONG ones with what each is told."""
 
-import math
-
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-# --- warmup_cosine ------------------------------------------------------------------------------------
-
-
-def warmup_cosine(progress, lr, warmup, start, final):
-    rise = start + (1 - start) * progress / max(warmup, 1e-9)  # (S,)
-    q = (progress - warmup) / (1 - warmup)
-    fall = final + (1 - final) * (1 + torch.cos(torch.pi * q)) / 2
-    return lr * torch.where(progress < warmup, rise, fall)  # (S,)
+# --- ema_update ---------------------------------------------------------------------------------------
 
 
-def rates_in_loops(progress, lr, warmup, start, final):
-    rates = []
-    for p in progress.tolist():
-        if p < warmup:
-            rates.append(lr * start + (lr - lr * start) * p / warmup)
-        else:
-            q = (p - warmup) / (1 - warmup)
-            rates.append(lr * final + lr * (1 - final) * math.cos(math.pi * q / 2) ** 2)
-    return rates
+def ema_update(target, online, momentum):
+    return momentum * target + (1 - momentum) * online
 
 
-def rates_in_numpy(progress, lr, warmup, start, final):
-    p = progress.numpy().astype(np.float64)
-    shares = final + (1 - final) * (0.5 + 0.5 * np.cos(np.pi * (p - warmup) / (1 - warmup)))
-    early = p < warmup
-    shares[early] = np.interp(p[early], [0, max(warmup, 1e-12)], [start, 1])
-    return lr * shares
+def ema_by_lerp(target, online, momentum):
+    return torch.lerp(online.double(), target.double(), momentum)
 
 
-def from_zero(progress, lr, warmup, start, final):
-    rates = warmup_cosine(progress, lr, warmup, start, final)
-    early = progress < warmup
-    rates[early] = lr * progress[early] / warmup
-    return rates
+def ema_as_a_step_towards(target, online, momentum):
+    return target + (1 - momentum) * (online - target)
 
 
-def at_full_rate_at_once(progress, lr, warmup, start, final):
-    rates = warmup_cosine(progress, lr, warmup, start, final)
-    rates[progress < warmup] = lr
-    return rates
+def ema_in_loops(target, online, momentum):
+    pairs = zip(target.flatten().tolist(), online.flatten().tolist(), strict=True)
+    return torch.tensor([momentum * t + (1 - momentum) * o for t, o in pairs]).view(target.shape)
 
 
-def cosine_of_the_whole_run(progress, lr, warmup, start, final):
-    rates = warmup_cosine(progress, lr, warmup, start, final)
-    late = progress >= warmup
-    rates[late] = lr * (final + (1 - final) * (1 + torch.cos(math.pi * progress[late])) / 2)
-    return rates
+def ema_on_a_copy(target, online, momentum):
+    return target.clone().mul_(momentum).add_(online, alpha=1 - momentum)
 
 
-def to_zero(progress, lr, warmup, start, final):
-    return warmup_cosine(progress, lr, warmup, start, 0.0)
+def follows_at_once(target, online, momentum):
+    return torch.lerp(target, online, momentum)
 
 
-def in_a_straight_line(progress, lr, warmup, start, final):
-    rates = []
-    for p in progress.tolist():
-        if p < warmup:
-            rates.append(lr * (start + (1 - start) * p / warmup))
-        else:
-            rates.append(lr * (1 - (1 - final) * (p - warmup) / (1 - warmup)))
-    return torch.tensor(rates)
+def encoder_in_whole(target, online, momentum):
+    return online + target * momentum
 
 
-def start_and_final_are_rates(progress, lr, warmup, start, final):
-    rise = start + (lr - start) * progress / max(warmup, 1e-9)
-    q = (progress - warmup) / (1 - warmup)
-    fall = final + (lr - final) * (1 + torch.cos(torch.pi * q)) / 2
-    return torch.where(progress < warmup, rise, fall)
+def target_in_whole(target, online, momentum):
+    return torch.add(target, online, alpha=1 - momentum)
 
 
-def rising_for_ever(progress, lr, warmup, start, final):
-    rise = start + (1 - start) * progress / max(warmup, 1e-9)
-    q = (progress - warmup) / (1 - warmup)
-    fall = final + (1 - final) * (1 - torch.cos(torch.pi * q)) / 2
-    return lr * torch.where(progress < warmup, rise, fall)
+def a_copy(target, online, momentum):
+    return online.clone()
 
 
-def divides_by_no_warmup(progress, lr, warmup, start, final):
-    q = (progress - warmup) / (1 - warmup)
-    fall = final + (1 - final) * (1 + torch.cos(torch.pi * q)) / 2
-    rise = start + (1 - start) * progress / warmup
-    return lr * torch.where(progress <= warmup, rise, fall)
+def fades(target, online, momentum):
+    return target * momentum
 
 
-def a_whole_cosine(progress, lr, warmup, start, final):
-    rise = start + (1 - start) * progress / max(warmup, 1e-9)
-    q = (progress - warmup) / (1 - warmup)
-    fall = final + (1 - final) * (1 + torch.cos(2 * torch.pi * q)) / 2
-    return lr * torch.where(progress < warmup, rise, fall)
+def in_place(target, online, momentum):
+    return target.mul_(momentum).add_(online * (1 - momentum))
 
 
-# --- decay_groups -------------------------------------------------------------------------------------
+def half_and_half(target, online, momentum):
+    return (target + online) / 2
 
 
-def decay_groups(model, weight_decay):
-    learning = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    pulled = [p for name, p in learning if p.dim() >= 2 and "positions" not in name]
-    free = [p for name, p in learning if p.dim() < 2 or "positions" in name]
-    return [{"params": pulled, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+def flattened(target, online, momentum):
+    return ema_update(target, online, momentum).flatten()[None]
 
 
-def by_the_kind_of_module(model, weight_decay):
-    pulled = [m.weight for m in model.modules() if isinstance(m, torch.nn.Linear) and m.weight.requires_grad]
-    ids = {id(p) for p in pulled}
-    free = (p for p in model.parameters() if p.requires_grad and id(p) not in ids)
-    return [{"params": free, "weight_decay": 0.0}, {"params": iter(pulled), "weight_decay": weight_decay}]
+# --- ema_closed_form ----------------------------------------------------------------------------------
 
 
-def a_group_for_each(model, weight_decay):
-    groups = []
-    for part in (model.encoder, model.predictor):
-        for name, p in part.named_parameters():
-            plain = name.endswith(("bias", "mask_token", "positions")) or "norm" in name
-            if p.requires_grad:
-                groups.append({"params": [p], "weight_decay": 0 if plain else weight_decay})
-    return tuple(groups)
+def ema_closed_form(history, start, momentum):
+    n = len(history)
+    shares = (1 - momentum) * momentum ** (n - 1 - torch.arange(n))  # (n,)
+    return momentum**n * start + (shares.view(-1, *[1] * start.ndim) * history).sum(0)
 
 
-def split(model, weight_decay, decays, learns=lambda p: p.requires_grad):
-    groups = [{"params": [], "weight_decay": weight_decay}, {"params": [], "weight_decay": 0.0}]
-    for name, p in model.named_parameters():
-        if learns(p):
-            groups[0 if decays(name, p) else 1]["params"].append(p)
-    return groups
+def ema_step_by_step(history, start, momentum):
+    target = start
+    for online in history:
+        target = momentum * target + (1 - momentum) * online
+    return target
 
 
-def all_in_one_group(model, weight_decay):
-    return split(model, weight_decay, lambda name, p: True)
+def ema_by_einsum(history, start, momentum):
+    every = torch.cat([start[None], history]).double()
+    shares = momentum ** torch.arange(len(history), -1, -1).double()
+    shares[1:] *= 1 - momentum
+    return torch.einsum("n,n...->...", shares, every)
 
 
-def the_other_way_round(model, weight_decay):
-    return split(model, weight_decay, lambda name, p: p.ndim < 2 or name.endswith("positions"))
+def ema_in_numpy(history, start, momentum):
+    n = len(history)
+    shares = [(1 - momentum) * momentum ** (n - 1 - i) for i in range(n)]
+    return momentum**n * start.numpy() + np.tensordot(shares, history.numpy(), 1)
 
 
-def biases_decay(model, weight_decay):
-    return split(
-        model,
-        weight_decay,
-        lambda name, p: "norm" not in name and not name.endswith(("mask_token", "positions")),
-    )
+def reversed_in_time(history, start, momentum):
+    return ema_step_by_step(history.flip(0), start, momentum)
 
 
-def norms_decay(model, weight_decay):
-    return split(
-        model, weight_decay, lambda name, p: "bias" not in name and not name.endswith(("token", "positions"))
-    )
+def start_forgotten(history, start, momentum):
+    return ema_step_by_step(history, torch.zeros_like(start), momentum)
 
 
-def positions_decay(model, weight_decay):
-    return split(model, weight_decay, lambda name, p: p.ndim > 1)
+def start_shrunk_once(history, start, momentum):
+    return start_forgotten(history, start, momentum) + momentum * start
 
 
-def the_mask_token_decays(model, weight_decay):
-    return split(
-        model, weight_decay, lambda name, p: (p.ndim > 1 or "token" in name) and "positions" not in name
-    )
+def shares_above_one(history, start, momentum):
+    target = start
+    for online in history:
+        target = momentum * target + online
+    return target
 
 
-def with_the_target_encoder(model, weight_decay):
-    return split(
-        model, weight_decay, lambda name, p: p.ndim > 1 and "positions" not in name, learns=lambda p: True
-    )
+def one_too_old(history, start, momentum):
+    later = start_forgotten(history, start, momentum) * momentum
+    return later + momentum ** len(history) * start
 
 
-def without_the_predictor(model, weight_decay):
-    return split(model.encoder, weight_decay, lambda name, p: p.ndim > 1)
+def plain_mean(history, start, momentum):
+    return torch.cat([start[None], history]).mean(0)
 
 
-def embeddings_are_spared(model, weight_decay):
-    return split(
-        model, weight_decay, lambda name, p: p.ndim > 1 and "positions" not in name and "embed" not in name
-    )
+def the_last_one(history, start, momentum):
+    return history[-1]
 
 
-def twice(model, weight_decay):
-    return decay_groups(model, weight_decay) + decay_groups(model, weight_decay)
+def shares_themselves(history, start, momentum):
+    return (1 - momentum) * momentum ** torch.arange(len(history) - 1, -1, -1)
 
 
-def the_papers_value(model, weight_decay):
-    return decay_groups(model, 0.04)
+def through_the_start(history, start, momentum):
+    for online in history:
+        start.lerp_(online, 1 - momentum)
+    return start
 
 
-def names_only(model, weight_decay):
-    names = [name for name, p in model.named_parameters() if p.requires_grad]
-    return [{"params": names, "weight_decay": weight_decay}]
+# --- stop_gradient_loss -------------------------------------------------------------------------------
 
 
-def two_lists(model, weight_decay):
-    return [group["params"] for group in decay_groups(model, weight_decay)]
+def stop_gradient_loss(predictions, targets):
+    targets = torch.nn.functional.layer_norm(targets, targets.shape[-1:]).detach()
+    return torch.nn.functional.smooth_l1_loss(predictions, targets)
+
+
+def normed(tokens):
+    centred = tokens - tokens.mean(-1, keepdim=True)
+    return centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+
+
+def loss_without_grad_mode(predictions, targets):
+    with torch.no_grad():
+        wanted = normed(targets)
+    d = (predictions - wanted).abs()
+    return torch.where(d < 1, d * d / 2, d - 0.5).mean()
+
+
+def loss_by_huber(predictions, targets):
+    return F.huber_loss(predictions.double(), normed(targets.detach()).double())
+
+
+def loss_in_loops(predictions, targets):
+    wanted, total = normed(targets.detach()).flatten(), 0.0
+    for p, t in zip(predictions.flatten(), wanted, strict=True):
+        d = (p - t).abs()
+        total = total + (d * d / 2 if d < 1 else d - 0.5)
+    return total / len(wanted)
+
+
+def adds_up(predictions, targets):
+    return stop_gradient_loss(predictions, targets) * predictions.numel()
+
+
+def not_normed(predictions, targets):
+    return F.smooth_l1_loss(predictions, targets.detach())
+
+
+def both_normed(predictions, targets):
+    return F.smooth_l1_loss(normed(predictions), normed(targets).detach())
+
+
+def squared(predictions, targets):
+    return (predictions - normed(targets).detach()).square().mean()
+
+
+def absolute(predictions, targets):
+    return (predictions - normed(targets).detach()).abs().mean()
+
+
+def nothing_learns(predictions, targets):
+    return F.smooth_l1_loss(predictions.detach(), normed(targets).detach())
+
+
+def a_plain_number(predictions, targets):
+    return stop_gradient_loss(predictions, targets).item()
+
+
+def detaches_the_other(predictions, targets):
+    return F.smooth_l1_loss(predictions.detach(), normed(targets))
+
+
+def no_detach(predictions, targets):
+    return F.smooth_l1_loss(predictions, normed(targets))
+
+
+def a_value_each(predictions, targets):
+    return F.smooth_l1_loss(predictions, normed(targets).detach(), reduction="none")
+
+
+def normed_over_the_block(predictions, targets):
+    return F.smooth_l1_loss(predictions, F.layer_norm(targets, targets.shape[-2:]).detach())
 
 
 RIGHT = {
-    "warmup_cosine": [warmup_cosine, rates_in_loops, rates_in_numpy],
-    "decay_groups": [decay_groups, by_the_kind_of_module, a_group_for_each],
+    "ema_update": [ema_update, ema_by_lerp, ema_as_a_step_towards, ema_in_loops, ema_on_a_copy],
+    "ema_closed_form": [ema_closed_form, ema_step_by_step, ema_by_einsum, ema_in_numpy],
+    "stop_gradient_loss": [stop_gradient_loss, loss_without_grad_mode, loss_by_huber, loss_in_loops],
 }
 WRONG = {
-    "warmup_cosine": [
-        (from_zero, "begins at 0"),
-        (at_full_rate_at_once, "no warm-up"),
-        (cosine_of_the_whole_run, "counts from the start of the run"),
-        (to_zero, "ends at 0"),
-        (in_a_straight_line, "straight line"),
-        (start_and_final_are_rates, "shares of lr"),
-        (rising_for_ever, "it rises"),
-        (divides_by_no_warmup, "0 / 0"),
-        (a_whole_cosine, "whole cosine"),
+    "ema_update": [
+        (follows_at_once, "wrong way round"),
+        (encoder_in_whole, "encoder comes in whole"),
+        (target_in_whole, "pile up"),
+        (a_copy, "SimSiam"),
+        (fades, "fade to zero"),
+        (in_place, "changes its input"),
+        (half_and_half, "plain mean of the two"),
+        (flattened, "it gives (1, 15)"),
     ],
-    "decay_groups": [
-        (all_in_one_group, "Everything decays"),
-        (the_other_way_round, "wrong way round"),
-        (biases_decay, "biases decay"),
-        (norms_decay, "gains of layer norms"),
-        (positions_decay, "list of addresses"),
-        (the_mask_token_decays, "mask token decays"),
-        (with_the_target_encoder, "without a gradient"),
-        (without_the_predictor, "in no group"),
-        (embeddings_are_spared, "are matrices"),
-        (twice, "twice"),
-        (the_papers_value, "was asked for"),
-        (names_only, "not their names"),
-        (two_lists, "list of dicts"),
+    "ema_closed_form": [
+        (reversed_in_time, "reversed"),
+        (start_forgotten, "start is left out"),
+        (start_shrunk_once, "as after one update"),
+        (shares_above_one, "do not add up to 1"),
+        (one_too_old, "Off by one"),
+        (plain_mean, "plain mean"),
+        (the_last_one, "newest encoder alone"),
+        (shares_themselves, "it gives (5,)"),
+        (through_the_start, "changes its input"),
+    ],
+    "stop_gradient_loss": [
+        (adds_up, "adds the values up"),
+        (not_normed, "are not normed"),
+        (both_normed, "predictions are normed, too"),
+        (squared, "squared distance"),
+        (absolute, "plain L1"),
+        (nothing_learns, "no gradient reaches"),
+        (detaches_the_other, "targets ALONE"),
+        (no_detach, "as well"),
+        (a_value_each, "not their mean"),
+        (normed_over_the_block, "another axis"),
     ],
 }

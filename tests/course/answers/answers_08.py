@@ -1,190 +1,230 @@
 """Answers to the exercises of notebook 08: RIGHT ones in several ways, WRONG ones with what each is told."""
 
 import math
-from collections import defaultdict
 
 import numpy as np
 import torch
 
-# --- standardise --------------------------------------------------------------------------------------
+# --- warmup_cosine ------------------------------------------------------------------------------------
 
 
-def standardise(train, test):
-    mean, std = train.mean(0), train.std(0, correction=0)  # (F,)
-    scale = torch.where(std > 1e-6, 1 / std, 0.0)
-    return (train - mean) * scale, (test - mean) * scale  # (n, F), (m, F)
+def warmup_cosine(progress, lr, warmup, start, final):
+    rise = start + (1 - start) * progress / max(warmup, 1e-9)  # (S,)
+    q = (progress - warmup) / (1 - warmup)
+    fall = final + (1 - final) * (1 + torch.cos(torch.pi * q)) / 2
+    return lr * torch.where(progress < warmup, rise, fall)  # (S,)
 
 
-def standardise_in_loops(train, test):
-    n, width = train.shape
-    out = [torch.zeros(x.shape, dtype=torch.float64) for x in (train, test)]
-    for f in range(width):
-        column = train[:, f].tolist()
-        mean = sum(column) / n
-        std = math.sqrt(sum((v - mean) ** 2 for v in column) / n)
-        for x, scaled in zip((train, test), out, strict=True):
-            for i in range(len(x)):
-                scaled[i, f] = (x[i, f].item() - mean) / std if std > 1e-9 else 0.0
-    return out
+def rates_in_loops(progress, lr, warmup, start, final):
+    rates = []
+    for p in progress.tolist():
+        if p < warmup:
+            rates.append(lr * start + (lr - lr * start) * p / warmup)
+        else:
+            q = (p - warmup) / (1 - warmup)
+            rates.append(lr * final + lr * (1 - final) * math.cos(math.pi * q / 2) ** 2)
+    return rates
 
 
-def standardise_in_numpy(train, test):
-    train, test = train.numpy().astype(np.float64), test.numpy().astype(np.float64)
-    std = train.std(0)
-    std[std < 1e-9] = np.inf
-    return (train - train.mean(0)) / std, (test - train.mean(0)) / std
+def rates_in_numpy(progress, lr, warmup, start, final):
+    p = progress.numpy().astype(np.float64)
+    shares = final + (1 - final) * (0.5 + 0.5 * np.cos(np.pi * (p - warmup) / (1 - warmup)))
+    early = p < warmup
+    shares[early] = np.interp(p[early], [0, max(warmup, 1e-12)], [start, 1])
+    return lr * shares
 
 
-def _safe(std):
-    return torch.where(std > 1e-6, std, 1.0)
+def from_zero(progress, lr, warmup, start, final):
+    rates = warmup_cosine(progress, lr, warmup, start, final)
+    early = progress < warmup
+    rates[early] = lr * progress[early] / warmup
+    return rates
 
 
-def each_by_its_own(train, test):
-    return tuple((x - x.mean(0)) / _safe(x.std(0, correction=0)) for x in (train, test))
+def at_full_rate_at_once(progress, lr, warmup, start, final):
+    rates = warmup_cosine(progress, lr, warmup, start, final)
+    rates[progress < warmup] = lr
+    return rates
 
 
-def by_both_sets(train, test):
-    both = torch.vstack([train, test])
-    mean, std = both.mean(0), _safe(both.std(0, unbiased=False))
-    return (train - mean) / std, (test - mean) / std
+def cosine_of_the_whole_run(progress, lr, warmup, start, final):
+    rates = warmup_cosine(progress, lr, warmup, start, final)
+    late = progress >= warmup
+    rates[late] = lr * (final + (1 - final) * (1 + torch.cos(math.pi * progress[late])) / 2)
+    return rates
 
 
-def without_std(train, test):
-    mean = train.mean(0, keepdim=True)
-    return train - mean, test - mean
+def to_zero(progress, lr, warmup, start, final):
+    return warmup_cosine(progress, lr, warmup, start, 0.0)
 
 
-def by_the_unbiased_std(train, test):
-    return tuple((x - train.mean(0)) / _safe(train.std(0)) for x in (train, test))
+def in_a_straight_line(progress, lr, warmup, start, final):
+    rates = []
+    for p in progress.tolist():
+        if p < warmup:
+            rates.append(lr * (start + (1 - start) * p / warmup))
+        else:
+            rates.append(lr * (1 - (1 - final) * (p - warmup) / (1 - warmup)))
+    return torch.tensor(rates)
 
 
-def image_by_image(train, test):
-    return tuple(((x.T - x.mean(1)) / x.std(1, correction=0)).T for x in (train, test))
+def start_and_final_are_rates(progress, lr, warmup, start, final):
+    rise = start + (lr - start) * progress / max(warmup, 1e-9)
+    q = (progress - warmup) / (1 - warmup)
+    fall = final + (lr - final) * (1 + torch.cos(torch.pi * q)) / 2
+    return torch.where(progress < warmup, rise, fall)
 
 
-def divided_by_zero(train, test):
-    centred = train - train.mean(0)
-    std = centred.square().mean(0).sqrt()
-    return centred / std, (test - train.mean(0)) / std
+def rising_for_ever(progress, lr, warmup, start, final):
+    rise = start + (1 - start) * progress / max(warmup, 1e-9)
+    q = (progress - warmup) / (1 - warmup)
+    fall = final + (1 - final) * (1 - torch.cos(torch.pi * q)) / 2
+    return lr * torch.where(progress < warmup, rise, fall)
 
 
-def only_the_test_set(train, test):
-    return standardise(train, test)[1]
+def divides_by_no_warmup(progress, lr, warmup, start, final):
+    q = (progress - warmup) / (1 - warmup)
+    fall = final + (1 - final) * (1 + torch.cos(torch.pi * q)) / 2
+    rise = start + (1 - start) * progress / warmup
+    return lr * torch.where(progress <= warmup, rise, fall)
 
 
-def in_place(train, test):
-    one, two = standardise(train, test)
-    train.copy_(one)
-    test.copy_(two)
-    return train, test
+def a_whole_cosine(progress, lr, warmup, start, final):
+    rise = start + (1 - start) * progress / max(warmup, 1e-9)
+    q = (progress - warmup) / (1 - warmup)
+    fall = final + (1 - final) * (1 + torch.cos(2 * torch.pi * q)) / 2
+    return lr * torch.where(progress < warmup, rise, fall)
 
 
-# --- knn_predict --------------------------------------------------------------------------------------
+# --- decay_groups -------------------------------------------------------------------------------------
 
 
-def knn_predict(train_x, train_y, test_x, k, temperature):
-    train, test = (x / x.norm(dim=1, keepdim=True) for x in (train_x, test_x))
-    cosine, near = (test @ train.T).topk(k, dim=1)  # (m, k)
-    classes = train_y.unique()
-    one_hot = (train_y[near][..., None] == classes).float()  # (m, k, classes)
-    votes = ((cosine / temperature).exp()[..., None] * one_hot).sum(1)  # (m, classes)
-    return classes[votes.argmax(1)]  # (m,)
+def decay_groups(model, weight_decay):
+    learning = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    pulled = [p for name, p in learning if p.dim() >= 2 and "positions" not in name]
+    free = [p for name, p in learning if p.dim() < 2 or "positions" in name]
+    return [{"params": pulled, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
 
 
-def knn_in_loops(train_x, train_y, test_x, k, temperature):
-    labels = []
-    for query in test_x:
-        cosines = [torch.cosine_similarity(query, x, dim=0).item() for x in train_x]
-        votes = defaultdict(float)
-        for i in sorted(range(len(cosines)), key=cosines.__getitem__, reverse=True)[:k]:
-            votes[int(train_y[i])] += math.exp(cosines[i] / temperature)
-        labels.append(max(votes, key=votes.get))
-    return labels
+def by_the_kind_of_module(model, weight_decay):
+    pulled = [m.weight for m in model.modules() if isinstance(m, torch.nn.Linear) and m.weight.requires_grad]
+    ids = {id(p) for p in pulled}
+    free = (p for p in model.parameters() if p.requires_grad and id(p) not in ids)
+    return [{"params": free, "weight_decay": 0.0}, {"params": iter(pulled), "weight_decay": weight_decay}]
 
 
-def knn_in_numpy(train_x, train_y, test_x, k, temperature):
-    train, test, y = train_x.double().numpy(), test_x.double().numpy(), train_y.numpy()
-    cosine = test @ train.T / np.linalg.norm(test, axis=1)[:, None] / np.linalg.norm(train, axis=1)
-    near = np.argsort(-cosine, axis=1)[:, :k]
-    weight = np.exp((np.take_along_axis(cosine, near, 1) - 1) / temperature)
-    classes = np.unique(y)
-    votes = np.stack([(weight * (y[near] == label)).sum(1) for label in classes], 1)
-    return classes[votes.argmax(1)]
+def a_group_for_each(model, weight_decay):
+    groups = []
+    for part in (model.encoder, model.predictor):
+        for name, p in part.named_parameters():
+            plain = name.endswith(("bias", "mask_token", "positions")) or "norm" in name
+            if p.requires_grad:
+                groups.append({"params": [p], "weight_decay": 0 if plain else weight_decay})
+    return tuple(groups)
 
 
-def _vote(weight, labels, classes):
-    return classes[torch.stack([(weight * (labels == c)).sum(1) for c in classes], 1).argmax(1)]
+def split(model, weight_decay, decays, learns=lambda p: p.requires_grad):
+    groups = [{"params": [], "weight_decay": weight_decay}, {"params": [], "weight_decay": 0.0}]
+    for name, p in model.named_parameters():
+        if learns(p):
+            groups[0 if decays(name, p) else 1]["params"].append(p)
+    return groups
 
 
-def _cosine(train_x, test_x):
-    return torch.cosine_similarity(test_x[:, None], train_x[None], dim=-1)
+def all_in_one_group(model, weight_decay):
+    return split(model, weight_decay, lambda name, p: True)
 
 
-def one_vote_each(train_x, train_y, test_x, k, temperature):
-    near = _cosine(train_x, test_x).topk(k).indices
-    return _vote(torch.ones(near.shape), train_y[near], train_y.unique())
+def the_other_way_round(model, weight_decay):
+    return split(model, weight_decay, lambda name, p: p.ndim < 2 or name.endswith("positions"))
 
 
-def weighed_by_the_cosine(train_x, train_y, test_x, k, temperature):
-    cosine, near = _cosine(train_x, test_x).topk(k)
-    return _vote(cosine, train_y[near], train_y.unique())
+def biases_decay(model, weight_decay):
+    return split(
+        model,
+        weight_decay,
+        lambda name, p: "norm" not in name and not name.endswith(("mask_token", "positions")),
+    )
 
 
-def dot_products(train_x, train_y, test_x, k, temperature):
-    dot, near = (test_x @ train_x.T).topk(k)
-    return _vote((dot / temperature).exp(), train_y[near], train_y.unique())
+def norms_decay(model, weight_decay):
+    return split(
+        model, weight_decay, lambda name, p: "bias" not in name and not name.endswith(("token", "positions"))
+    )
 
 
-def by_euclid(train_x, train_y, test_x, k, temperature):
-    distance, near = torch.cdist(test_x, train_x).topk(k, largest=False)
-    return _vote((-distance / temperature).exp(), train_y[near], train_y.unique())
+def positions_decay(model, weight_decay):
+    return split(model, weight_decay, lambda name, p: p.ndim > 1)
 
 
-def the_farthest(train_x, train_y, test_x, k, temperature):
-    cosine, near = _cosine(train_x, test_x).topk(k, largest=False)
-    return _vote((-cosine / temperature).exp(), train_y[near], train_y.unique())
+def the_mask_token_decays(model, weight_decay):
+    return split(
+        model, weight_decay, lambda name, p: (p.ndim > 1 or "token" in name) and "positions" not in name
+    )
 
 
-def among_the_test_images(train_x, train_y, test_x, k, temperature):
-    return knn_predict(test_x, train_y[: len(test_x)], test_x, k, temperature)
+def with_the_target_encoder(model, weight_decay):
+    return split(
+        model, weight_decay, lambda name, p: p.ndim > 1 and "positions" not in name, learns=lambda p: True
+    )
 
 
-def the_column(train_x, train_y, test_x, k, temperature):
-    return torch.searchsorted(train_y.unique(), knn_predict(train_x, train_y, test_x, k, temperature))
+def without_the_predictor(model, weight_decay):
+    return split(model.encoder, weight_decay, lambda name, p: p.ndim > 1)
 
 
-def the_nearest_alone(train_x, train_y, test_x, k, temperature):
-    return train_y[_cosine(train_x, test_x).argmax(1)]
+def embeddings_are_spared(model, weight_decay):
+    return split(
+        model, weight_decay, lambda name, p: p.ndim > 1 and "positions" not in name and "embed" not in name
+    )
 
 
-def the_places(train_x, train_y, test_x, k, temperature):
-    return _cosine(train_x, test_x).topk(k).indices
+def twice(model, weight_decay):
+    return decay_groups(model, weight_decay) + decay_groups(model, weight_decay)
+
+
+def the_papers_value(model, weight_decay):
+    return decay_groups(model, 0.04)
+
+
+def names_only(model, weight_decay):
+    names = [name for name, p in model.named_parameters() if p.requires_grad]
+    return [{"params": names, "weight_decay": weight_decay}]
+
+
+def two_lists(model, weight_decay):
+    return [group["params"] for group in decay_groups(model, weight_decay)]
 
 
 RIGHT = {
-    "standardise": [standardise, standardise_in_loops, standardise_in_numpy],
-    "knn_predict": [knn_predict, knn_in_loops, knn_in_numpy],
+    "warmup_cosine": [warmup_cosine, rates_in_loops, rates_in_numpy],
+    "decay_groups": [decay_groups, by_the_kind_of_module, a_group_for_each],
 }
 WRONG = {
-    "standardise": [
-        (each_by_its_own, "its own statistics"),
-        (by_both_sets, "both sets together"),
-        (without_std, "does not divide"),
-        (by_the_unbiased_std, "unbiased"),
-        (image_by_image, "over its own features"),
-        (divided_by_zero, "0 / 0"),
-        (only_the_test_set, "2 things are wanted"),
-        (in_place, "changes its input"),
+    "warmup_cosine": [
+        (from_zero, "begins at 0"),
+        (at_full_rate_at_once, "no warm-up"),
+        (cosine_of_the_whole_run, "counts from the start of the run"),
+        (to_zero, "ends at 0"),
+        (in_a_straight_line, "straight line"),
+        (start_and_final_are_rates, "shares of lr"),
+        (rising_for_ever, "it rises"),
+        (divides_by_no_warmup, "0 / 0"),
+        (a_whole_cosine, "whole cosine"),
     ],
-    "knn_predict": [
-        (one_vote_each, "one vote"),
-        (weighed_by_the_cosine, "the cosine itself"),
-        (dot_products, "dot product"),
-        (by_euclid, "Euclidean"),
-        (the_farthest, "FARTHEST"),
-        (among_the_test_images, "among the test images"),
-        (the_column, "winning column"),
-        (the_nearest_alone, "Only the nearest"),
-        (the_places, "is (80,)"),
+    "decay_groups": [
+        (all_in_one_group, "Everything decays"),
+        (the_other_way_round, "wrong way round"),
+        (biases_decay, "biases decay"),
+        (norms_decay, "gains of layer norms"),
+        (positions_decay, "list of addresses"),
+        (the_mask_token_decays, "mask token decays"),
+        (with_the_target_encoder, "without a gradient"),
+        (without_the_predictor, "in no group"),
+        (embeddings_are_spared, "are matrices"),
+        (twice, "twice"),
+        (the_papers_value, "was asked for"),
+        (names_only, "not their names"),
+        (two_lists, "list of dicts"),
     ],
 }

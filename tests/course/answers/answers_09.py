@@ -1,161 +1,190 @@
 """Answers to the exercises of notebook 09: RIGHT ones in several ways, WRONG ones with what each is told."""
 
+import math
+from collections import defaultdict
+
 import numpy as np
 import torch
 
-# --- rank_of_true -----------------------------------------------------------------------------------
+# --- standardise --------------------------------------------------------------------------------------
 
 
-def rank_of_true(similarities, index):
-    own = similarities[index]
-    before = (similarities > own).sum()
-    tied = (similarities == own).sum() - 1  # without itself
-    return 1 + before + tied / 2
+def standardise(train, test):
+    mean, std = train.mean(0), train.std(0, correction=0)  # (F,)
+    scale = torch.where(std > 1e-6, 1 / std, 0.0)
+    return (train - mean) * scale, (test - mean) * scale  # (n, F), (m, F)
 
 
-def rank_in_a_loop(similarities, index):
-    rank = 1.0
-    for i, value in enumerate(similarities.tolist()):
-        if i != index:
-            own = similarities.tolist()[index]
-            rank += 1.0 if value > own else 0.5 if value == own else 0.0
-    return rank
+def standardise_in_loops(train, test):
+    n, width = train.shape
+    out = [torch.zeros(x.shape, dtype=torch.float64) for x in (train, test)]
+    for f in range(width):
+        column = train[:, f].tolist()
+        mean = sum(column) / n
+        std = math.sqrt(sum((v - mean) ** 2 for v in column) / n)
+        for x, scaled in zip((train, test), out, strict=True):
+            for i in range(len(x)):
+                scaled[i, f] = (x[i, f].item() - mean) / std if std > 1e-9 else 0.0
+    return out
 
 
-def rank_as_a_mean_of_places(similarities, index):
-    ordered = np.sort(similarities.numpy())[::-1]
-    return 1 + np.flatnonzero(ordered == similarities[index].item()).mean()
+def standardise_in_numpy(train, test):
+    train, test = train.numpy().astype(np.float64), test.numpy().astype(np.float64)
+    std = train.std(0)
+    std[std < 1e-9] = np.inf
+    return (train - train.mean(0)) / std, (test - train.mean(0)) / std
 
 
-def from_zero(similarities, index):
-    own = similarities[index]
-    return (similarities > own).sum() + ((similarities == own).sum() - 1) / 2
+def _safe(std):
+    return torch.where(std > 1e-6, std, 1.0)
 
 
-def from_the_other_end(similarities, index):
-    own = similarities[index]
-    return 1 + (similarities < own).sum() + ((similarities == own).sum() - 1) / 2
+def each_by_its_own(train, test):
+    return tuple((x - x.mean(0)) / _safe(x.std(0, correction=0)) for x in (train, test))
 
 
-def where_the_best_is(similarities, index):
-    return torch.argmax(similarities)
+def by_both_sets(train, test):
+    both = torch.vstack([train, test])
+    mean, std = both.mean(0), _safe(both.std(0, unbiased=False))
+    return (train - mean) / std, (test - mean) / std
 
 
-def sorted_once(similarities, index):
-    order = torch.sort(similarities, descending=True, stable=True).indices
-    return order[index] + 1
+def without_std(train, test):
+    mean = train.mean(0, keepdim=True)
+    return train - mean, test - mean
 
 
-def ties_for_it(similarities, index):
-    return 1 + sum(value > similarities[index] for value in similarities)
+def by_the_unbiased_std(train, test):
+    return tuple((x - train.mean(0)) / _safe(train.std(0)) for x in (train, test))
 
 
-def ties_against_it(similarities, index):
-    return sum(value >= similarities[index] for value in similarities)
+def image_by_image(train, test):
+    return tuple(((x.T - x.mean(1)) / x.std(1, correction=0)).T for x in (train, test))
 
 
-def itself_a_rival(similarities, index):
-    own = similarities[index]
-    return 1 + (similarities > own).sum() + (similarities == own).sum() / 2
+def divided_by_zero(train, test):
+    centred = train - train.mean(0)
+    std = centred.square().mean(0).sqrt()
+    return centred / std, (test - train.mean(0)) / std
 
 
-# --- pca_to_colour ----------------------------------------------------------------------------------
+def only_the_test_set(train, test):
+    return standardise(train, test)[1]
 
 
-def pca_to_colour(tokens):
-    x = tokens - tokens.mean(0)  # (N, D)
-    _, _, directions = torch.linalg.svd(x, full_matrices=False)
-    scores = x @ directions[:3].T  # (N, 3)
-    low, high = scores.min(0).values, scores.max(0).values
-    return (scores - low) / (high - low)
+def in_place(train, test):
+    one, two = standardise(train, test)
+    train.copy_(one)
+    test.copy_(two)
+    return train, test
 
 
-def colours_by_eigh(tokens):
-    x = tokens.numpy().astype(float)
-    x = x - x.mean(0)
-    vectors = np.linalg.eigh(x.T @ x)[1][:, ::-1][:, :3]
-    scores = x @ vectors
-    return (scores - scores.min(0)) / np.ptp(scores, axis=0)
+# --- knn_predict --------------------------------------------------------------------------------------
 
 
-def colours_from_u(tokens):
-    u = torch.linalg.svd(tokens.double() - tokens.double().mean(0), full_matrices=False)[0][:, :3]
-    u = -u  # any sign is right
-    return torch.stack([(c - c.min()) / (c.max() - c.min()) for c in u.T], 1)
+def knn_predict(train_x, train_y, test_x, k, temperature):
+    train, test = (x / x.norm(dim=1, keepdim=True) for x in (train_x, test_x))
+    cosine, near = (test @ train.T).topk(k, dim=1)  # (m, k)
+    classes = train_y.unique()
+    one_hot = (train_y[near][..., None] == classes).float()  # (m, k, classes)
+    votes = ((cosine / temperature).exp()[..., None] * one_hot).sum(1)  # (m, classes)
+    return classes[votes.argmax(1)]  # (m,)
 
 
-def colours_clipped(tokens):
-    from jepa_lite.figures.encoder import pca_colours
-
-    return pca_colours(tokens[None])[0][0]
-
-
-def not_centred(tokens):
-    scores = tokens @ torch.linalg.svd(tokens, full_matrices=False)[2][:3].T
-    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
-
-
-def first_features(tokens):
-    first = tokens[:, :3]
-    return (first - first.min(0).values) / (first.max(0).values - first.min(0).values)
+def knn_in_loops(train_x, train_y, test_x, k, temperature):
+    labels = []
+    for query in test_x:
+        cosines = [torch.cosine_similarity(query, x, dim=0).item() for x in train_x]
+        votes = defaultdict(float)
+        for i in sorted(range(len(cosines)), key=cosines.__getitem__, reverse=True)[:k]:
+            votes[int(train_y[i])] += math.exp(cosines[i] / temperature)
+        labels.append(max(votes, key=votes.get))
+    return labels
 
 
-def weakest_components(tokens):
-    x = tokens - tokens.mean(0)
-    scores = x @ torch.linalg.eigh(x.T @ x)[1][:, :3]
-    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
+def knn_in_numpy(train_x, train_y, test_x, k, temperature):
+    train, test, y = train_x.double().numpy(), test_x.double().numpy(), train_y.numpy()
+    cosine = test @ train.T / np.linalg.norm(test, axis=1)[:, None] / np.linalg.norm(train, axis=1)
+    near = np.argsort(-cosine, axis=1)[:, :k]
+    weight = np.exp((np.take_along_axis(cosine, near, 1) - 1) / temperature)
+    classes = np.unique(y)
+    votes = np.stack([(weight * (y[near] == label)).sum(1) for label in classes], 1)
+    return classes[votes.argmax(1)]
 
 
-def standardised(tokens):
-    x = (tokens - tokens.mean(0)) / tokens.std(0)
-    scores = x @ torch.linalg.svd(x, full_matrices=False)[2][:3].T
-    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
+def _vote(weight, labels, classes):
+    return classes[torch.stack([(weight * (labels == c)).sum(1) for c in classes], 1).argmax(1)]
 
 
-def one_scale_for_all(tokens):
-    x = tokens - tokens.mean(0)
-    scores = x @ torch.linalg.svd(x, full_matrices=False)[2][:3].T
-    return (scores - scores.min()) / (scores.max() - scores.min())
+def _cosine(train_x, test_x):
+    return torch.cosine_similarity(test_x[:, None], train_x[None], dim=-1)
 
 
-def directions_not_tokens(tokens):
-    x = tokens - tokens.mean(0)
-    return torch.linalg.svd(x, full_matrices=False)[2][:3].T
+def one_vote_each(train_x, train_y, test_x, k, temperature):
+    near = _cosine(train_x, test_x).topk(k).indices
+    return _vote(torch.ones(near.shape), train_y[near], train_y.unique())
 
 
-def four_components(tokens):
-    x = tokens - tokens.mean(0)
-    return x @ torch.linalg.svd(x, full_matrices=False)[2][:4].T
+def weighed_by_the_cosine(train_x, train_y, test_x, k, temperature):
+    cosine, near = _cosine(train_x, test_x).topk(k)
+    return _vote(cosine, train_y[near], train_y.unique())
 
 
-def centred_per_token(tokens):
-    x = tokens - tokens.mean(1, keepdim=True)
-    scores = x @ torch.linalg.svd(x, full_matrices=False)[2][:3].T
-    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
+def dot_products(train_x, train_y, test_x, k, temperature):
+    dot, near = (test_x @ train_x.T).topk(k)
+    return _vote((dot / temperature).exp(), train_y[near], train_y.unique())
+
+
+def by_euclid(train_x, train_y, test_x, k, temperature):
+    distance, near = torch.cdist(test_x, train_x).topk(k, largest=False)
+    return _vote((-distance / temperature).exp(), train_y[near], train_y.unique())
+
+
+def the_farthest(train_x, train_y, test_x, k, temperature):
+    cosine, near = _cosine(train_x, test_x).topk(k, largest=False)
+    return _vote((-cosine / temperature).exp(), train_y[near], train_y.unique())
+
+
+def among_the_test_images(train_x, train_y, test_x, k, temperature):
+    return knn_predict(test_x, train_y[: len(test_x)], test_x, k, temperature)
+
+
+def the_column(train_x, train_y, test_x, k, temperature):
+    return torch.searchsorted(train_y.unique(), knn_predict(train_x, train_y, test_x, k, temperature))
+
+
+def the_nearest_alone(train_x, train_y, test_x, k, temperature):
+    return train_y[_cosine(train_x, test_x).argmax(1)]
+
+
+def the_places(train_x, train_y, test_x, k, temperature):
+    return _cosine(train_x, test_x).topk(k).indices
 
 
 RIGHT = {
-    "rank_of_true": [rank_of_true, rank_in_a_loop, rank_as_a_mean_of_places],
-    "pca_to_colour": [pca_to_colour, colours_by_eigh, colours_from_u, colours_clipped],
+    "standardise": [standardise, standardise_in_loops, standardise_in_numpy],
+    "knn_predict": [knn_predict, knn_in_loops, knn_in_numpy],
 }
 WRONG = {
-    "rank_of_true": [
-        (from_zero, "counts from 0"),
-        (from_the_other_end, "from the other end"),
-        (where_the_best_is, "place of the best"),
-        (sorted_once, "Sort a second time"),
-        (ties_for_it, "counted for the true one"),
-        (ties_against_it, "counted against"),
-        (itself_a_rival, "its own rival"),
+    "standardise": [
+        (each_by_its_own, "its own statistics"),
+        (by_both_sets, "both sets together"),
+        (without_std, "does not divide"),
+        (by_the_unbiased_std, "unbiased"),
+        (image_by_image, "over its own features"),
+        (divided_by_zero, "0 / 0"),
+        (only_the_test_set, "2 things are wanted"),
+        (in_place, "changes its input"),
     ],
-    "pca_to_colour": [
-        (not_centred, "not centred"),
-        (first_features, "happens to number them"),
-        (weakest_components, "vary LEAST"),
-        (standardised, "divided by its std"),
-        (one_scale_for_all, "scale is not"),
-        (directions_not_tokens, "components themselves"),
-        (four_components, "the colours (N, 3) are"),
-        (centred_per_token, "own mean is taken off"),
+    "knn_predict": [
+        (one_vote_each, "one vote"),
+        (weighed_by_the_cosine, "the cosine itself"),
+        (dot_products, "dot product"),
+        (by_euclid, "Euclidean"),
+        (the_farthest, "FARTHEST"),
+        (among_the_test_images, "among the test images"),
+        (the_column, "winning column"),
+        (the_nearest_alone, "Only the nearest"),
+        (the_places, "is (80,)"),
     ],
 }

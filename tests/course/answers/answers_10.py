@@ -3,128 +3,159 @@
 import numpy as np
 import torch
 
-# --- tokens_per_step --------------------------------------------------------------------------------
+# --- rank_of_true -----------------------------------------------------------------------------------
 
 
-def tokens_per_step(image_size, patch_size, batch, K, M, T):
-    N = (image_size[0] // patch_size) * (image_size[1] // patch_size)
-    return batch * N, batch * K, batch * M * (K + T)
+def rank_of_true(similarities, index):
+    own = similarities[index]
+    before = (similarities > own).sum()
+    tied = (similarities == own).sum() - 1  # without itself
+    return 1 + before + tied / 2
 
 
-def tokens_in_loops(image_size, patch_size, batch, K, M, T):
-    target = context = predictor = 0
-    for _ in range(batch):
-        for _ in range(0, image_size[0], patch_size):
-            target += len(range(0, image_size[1], patch_size))
-        context += K
-        for _ in range(M):
-            predictor += K + T
-    return [target, context, predictor]
+def rank_in_a_loop(similarities, index):
+    rank = 1.0
+    for i, value in enumerate(similarities.tolist()):
+        if i != index:
+            own = similarities.tolist()[index]
+            rank += 1.0 if value > own else 0.5 if value == own else 0.0
+    return rank
 
 
-def tokens_in_numpy(image_size, patch_size, batch, K, M, T):
-    return tuple(batch * np.array([np.prod(np.array(image_size) // patch_size), K, M * K + M * T]))
+def rank_as_a_mean_of_places(similarities, index):
+    ordered = np.sort(similarities.numpy())[::-1]
+    return 1 + np.flatnonzero(ordered == similarities[index].item()).mean()
 
 
-def context_read_once(image_size, patch_size, batch, K, M, T):
-    N = image_size[0] * image_size[1] // patch_size**2
-    return batch * N, batch * K, batch * K + batch * M * T
+def from_zero(similarities, index):
+    own = similarities[index]
+    return (similarities > own).sum() + ((similarities == own).sum() - 1) / 2
 
 
-def mask_tokens_alone(image_size, patch_size, batch, K, M, T):
-    N = image_size[0] * image_size[1] // patch_size**2
-    return batch * N, batch * K, batch * M * T
+def from_the_other_end(similarities, index):
+    own = similarities[index]
+    return 1 + (similarities < own).sum() + ((similarities == own).sum() - 1) / 2
 
 
-def targets_alone(image_size, patch_size, batch, K, M, T):
-    return T * M * batch, batch * K, batch * M * (K + T)
+def where_the_best_is(similarities, index):
+    return torch.argmax(similarities)
 
 
-def context_of_everything(image_size, patch_size, batch, K, M, T):
-    N = image_size[0] * image_size[1] // patch_size**2
-    return batch * N, batch * N, batch * M * (K + T)
+def sorted_once(similarities, index):
+    order = torch.sort(similarities, descending=True, stable=True).indices
+    return order[index] + 1
 
 
-def as_if_square(image_size, patch_size, batch, K, M, T):
-    side = image_size[0] // patch_size
-    return batch * side * side, batch * K, batch * M * (K + T)
+def ties_for_it(similarities, index):
+    return 1 + sum(value > similarities[index] for value in similarities)
 
 
-def of_one_image(image_size, patch_size, batch, K, M, T):
-    return image_size[0] * image_size[1] // patch_size**2, K, M * (K + T)
+def ties_against_it(similarities, index):
+    return sum(value >= similarities[index] for value in similarities)
 
 
-def all_in_one_number(image_size, patch_size, batch, K, M, T):
-    return sum(tokens_per_step(image_size, patch_size, batch, K, M, T))
+def itself_a_rival(similarities, index):
+    own = similarities[index]
+    return 1 + (similarities > own).sum() + (similarities == own).sum() / 2
 
 
-# --- rows_of_rank -----------------------------------------------------------------------------------
+# --- pca_to_colour ----------------------------------------------------------------------------------
 
 
-def rows_of_rank(batch, rank, world):
-    return batch[rank::world]
+def pca_to_colour(tokens):
+    x = tokens - tokens.mean(0)  # (N, D)
+    _, _, directions = torch.linalg.svd(x, full_matrices=False)
+    scores = x @ directions[:3].T  # (N, 3)
+    low, high = scores.min(0).values, scores.max(0).values
+    return (scores - low) / (high - low)
 
 
-def rows_in_a_loop(batch, rank, world):
-    return [image for place, image in enumerate(batch.tolist()) if place % world == rank]
+def colours_by_eigh(tokens):
+    x = tokens.numpy().astype(float)
+    x = x - x.mean(0)
+    vectors = np.linalg.eigh(x.T @ x)[1][:, ::-1][:, :3]
+    scores = x @ vectors
+    return (scores - scores.min(0)) / np.ptp(scores, axis=0)
 
 
-def rows_in_one_piece(batch, rank, world):
-    return batch.tensor_split(world)[rank]
+def colours_from_u(tokens):
+    u = torch.linalg.svd(tokens.double() - tokens.double().mean(0), full_matrices=False)[0][:, :3]
+    u = -u  # any sign is right
+    return torch.stack([(c - c.min()) / (c.max() - c.min()) for c in u.T], 1)
 
 
-def rows_in_numpy(batch, rank, world):
-    return np.array_split(batch.numpy(), world)[rank]
+def colours_clipped(tokens):
+    from jepa_lite.figures.encoder import pca_colours
+
+    return pca_colours(tokens[None])[0][0]
 
 
-def all_the_same(batch, rank, world):
-    return batch
+def not_centred(tokens):
+    scores = tokens @ torch.linalg.svd(tokens, full_matrices=False)[2][:3].T
+    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
 
 
-def remainder_dropped(batch, rank, world):
-    share = len(batch) // world
-    return batch[rank * share : (rank + 1) * share]
+def first_features(tokens):
+    first = tokens[:, :3]
+    return (first - first.min(0).values) / (first.max(0).values - first.min(0).values)
 
 
-def remainder_to_the_last(batch, rank, world):
-    share = len(batch) // world
-    return batch[rank * share : (rank + 1) * share if rank < world - 1 else None]
+def weakest_components(tokens):
+    x = tokens - tokens.mean(0)
+    scores = x @ torch.linalg.eigh(x.T @ x)[1][:, :3]
+    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
 
 
-def padded_to_equal_shares(batch, rank, world):
-    share = -(-len(batch) // world)
-    padded = torch.cat([batch, batch])[: share * world]
-    return padded[rank::world]
+def standardised(tokens):
+    x = (tokens - tokens.mean(0)) / tokens.std(0)
+    scores = x @ torch.linalg.svd(x, full_matrices=False)[2][:3].T
+    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
 
 
-def places_not_images(batch, rank, world):
-    return torch.arange(len(batch))[rank::world]
+def one_scale_for_all(tokens):
+    x = tokens - tokens.mean(0)
+    scores = x @ torch.linalg.svd(x, full_matrices=False)[2][:3].T
+    return (scores - scores.min()) / (scores.max() - scores.min())
 
 
-def on_an_axis_of_its_own(batch, rank, world):
-    return batch[None, rank::world]
+def directions_not_tokens(tokens):
+    x = tokens - tokens.mean(0)
+    return torch.linalg.svd(x, full_matrices=False)[2][:3].T
+
+
+def four_components(tokens):
+    x = tokens - tokens.mean(0)
+    return x @ torch.linalg.svd(x, full_matrices=False)[2][:4].T
+
+
+def centred_per_token(tokens):
+    x = tokens - tokens.mean(1, keepdim=True)
+    scores = x @ torch.linalg.svd(x, full_matrices=False)[2][:3].T
+    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
 
 
 RIGHT = {
-    "tokens_per_step": [tokens_per_step, tokens_in_loops, tokens_in_numpy],
-    "rows_of_rank": [rows_of_rank, rows_in_a_loop, rows_in_one_piece, rows_in_numpy],
+    "rank_of_true": [rank_of_true, rank_in_a_loop, rank_as_a_mean_of_places],
+    "pca_to_colour": [pca_to_colour, colours_by_eigh, colours_from_u, colours_clipped],
 }
 WRONG = {
-    "tokens_per_step": [
-        (context_read_once, "once for EACH target block"),
-        (mask_tokens_alone, "more than its mask tokens"),
-        (targets_alone, "the WHOLE image"),
-        (context_of_everything, "its K patches and no other"),
-        (as_if_square, "need not be square"),
-        (of_one_image, "tokens of one image"),
-        (all_in_one_number, "3 things are wanted"),
+    "rank_of_true": [
+        (from_zero, "counts from 0"),
+        (from_the_other_end, "from the other end"),
+        (where_the_best_is, "place of the best"),
+        (sorted_once, "Sort a second time"),
+        (ties_for_it, "counted for the true one"),
+        (ties_against_it, "counted against"),
+        (itself_a_rival, "its own rival"),
     ],
-    "rows_of_rank": [
-        (all_the_same, "do the work of one"),
-        (remainder_dropped, "seen by nobody"),
-        (remainder_to_the_last, "wait for the slowest"),
-        (padded_to_equal_shares, "weigh those images twice"),
-        (places_not_images, "places in the batch"),
-        (on_an_axis_of_its_own, "one axis"),
+    "pca_to_colour": [
+        (not_centred, "not centred"),
+        (first_features, "happens to number them"),
+        (weakest_components, "vary LEAST"),
+        (standardised, "divided by its std"),
+        (one_scale_for_all, "scale is not"),
+        (directions_not_tokens, "components themselves"),
+        (four_components, "the colours (N, 3) are"),
+        (centred_per_token, "own mean is taken off"),
     ],
 }

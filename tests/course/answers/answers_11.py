@@ -1,244 +1,130 @@
 """Answers to the exercises of notebook 11: RIGHT ones in several ways, WRONG ones with what each is told."""
 
-import math
-import statistics
-
 import numpy as np
 import torch
-from scipy import stats
 
-# --- mend_the_sampler ---------------------------------------------------------------------------------
+# --- tokens_per_step --------------------------------------------------------------------------------
 
 
-def mend_the_sampler(grid, scale, aspect, u):
-    s = scale[0] + (scale[1] - scale[0]) * float(u[0])
-    a = aspect[0] + (aspect[1] - aspect[0]) * float(u[1])
-    area = s * grid[0] * grid[1]
-    height = math.sqrt(area * a)
-    height = min(max(height, area / grid[1]), grid[0])  # the area is kept, the shape is bent
-    return max(round(height), 1), max(round(area / height), 1)
+def tokens_per_step(image_size, patch_size, batch, K, M, T):
+    N = (image_size[0] // patch_size) * (image_size[1] // patch_size)
+    return batch * N, batch * K, batch * M * (K + T)
 
 
-def mended_in_torch(grid, scale, aspect, u):
-    ends = torch.tensor([scale, aspect], dtype=torch.float64)  # (2, 2)
-    s, a = torch.lerp(ends[:, 0], ends[:, 1], u.double())
-    rows, columns = (torch.tensor(float(n), dtype=torch.float64) for n in grid)
-    height = (s * rows * columns * a).sqrt().clamp(min=s * rows, max=rows)
-    sides = torch.stack([height, s * rows * columns / height])
-    return tuple((sides + 0.5).floor().int().clamp(min=1).tolist())
+def tokens_in_loops(image_size, patch_size, batch, K, M, T):
+    target = context = predictor = 0
+    for _ in range(batch):
+        for _ in range(0, image_size[0], patch_size):
+            target += len(range(0, image_size[1], patch_size))
+        context += K
+        for _ in range(M):
+            predictor += K + T
+    return [target, context, predictor]
 
 
-def mended_in_numpy(grid, scale, aspect, u):
-    s, a = (np.interp(x, [0, 1], ends) for x, ends in zip(u.numpy(), (scale, aspect), strict=True))
-    area = s * np.prod(grid)
-    width = np.clip(np.sqrt(area / a), area / grid[0], grid[1])
-    return [int(np.rint(area / width)), int(np.rint(width))]
+def tokens_in_numpy(image_size, patch_size, batch, K, M, T):
+    return tuple(batch * np.array([np.prod(np.array(image_size) // patch_size), K, M * K + M * T]))
 
 
-def one_number(grid, scale, aspect, u):
-    return mend_the_sampler(grid, scale, aspect, [u[0], u[0]])
+def context_read_once(image_size, patch_size, batch, K, M, T):
+    N = image_size[0] * image_size[1] // patch_size**2
+    return batch * N, batch * K, batch * K + batch * M * T
 
 
-def exchanged_numbers(grid, scale, aspect, u):
-    return mend_the_sampler(grid, scale, aspect, [u[1], u[0]])
+def mask_tokens_alone(image_size, patch_size, batch, K, M, T):
+    N = image_size[0] * image_size[1] // patch_size**2
+    return batch * N, batch * K, batch * M * T
 
 
-def swapped_sides(grid, scale, aspect, u):
-    s, a = (low + (high - low) * x for (low, high), x in zip((scale, aspect), u.tolist(), strict=True))
-    area = s * grid[0] * grid[1]
-    height = min(max(math.sqrt(area / a), area / grid[1]), grid[0])
-    return round(height), round(area / height)
+def targets_alone(image_size, patch_size, batch, K, M, T):
+    return T * M * batch, batch * K, batch * M * (K + T)
 
 
-def without_the_root(grid, scale, aspect, u):
-    s, a = (low + (high - low) * x for (low, high), x in zip((scale, aspect), u.tolist(), strict=True))
-    area = s * grid[0] * grid[1]
-    height = min(max(area**0.5 * a, area / grid[1]), grid[0])
-    return round(height), round(area / height)
+def context_of_everything(image_size, patch_size, batch, K, M, T):
+    N = image_size[0] * image_size[1] // patch_size**2
+    return batch * N, batch * N, batch * M * (K + T)
 
 
-def rounded_down(grid, scale, aspect, u):
-    s, a = (low + (high - low) * x for (low, high), x in zip((scale, aspect), u.tolist(), strict=True))
-    area = s * grid[0] * grid[1]
-    height = min(max(math.sqrt(area * a), area / grid[1]), grid[0])
-    return max(math.floor(height), 1), max(math.floor(area / height), 1)
+def as_if_square(image_size, patch_size, batch, K, M, T):
+    side = image_size[0] // patch_size
+    return batch * side * side, batch * K, batch * M * (K + T)
 
 
-def smaller_than_the_grid(grid, scale, aspect, u):
-    s, a = (low + (high - low) * x for (low, high), x in zip((scale, aspect), u.tolist(), strict=True))
-    area = s * grid[0] * grid[1]
-    h, w = round(math.sqrt(area * a)), round(math.sqrt(area / a))
-    return min(h, grid[0] - 1), min(w, grid[1] - 1)
+def of_one_image(image_size, patch_size, batch, K, M, T):
+    return image_size[0] * image_size[1] // patch_size**2, K, M * (K + T)
 
 
-def cut_off(grid, scale, aspect, u):
-    s, a = (low + (high - low) * x for (low, high), x in zip((scale, aspect), u.tolist(), strict=True))
-    area = s * grid[0] * grid[1]
-    return min(round(math.sqrt(area * a)), grid[0]), min(round(math.sqrt(area / a)), grid[1])
+def all_in_one_number(image_size, patch_size, batch, K, M, T):
+    return sum(tokens_per_step(image_size, patch_size, batch, K, M, T))
 
 
-def overshooting(grid, scale, aspect, u):
-    s, a = scale[0] + scale[1] * u[0], aspect[0] + aspect[1] * u[1]
-    return mend_the_sampler(grid, (float(s), float(s)), (float(a), float(a)), u)
+# --- rows_of_rank -----------------------------------------------------------------------------------
 
 
-def one_size_for_all(grid, scale, aspect, u):
-    return 3, 4
+def rows_of_rank(batch, rank, world):
+    return batch[rank::world]
 
 
-# --- interval ------------------------------------------------------------------------------------------
+def rows_in_a_loop(batch, rank, world):
+    return [image for place, image in enumerate(batch.tolist()) if place % world == rank]
 
 
-def interval(values):
-    n, mean = len(values), values.mean()
-    error = math.sqrt(((values - mean) ** 2).sum() / (n - 1)) / math.sqrt(n)
-    return mean, stats.t.ppf(0.975, n - 1) * error
+def rows_in_one_piece(batch, rank, world):
+    return batch.tensor_split(world)[rank]
 
 
-def interval_by_statistics(values):
-    values = values.tolist()
-    error = statistics.stdev(values) / len(values) ** 0.5
-    return statistics.mean(values), -error * stats.t.ppf(0.025, len(values) - 1)
+def rows_in_numpy(batch, rank, world):
+    return np.array_split(batch.numpy(), world)[rank]
 
 
-def interval_by_scipy(values):
-    low, high = stats.t.interval(
-        0.95, len(values) - 1, loc=np.mean(values.numpy()), scale=stats.sem(values.numpy())
-    )
-    return [(low + high) / 2, (high - low) / 2]
+def all_the_same(batch, rank, world):
+    return batch
 
 
-def spread_of_the_population(values):
-    n = len(values)
-    return values.mean(), stats.t.ppf(0.975, n - 1) * values.std(correction=0) / math.sqrt(n)
+def remainder_dropped(batch, rank, world):
+    share = len(batch) // world
+    return batch[rank * share : (rank + 1) * share]
 
 
-def from_the_normal_table(values):
-    return values.mean(), stats.norm.ppf(0.975) * values.std() / math.sqrt(len(values))
+def remainder_to_the_last(batch, rank, world):
+    share = len(batch) // world
+    return batch[rank * share : (rank + 1) * share if rank < world - 1 else None]
 
 
-def of_a_single_run(values):
-    return values.mean(), stats.t.ppf(0.975, len(values) - 1) * values.std()
+def padded_to_equal_shares(batch, rank, world):
+    share = -(-len(batch) // world)
+    padded = torch.cat([batch, batch])[: share * world]
+    return padded[rank::world]
 
 
-def one_standard_error(values):
-    return values.mean(), values.std() / len(values) ** 0.5
+def places_not_images(batch, rank, world):
+    return torch.arange(len(batch))[rank::world]
 
 
-def one_sided(values):
-    return values.mean(), stats.t.isf(0.05, len(values) - 1) * values.std() / len(values) ** 0.5
-
-
-def one_degree_too_many(values):
-    return values.mean(), stats.t.ppf(0.975, len(values)) * values.std() / len(values) ** 0.5
-
-
-def whole_width(values):
-    mean, half = interval(values)
-    return mean, 2 * half
-
-
-def both_ends(values):
-    mean, half = interval(values)
-    return mean - half, mean + half
-
-
-def only_the_half_width(values):
-    return interval(values)[1]
-
-
-# --- paired_effect ----------------------------------------------------------------------------------------
-
-
-def paired_effect(changed, reference):
-    difference = changed - reference  # (n,)
-    n = len(difference)
-    return difference.mean(), stats.t.ppf(0.975, n - 1) * difference.std() / math.sqrt(n)
-
-
-def paired_in_loops(changed, reference):
-    pairs = [float(a) - float(b) for a, b in zip(changed, reference, strict=True)]
-    return interval_by_statistics(torch.tensor(pairs, dtype=torch.float64))
-
-
-def paired_by_covariance(changed, reference):
-    n, both = len(changed), np.cov(changed.numpy(), reference.numpy())
-    spread = both[0, 0] + both[1, 1] - 2 * both[0, 1]
-    return changed.numpy().mean() - reference.numpy().mean(), stats.t.ppf(0.975, n - 1) * (spread / n) ** 0.5
-
-
-def unrelated_rows(changed, reference):
-    n = len(changed)
-    error = ((changed.var() + reference.var()) / n).sqrt()
-    return changed.mean() - reference.mean(), stats.t.ppf(0.975, 2 * n - 2) * error
-
-
-def reversed_sign(changed, reference):
-    mean, half = paired_effect(changed, reference)
-    return -mean, half
-
-
-def halves_added(changed, reference):
-    return changed.mean() - reference.mean(), interval(changed)[1] + interval(reference)[1]
-
-
-def halves_subtracted(changed, reference):
-    return changed.mean() - reference.mean(), interval(changed)[1] - interval(reference)[1]
-
-
-def halves_squared(changed, reference):
-    half = math.sqrt(interval(changed)[1] ** 2 + interval(reference)[1] ** 2)
-    return changed.mean() - reference.mean(), half
-
-
-def sorted_first(changed, reference):
-    return paired_effect(changed.sort().values, reference.sort().values)
-
-
-def in_percent(changed, reference):
-    return interval(100 * (changed / reference - 1))
-
-
-def without_an_interval(changed, reference):
-    return (changed - reference).mean()
+def on_an_axis_of_its_own(batch, rank, world):
+    return batch[None, rank::world]
 
 
 RIGHT = {
-    "mend_the_sampler": [mend_the_sampler, mended_in_torch, mended_in_numpy],
-    "interval": [interval, interval_by_statistics, interval_by_scipy],
-    "paired_effect": [paired_effect, paired_in_loops, paired_by_covariance],
+    "tokens_per_step": [tokens_per_step, tokens_in_loops, tokens_in_numpy],
+    "rows_of_rank": [rows_of_rank, rows_in_a_loop, rows_in_one_piece, rows_in_numpy],
 }
 WRONG = {
-    "mend_the_sampler": [
-        (one_number, "One random number sets scale AND aspect ratio"),
-        (exchanged_numbers, "changed places"),
-        (swapped_sides, "Height and width are swapped"),
-        (without_the_root, "without its square root"),
-        (rounded_down, "rounded down"),
-        (smaller_than_the_grid, "kept smaller than the grid"),
-        (cut_off, "bend the shape"),
-        (overshooting, "overshoots"),
-        (one_size_for_all, "Wrong: the rows"),
+    "tokens_per_step": [
+        (context_read_once, "once for EACH target block"),
+        (mask_tokens_alone, "more than its mask tokens"),
+        (targets_alone, "the WHOLE image"),
+        (context_of_everything, "its K patches and no other"),
+        (as_if_square, "need not be square"),
+        (of_one_image, "tokens of one image"),
+        (all_in_one_number, "3 things are wanted"),
     ],
-    "interval": [
-        (spread_of_the_population, "the population's"),
-        (from_the_normal_table, "1.96"),
-        (of_a_single_run, "square root of n is missing"),
-        (one_standard_error, "one standard error"),
-        (one_sided, "90% interval"),
-        (one_degree_too_many, "one went into the mean"),
-        (whole_width, "whole width"),
-        (both_ends, "two ends"),
-        (only_the_half_width, "2 things are wanted"),
-    ],
-    "paired_effect": [
-        (unrelated_rows, "pairs are forgotten"),
-        (reversed_sign, "sign is reversed"),
-        (halves_added, "are added"),
-        (halves_subtracted, "never cancel like that"),
-        (halves_squared, "root of the squared"),
-        (sorted_first, "sorted before"),
-        (in_percent, "in percent"),
-        (without_an_interval, "2 things are wanted"),
+    "rows_of_rank": [
+        (all_the_same, "do the work of one"),
+        (remainder_dropped, "seen by nobody"),
+        (remainder_to_the_last, "wait for the slowest"),
+        (padded_to_equal_shares, "weigh those images twice"),
+        (places_not_images, "places in the batch"),
+        (on_an_axis_of_its_own, "one axis"),
     ],
 }

@@ -1,268 +1,244 @@
 """Answers to the exercises of notebook 12: RIGHT ones in several ways, WRONG ones with what each is told."""
 
-import itertools
 import math
+import statistics
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from scipy import stats
 
-# --- covariance_term ----------------------------------------------------------------------------------
+# --- mend_the_sampler ---------------------------------------------------------------------------------
 
 
-def covariance_term(z):
-    centred = z - z.mean(0)
-    covariance = centred.T @ centred / (len(z) - 1)
-    return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]
+def mend_the_sampler(grid, scale, aspect, u):
+    s = scale[0] + (scale[1] - scale[0]) * float(u[0])
+    a = aspect[0] + (aspect[1] - aspect[0]) * float(u[1])
+    area = s * grid[0] * grid[1]
+    height = math.sqrt(area * a)
+    height = min(max(height, area / grid[1]), grid[0])  # the area is kept, the shape is bent
+    return max(round(height), 1), max(round(area / height), 1)
 
 
-def covariance_in_loops(z):
-    n, D = z.shape
-    means, total = z.double().mean(0), 0.0
-    for i in range(D):
-        for j in range(D):
-            if i != j:
-                c = ((z[:, i].double() - means[i]) * (z[:, j].double() - means[j])).sum() / (n - 1)
-                total += float(c) ** 2
-    return total / D
+def mended_in_torch(grid, scale, aspect, u):
+    ends = torch.tensor([scale, aspect], dtype=torch.float64)  # (2, 2)
+    s, a = torch.lerp(ends[:, 0], ends[:, 1], u.double())
+    rows, columns = (torch.tensor(float(n), dtype=torch.float64) for n in grid)
+    height = (s * rows * columns * a).sqrt().clamp(min=s * rows, max=rows)
+    sides = torch.stack([height, s * rows * columns / height])
+    return tuple((sides + 0.5).floor().int().clamp(min=1).tolist())
 
 
-def covariance_by_torch(z):
-    covariance = torch.cov(z.double().T)
-    return covariance.fill_diagonal_(0).square().sum() / len(covariance)
+def mended_in_numpy(grid, scale, aspect, u):
+    s, a = (np.interp(x, [0, 1], ends) for x, ends in zip(u.numpy(), (scale, aspect), strict=True))
+    area = s * np.prod(grid)
+    width = np.clip(np.sqrt(area / a), area / grid[0], grid[1])
+    return [int(np.rint(area / width)), int(np.rint(width))]
 
 
-def covariance_in_numpy(z):
-    covariance = np.cov(z.double().numpy(), rowvar=False)
-    return 2 * np.square(np.triu(covariance, 1)).sum() / len(covariance)
+def one_number(grid, scale, aspect, u):
+    return mend_the_sampler(grid, scale, aspect, [u[0], u[0]])
 
 
-def with_the_diagonal(z):
-    return torch.cov(z.T).square().sum() / z.shape[1]
+def exchanged_numbers(grid, scale, aspect, u):
+    return mend_the_sampler(grid, scale, aspect, [u[1], u[0]])
 
 
-def not_centred(z):
-    second = z.T @ z / (len(z) - 1)
-    return (second.square().sum() - second.diagonal().square().sum()) / z.shape[1]
+def swapped_sides(grid, scale, aspect, u):
+    s, a = (low + (high - low) * x for (low, high), x in zip((scale, aspect), u.tolist(), strict=True))
+    area = s * grid[0] * grid[1]
+    height = min(max(math.sqrt(area / a), area / grid[1]), grid[0])
+    return round(height), round(area / height)
 
 
-def biased(z):
-    return covariance_by_torch(z) * ((len(z) - 1) / len(z)) ** 2
+def without_the_root(grid, scale, aspect, u):
+    s, a = (low + (high - low) * x for (low, high), x in zip((scale, aspect), u.tolist(), strict=True))
+    area = s * grid[0] * grid[1]
+    height = min(max(area**0.5 * a, area / grid[1]), grid[0])
+    return round(height), round(area / height)
 
 
-def not_divided(z):
-    return covariance_by_torch(z) * z.shape[1]
+def rounded_down(grid, scale, aspect, u):
+    s, a = (low + (high - low) * x for (low, high), x in zip((scale, aspect), u.tolist(), strict=True))
+    area = s * grid[0] * grid[1]
+    height = min(max(math.sqrt(area * a), area / grid[1]), grid[0])
+    return max(math.floor(height), 1), max(math.floor(area / height), 1)
 
 
-def mean_of_the_entries(z):
-    D = z.shape[1]
-    return torch.cov(z.T)[~torch.eye(D, dtype=torch.bool)].square().mean()
+def smaller_than_the_grid(grid, scale, aspect, u):
+    s, a = (low + (high - low) * x for (low, high), x in zip((scale, aspect), u.tolist(), strict=True))
+    area = s * grid[0] * grid[1]
+    h, w = round(math.sqrt(area * a)), round(math.sqrt(area / a))
+    return min(h, grid[0] - 1), min(w, grid[1] - 1)
 
 
-def signed(z):
-    covariance = torch.cov(z.T)
-    return (covariance.sum() - covariance.trace()) / z.shape[1]
+def cut_off(grid, scale, aspect, u):
+    s, a = (low + (high - low) * x for (low, high), x in zip((scale, aspect), u.tolist(), strict=True))
+    area = s * grid[0] * grid[1]
+    return min(round(math.sqrt(area * a)), grid[0]), min(round(math.sqrt(area / a)), grid[1])
 
 
-def of_correlations(z):
-    correlation = torch.corrcoef(z.T)
-    return (correlation.square().sum() - correlation.diagonal().square().sum()) / z.shape[1]
+def overshooting(grid, scale, aspect, u):
+    s, a = scale[0] + scale[1] * u[0], aspect[0] + aspect[1] * u[1]
+    return mend_the_sampler(grid, (float(s), float(s)), (float(a), float(a)), u)
 
 
-def the_matrix(z):
-    return torch.cov(z.T)
+def one_size_for_all(grid, scale, aspect, u):
+    return 3, 4
 
 
-# --- centred_targets ----------------------------------------------------------------------------------
+# --- interval ------------------------------------------------------------------------------------------
 
 
-def centred_targets(outputs, centre, temperature, momentum):
-    targets = torch.softmax((outputs - centre) / temperature, dim=-1)
-    return targets, momentum * centre + (1 - momentum) * outputs.mean(0)
+def interval(values):
+    n, mean = len(values), values.mean()
+    error = math.sqrt(((values - mean) ** 2).sum() / (n - 1)) / math.sqrt(n)
+    return mean, stats.t.ppf(0.975, n - 1) * error
 
 
-def targets_by_exp(outputs, centre, temperature, momentum):
-    logits = ((outputs - centre) / temperature).double()
-    weights = (logits - logits.max(1, keepdim=True).values).exp()
-    return weights / weights.sum(1, keepdim=True), torch.lerp(outputs.mean(0), centre, momentum)
+def interval_by_statistics(values):
+    values = values.tolist()
+    error = statistics.stdev(values) / len(values) ** 0.5
+    return statistics.mean(values), -error * stats.t.ppf(0.025, len(values) - 1)
 
 
-def targets_in_loops(outputs, centre, temperature, momentum):
-    rows = [F.softmax((row - centre) / temperature, 0) for row in outputs]
-    return torch.stack(rows), centre + (1 - momentum) * (outputs.mean(0) - centre)
+def interval_by_scipy(values):
+    low, high = stats.t.interval(
+        0.95, len(values) - 1, loc=np.mean(values.numpy()), scale=stats.sem(values.numpy())
+    )
+    return [(low + high) / 2, (high - low) / 2]
 
 
-def targets_by_log_softmax(outputs, centre, temperature, momentum):
-    sharp = F.log_softmax(outputs / temperature - centre / temperature, -1).exp()
-    return sharp.detach(), outputs.mean(0) * (1 - momentum) + momentum * centre
+def spread_of_the_population(values):
+    n = len(values)
+    return values.mean(), stats.t.ppf(0.975, n - 1) * values.std(correction=0) / math.sqrt(n)
 
 
-def nothing_centred(outputs, centre, temperature, momentum):
-    return F.softmax(outputs / temperature, -1), centred_targets(outputs, centre, temperature, momentum)[1]
+def from_the_normal_table(values):
+    return values.mean(), stats.norm.ppf(0.975) * values.std() / math.sqrt(len(values))
 
 
-def centre_added(outputs, centre, temperature, momentum):
-    return centred_targets(outputs + 2 * centre, centre, temperature, momentum)[0], centred_targets(
-        outputs, centre, temperature, momentum
-    )[1]
+def of_a_single_run(values):
+    return values.mean(), stats.t.ppf(0.975, len(values) - 1) * values.std()
 
 
-def new_centre_first(outputs, centre, temperature, momentum):
-    new = momentum * centre + (1 - momentum) * outputs.mean(0)
-    return F.softmax((outputs - new) / temperature, -1), new
+def one_standard_error(values):
+    return values.mean(), values.std() / len(values) ** 0.5
 
 
-def not_sharpened(outputs, centre, temperature, momentum):
-    return centred_targets(outputs, centre, 1.0, momentum)
+def one_sided(values):
+    return values.mean(), stats.t.isf(0.05, len(values) - 1) * values.std() / len(values) ** 0.5
 
 
-def over_the_batch(outputs, centre, temperature, momentum):
-    _, new = centred_targets(outputs, centre, temperature, momentum)
-    return F.softmax((outputs - centre) / temperature, 0), new
+def one_degree_too_many(values):
+    return values.mean(), stats.t.ppf(0.975, len(values)) * values.std() / len(values) ** 0.5
 
 
-def wrong_way_round(outputs, centre, temperature, momentum):
-    targets, _ = centred_targets(outputs, centre, temperature, momentum)
-    return targets, (1 - momentum) * centre + momentum * outputs.mean(0)
+def whole_width(values):
+    mean, half = interval(values)
+    return mean, 2 * half
 
 
-def no_running_mean(outputs, centre, temperature, momentum):
-    return centred_targets(outputs, centre, temperature, 0.0)
+def both_ends(values):
+    mean, half = interval(values)
+    return mean - half, mean + half
 
 
-def in_place(outputs, centre, temperature, momentum):
-    targets = F.softmax((outputs - centre) / temperature, -1)
-    return targets, centre.mul_(momentum).add_((1 - momentum) * outputs.mean(0))
+def only_the_half_width(values):
+    return interval(values)[1]
 
 
-def unstable(outputs, centre, temperature, momentum):
-    weights = (outputs / temperature).exp() / (centre / temperature).exp()
-    _, new = centred_targets(outputs, centre, temperature, momentum)
-    return weights / weights.sum(1, keepdim=True), new
+# --- paired_effect ----------------------------------------------------------------------------------------
 
 
-# --- epps_pulley --------------------------------------------------------------------------------------
+def paired_effect(changed, reference):
+    difference = changed - reference  # (n,)
+    n = len(difference)
+    return difference.mean(), stats.t.ppf(0.975, n - 1) * difference.std() / math.sqrt(n)
 
 
-def epps_pulley(x):
-    t = torch.linspace(-5, 5, 17, dtype=x.dtype)
-    gaussian = torch.exp(-t.square() / 2)
-    angles = x[:, None] * t
-    apart = (angles.cos().mean(0) - gaussian).square() + angles.sin().mean(0).square()
-    return len(x) * torch.trapezoid(apart * gaussian, t)
+def paired_in_loops(changed, reference):
+    pairs = [float(a) - float(b) for a, b in zip(changed, reference, strict=True)]
+    return interval_by_statistics(torch.tensor(pairs, dtype=torch.float64))
 
 
-def statistic_of_complex_numbers(x):
-    t = torch.linspace(-5, 5, 17, dtype=torch.float64)
-    gaussian = torch.exp(-t * t / 2)
-    apart = (torch.exp(1j * x.double()[:, None] * t).mean(0) - gaussian).abs().square()
-    return len(x) * torch.trapezoid(apart * gaussian, t)
+def paired_by_covariance(changed, reference):
+    n, both = len(changed), np.cov(changed.numpy(), reference.numpy())
+    spread = both[0, 0] + both[1, 1] - 2 * both[0, 1]
+    return changed.numpy().mean() - reference.numpy().mean(), stats.t.ppf(0.975, n - 1) * (spread / n) ** 0.5
 
 
-def statistic_in_loops(x):
-    n, ts, values = len(x), [-5 + 10 * k / 16 for k in range(17)], []
-    for t in ts:
-        real = sum(math.cos(t * float(one)) for one in x) / n
-        imaginary = sum(math.sin(t * float(one)) for one in x) / n
-        gaussian = math.exp(-t * t / 2)
-        values.append(((real - gaussian) ** 2 + imaginary**2) * gaussian)
-    return n * sum((a + b) / 2 * 10 / 16 for a, b in itertools.pairwise(values))
+def unrelated_rows(changed, reference):
+    n = len(changed)
+    error = ((changed.var() + reference.var()) / n).sqrt()
+    return changed.mean() - reference.mean(), stats.t.ppf(0.975, 2 * n - 2) * error
 
 
-def statistic_in_closed_form(x):
-    n, apart = len(x), x[:, None] - x
-    pairs = torch.exp(-apart.square() / 2).sum() / n
-    alone = math.sqrt(2) * torch.exp(-x.square() / 4).sum()
-    return math.sqrt(2 * math.pi) * (pairs - alone + n / math.sqrt(3))
+def reversed_sign(changed, reference):
+    mean, half = paired_effect(changed, reference)
+    return -mean, half
 
 
-def _wrong(apart, x, weight=True, times=None):
-    t = torch.linspace(-5, 5, 17, dtype=x.dtype)
-    gaussian, angles = torch.exp(-t.square() / 2), x[:, None] * t
-    values = apart(angles.cos().mean(0), angles.sin().mean(0), gaussian)
-    return (len(x) if times is None else times) * torch.trapezoid(values * gaussian if weight else values, t)
+def halves_added(changed, reference):
+    return changed.mean() - reference.mean(), interval(changed)[1] + interval(reference)[1]
 
 
-def real_part_alone(x):
-    return _wrong(lambda c, s, g: (c - g).square(), x)
+def halves_subtracted(changed, reference):
+    return changed.mean() - reference.mean(), interval(changed)[1] - interval(reference)[1]
 
 
-def moduli_alone(x):
-    return _wrong(lambda c, s, g: (torch.complex(c, s).abs() - g).square(), x)
+def halves_squared(changed, reference):
+    half = math.sqrt(interval(changed)[1] ** 2 + interval(reference)[1] ** 2)
+    return changed.mean() - reference.mean(), half
 
 
-def without_n(x):
-    return epps_pulley(x) / len(x)
+def sorted_first(changed, reference):
+    return paired_effect(changed.sort().values, reference.sort().values)
 
 
-def without_weight(x):
-    return _wrong(lambda c, s, g: (c - g).square() + s.square(), x, weight=False)
+def in_percent(changed, reference):
+    return interval(100 * (changed / reference - 1))
 
 
-def standardised(x):
-    return epps_pulley((x - x.mean()) / x.std())
-
-
-def centred(x):
-    return epps_pulley(x - x.mean())
-
-
-def not_squared(x):
-    return _wrong(lambda c, s, g: torch.complex(c - g, s).abs(), x)
-
-
-def without_the_step(x):
-    t = torch.linspace(-5, 5, 17, dtype=x.dtype)
-    gaussian = torch.exp(-t * t / 2)
-    apart = (torch.exp(1j * x[:, None] * t).mean(0) - gaussian).abs().square()
-    return len(x) * (apart * gaussian).sum()
-
-
-def at_each_t(x):
-    return torch.linspace(-5, 5, 17) * len(x)
+def without_an_interval(changed, reference):
+    return (changed - reference).mean()
 
 
 RIGHT = {
-    "covariance_term": [covariance_term, covariance_in_loops, covariance_by_torch, covariance_in_numpy],
-    "centred_targets": [centred_targets, targets_by_exp, targets_in_loops, targets_by_log_softmax],
-    "epps_pulley": [
-        epps_pulley,
-        statistic_of_complex_numbers,
-        statistic_in_loops,
-        statistic_in_closed_form,
-    ],
+    "mend_the_sampler": [mend_the_sampler, mended_in_torch, mended_in_numpy],
+    "interval": [interval, interval_by_statistics, interval_by_scipy],
+    "paired_effect": [paired_effect, paired_in_loops, paired_by_covariance],
 }
 WRONG = {
-    "covariance_term": [
-        (with_the_diagonal, "diagonal is counted"),
-        (not_centred, "not centred"),
-        (biased, "divided by n."),
-        (not_divided, "Nothing is divided by D"),
-        (mean_of_the_entries, "mean over the entries"),
-        (signed, "opposite sign cancel"),
-        (of_correlations, "Barlow Twins"),
-        (the_matrix, "it gives (4, 4)"),
+    "mend_the_sampler": [
+        (one_number, "One random number sets scale AND aspect ratio"),
+        (exchanged_numbers, "changed places"),
+        (swapped_sides, "Height and width are swapped"),
+        (without_the_root, "without its square root"),
+        (rounded_down, "rounded down"),
+        (smaller_than_the_grid, "kept smaller than the grid"),
+        (cut_off, "bend the shape"),
+        (overshooting, "overshoots"),
+        (one_size_for_all, "Wrong: the rows"),
     ],
-    "centred_targets": [
-        (nothing_centred, "Nothing is centred"),
-        (centre_added, "centre is added"),
-        (new_centre_first, "NEW centre"),
-        (not_sharpened, "temperature is missing"),
-        (over_the_batch, "runs over the batch"),
-        (wrong_way_round, "wrong way round"),
-        (no_running_mean, "running average is lost"),
-        (in_place, "changes its input"),
-        (unstable, "must not overflow"),
+    "interval": [
+        (spread_of_the_population, "the population's"),
+        (from_the_normal_table, "1.96"),
+        (of_a_single_run, "square root of n is missing"),
+        (one_standard_error, "one standard error"),
+        (one_sided, "90% interval"),
+        (one_degree_too_many, "one went into the mean"),
+        (whole_width, "whole width"),
+        (both_ends, "two ends"),
+        (only_the_half_width, "2 things are wanted"),
     ],
-    "epps_pulley": [
-        (real_part_alone, "imaginary part is left out"),
-        (moduli_alone, "Only the moduli"),
-        (without_n, "factor n is missing"),
-        (without_weight, "weight is missing"),
-        (standardised, "standardised first"),
-        (centred, "centred first"),
-        (not_squared, "modulus is not squared"),
-        (without_the_step, "distance between two points"),
-        (at_each_t, "it gives (17,)"),
+    "paired_effect": [
+        (unrelated_rows, "pairs are forgotten"),
+        (reversed_sign, "sign is reversed"),
+        (halves_added, "are added"),
+        (halves_subtracted, "never cancel like that"),
+        (halves_squared, "root of the squared"),
+        (sorted_first, "sorted before"),
+        (in_percent, "in percent"),
+        (without_an_interval, "2 things are wanted"),
     ],
 }

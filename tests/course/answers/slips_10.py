@@ -1,103 +1,102 @@
 """More wrong answers to the exercises of notebook 10: (the mistake, the answer, words of what it is told)."""
 
+import numpy as np
 import torch
 
-# --- tokens_per_step --------------------------------------------------------------------------------
+# --- rank_of_true -----------------------------------------------------------------------------------
 
 
-def _tokens(target=None, context=None, predictor=None):
-    """Right numbers, less those that are replaced by functions of (size, P, B, K, M, T)."""
-    target = target or (lambda s, P, B, K, M, T: B * (s[0] // P) * (s[1] // P))
-    context = context or (lambda s, P, B, K, M, T: B * K)
-    predictor = predictor or (lambda s, P, B, K, M, T: B * M * (K + T))
-    return lambda *sizes: (target(*sizes), context(*sizes), predictor(*sizes))
+def _rank(s, i):
+    return 1 + (s > s[i]).sum().item() + ((s == s[i]).sum().item() - 1) / 2
 
 
-# --- rows_of_rank -----------------------------------------------------------------------------------
+def argsort_twice(s, i):
+    return s.argsort(descending=True, stable=True).argsort()[i] + 1
 
 
-def one_piece(batch, rank, world):
-    share = -(-len(batch) // world)
-    return batch[rank * share : (rank + 1) * share]
+def sorts_in_place(s, i):
+    own = s[i].clone()
+    s.copy_(s.sort(descending=True).values)
+    return (s == own).nonzero().double().mean() + 1
 
 
-def overlapping(batch, rank, world):
-    share = len(batch) // world
-    return batch[rank * share : (rank + 1) * share + 1]
+def silent_when_tied(s, i):
+    if (s == s[i]).sum() == 1:
+        return int((s > s[i]).sum()) + 1
 
 
-def shuffled(batch, rank, world):
-    order = torch.randperm(len(batch), generator=torch.Generator().manual_seed(rank))
-    return batch[order][rank::world]
+# --- pca_to_colour ----------------------------------------------------------------------------------
 
 
-def sorts_in_place(batch, rank, world):
-    batch.copy_(batch.sort().values)
-    return batch[rank::world]
+def _stretch(x):
+    return (x - x.min(0).values) / (x.max(0).values - x.min(0).values)
 
 
-def from_one(batch, rank, world):
-    return batch[rank - 1 :: world] if rank else batch[world - 1 :: world]
+def _svd(x):
+    return torch.linalg.svd(x, full_matrices=False)
 
 
-def silent_at_rank_zero(batch, rank, world):
-    if rank:
-        return batch[rank::world]
+def _centred(x):
+    return x - x.mean(0)
+
+
+def _colours(change=_centred, pick=lambda vh: vh[:3].T):
+    return lambda x: _stretch((y := change(x)) @ pick(_svd(y)[2]))
+
+
+def centres_in_place(x):
+    x -= x.mean(0)
+    return _stretch(x @ _svd(x)[2][:3].T)
 
 
 SLIPS = {
-    "tokens_per_step": [
-        ("one block", _tokens(predictor=lambda s, P, B, K, M, T: B * (K + T)), "answers M blocks"),
-        ("brackets", _tokens(predictor=lambda s, P, B, K, M, T: B * M * K + T), "Brackets"),
-        ("K * T", _tokens(predictor=lambda s, P, B, K, M, T: B * M * K * T), "not K * T"),
-
-                ("N in the predictor", _tokens(predictor=lambda s, P, B, K, M,
-         T: B * M * ((s[0] // P) * (s[1] // P) + T)),
-         "not all N"),
-        ("context M times", _tokens(context=lambda s, P, B, K, M, T: B * K * M), "its tokens are reused"),
-        ("target M times", _tokens(target=lambda s, P, B, K, M, T: B * M * (s[0] // P) * (s[1] // P)),
-         "not once for each block."),
-        ("targets off the context", _tokens(context=lambda s, P, B, K, M, T: B * (K - M * T)),
-         "take nothing off"),
-        ("context off the target", _tokens(target=lambda s, P, B, K, M, T: B * (s[0] // P * (s[1] // P) - K)),
-         "nothing is taken off"),
-        ("pixels", _tokens(target=lambda s, P, B, K, M, T: B * s[0] * s[1]), "not a pixel"),
-        ("P once", _tokens(target=lambda s, P, B, K, M, T: B * s[0] * s[1] // P), "not a pixel"),
-        ("sides added", _tokens(target=lambda s, P, B, K, M, T: B * (s[0] // P + s[1] // P)), "not added"),
-        ("class token", _tokens(target=lambda s, P, B, K, M, T: B * ((s[0] // P) * (s[1] // P) + 1)),
-         "class token"),
-        ("width for both", _tokens(target=lambda s, P, B, K, M, T: B * (s[1] // P) ** 2),
-         "need not be square"),
-        ("target of one image", _tokens(target=lambda s, P, B, K, M, T: s[0] // P * (s[1] // P)),
-         "target encoder's number is of one"),
-        ("context of one image", _tokens(context=lambda s, P, B, K, M, T: K),
-         "context encoder's number is of one"),
-        ("predictor of one image", _tokens(predictor=lambda s, P, B, K, M, T: M * (K + T)),
-         "predictor's number is of one"),
-        ("context first", lambda *sizes: tuple(_tokens()(*sizes)[i] for i in (1, 0, 2)),
-         "Right: the predictor's"),
-        ("backwards", lambda *sizes: _tokens()(*sizes)[::-1], "wrong order"),
-        ("two numbers", lambda *sizes: _tokens()(*sizes)[:2], "3 things are wanted"),
-        ("twice", _tokens(predictor=lambda s, P, B, K, M, T: 2 * B * M * (K + T)), "2 times the right one"),
+    "rank_of_true": [
+        ("half a place too many", lambda s, i: _rank(s, i) + 0.5, "its own rival"),
+        ("ties halved and cut", lambda s, i: int(_rank(s, i)), "rounded"),
+        ("ties halved and raised", lambda s, i: -(-_rank(s, i) // 1), "rounded"),
+        ("argsort twice", argsort_twice, "Sorting twice"),
+        ("dense rank", lambda s, i: 1 + len({v for v in s.tolist() if v > s[i]}), "dense rank"),
+        ("share of n", lambda s, i: _rank(s, i) / len(s), "share of n"),
+        ("without signs", lambda s, i: _rank(s.abs(), i), "without their signs"),
+        ("the similarity", lambda s, i: s[i], "similarity of the true one"),
+        ("the index", lambda s, i: i, "number `index`"),
+        ("ascending, ties for it", lambda s, i: int((s < s[i]).sum()) + 1, "from the other end"),
+        ("argsort once, ascending", lambda s, i: s.argsort()[i] + 1, "Sorting once"),
+        ("from 0, ties for it", lambda s, i: int((s > s[i]).sum()), "counts from 0"),
+        ("place of the best", lambda s, i: int(s.argmax()) + 1, "place of the best"),
+        ("sorts in place", sorts_in_place, "changes its input"),
+        ("silent when tied", silent_when_tied, "returns nothing, though others"),
+        ("with an axis", lambda s, i: torch.tensor([_rank(s, i)]), "axis of size 1 is too many"),
+        ("negative", lambda s, i: -_rank(s, i), "wrong sign"),
+        ("reciprocal", lambda s, i: 1 / _rank(s, i), "1 over"),
+        ("best is never first", lambda s, i: max(_rank(s, i), 1.5), "only candidate"),
     ],
-    "rows_of_rank": [
-        ("torch.chunk", lambda b, r, w: b.chunk(w)[r], "wait for the slowest"),
-        ("rounded up", one_piece, "nothing to do"),
-        ("one too many", overlapping, "seen more than once"),
-        ("windows of world", lambda b, r, w: b[r * w : (r + 1) * w], "seen by nobody"),
-        ("own shuffle", shuffled, "seen more than once"),
-        ("by number", lambda b, r, w: b[b % w == r], "NUMBER decides"),
-        ("from rank on", lambda b, r, w: b[r:], "seen more than once"),
-        ("a mask", lambda b, r, w: torch.arange(len(b)) % w == r, "True and False"),
-        ("places", lambda b, r, w: torch.arange(r, len(b), w), "places in the batch"),
-        ("first of each", lambda b, r, w: b[r : r + 1], "seen by nobody"),
-        ("without the first", lambda b, r, w: b[1 + r :: w], "those at place 0"),
-        ("step one too large", lambda b, r, w: b[r :: w + 1], "those at place"),
-        ("one number", lambda b, r, w: b[r] if r < len(b) else b[0], "with one axis"),
-        ("sorted in place", sorts_in_place, "changes its input"),
-        ("silent rank 0", silent_at_rank_zero, "returns nothing, though others"),
-        ("other images", lambda b, r, w: b[r::w] + 1, "not in the batch"),
-        ("padded", lambda b, r, w: b.repeat(2)[: -(-len(b) // w) * w][r::w], "weigh those images twice"),
-        ("halves of the range", lambda b, r, w: b[len(b) // w * r : len(b) // w * (r + 1)], "remainder"),
+    "pca_to_colour": [
+        ("V for Vh", _colours(pick=lambda vh: vh[:, :3]), "COLUMNS of Vh"),
+        ("eigh's first", lambda x: _stretch((y := _centred(x)) @ torch.linalg.eigh(y.T @ y)[1][:, :3]),
+         "vary LEAST"),
+
+                ("eigh's last, rising",
+         lambda x: _stretch((y := _centred(x)) @ torch.linalg.eigh(y.T @ y)[1][:, -3:]),
+         "order is not"),
+        ("second to fourth", _colours(pick=lambda vh: vh[1:4].T), "strongest component is left out"),
+        ("grey", _colours(pick=lambda vh: vh[[0, 0, 0]].T), "grey"),
+        ("token by token", _colours(lambda x: x - x.mean(1, keepdim=True)), "own mean is taken off"),
+        ("one mean", _colours(lambda x: x - x.mean()), "One number is taken off"),
+        ("standardised", _colours(lambda x: _centred(x) / x.std(0)), "divided by its std"),
+        ("length 1", _colours(lambda x: _centred(x / x.norm(dim=1, keepdim=True))), "length 1"),
+        ("largest variance", lambda x: _stretch(x[:, x.var(0).topk(3).indices]), "DIRECTIONS"),
+        ("transposed", lambda x: _colours()(x).T, "transposed"),
+        ("from -1 to 1", lambda x: 2 * _colours()(x) - 1, "scale is not"),
+        ("bytes", lambda x: (255 * _colours()(x)).round(), "scale is not"),
+        ("sigmoid", lambda x: torch.sigmoid(_colours()(x)), None),
+        ("not stretched", lambda x: (y := _centred(x)) @ _svd(y)[2][:3].T, "scale is not"),
+        ("two components", lambda x: _colours()(x)[:, :2], "the colours (N, 3) are"),
+        ("third column 0", lambda x: _colours()(x) * torch.tensor([1.0, 1.0, 0.0]), "only 0, 1 is right"),
+        ("0 / 0", lambda x: _colours()(x) / 0.0, "no numbers"),
+        ("not centred", _colours(lambda x: x), "not centred"),
+        ("in place", centres_in_place, "changes its input"),
+        ("as a list of text", lambda x: ["red"] * len(x), "no array of numbers"),
+        ("numpy's svd of x", lambda x: np.linalg.svd(x.numpy())[2][:3], "components themselves"),
     ],
 }  # fmt: skip

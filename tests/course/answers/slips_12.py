@@ -3,130 +3,133 @@
 import math
 
 import torch
-import torch.nn.functional as F
+from scipy import stats
 
-# --- covariance_term ----------------------------------------------------------------------------------
-
-
-def _off(matrix):
-    return matrix[~torch.eye(len(matrix), dtype=torch.bool)]
+# --- mend_the_sampler ---------------------------------------------------------------------------------
 
 
-def _of(matrix):
-    return lambda z: _off(matrix(z)).square().sum() / z.shape[1]
+def _pick(ends, u):
+    return ends[0] + (ends[1] - ends[0]) * float(u)
 
 
-def _row_centred(z):
-    x = z - z.mean(1, keepdim=True)
-    return x.T @ x / (len(z) - 1)
+def _sides(size, pick=_pick):
+    return lambda grid, scale, aspect, u: size(*grid, pick(scale, u[0]), pick(aspect, u[1]))
 
 
-def centres_in_place(z):
-    z -= z.mean(0)
-    return _off(z.T @ z / (len(z) - 1)).square().sum() / z.shape[1]
+def _bent(rows, columns, s, a, tall=True, wide=True, whole=round):
+    area = s * rows * columns
+    h = math.sqrt(area * a)
+    h = max(h, area / columns) if wide else h
+    h = min(h, rows) if tall else h
+    return whole(h), whole(area / h)
 
 
-# --- centred_targets ----------------------------------------------------------------------------------
+def _height_first(rows, columns, s, a):
+    area = s * rows * columns
+    h = max(round(min(max(math.sqrt(area * a), area / columns), rows)), 1)
+    return h, round(area / h)
 
 
-def _next(y, c, m):
-    return m * c + (1 - m) * y.mean(0)
+def draws_in_place(grid, scale, aspect, u):
+    u[0], u[1] = _pick(scale, u[0]), _pick(aspect, u[1])
+    return _bent(*grid, float(u[0]), float(u[1]))
 
 
-def _sharp(y, c, t):
-    return F.softmax((y - c) / t, -1)
+# --- interval ------------------------------------------------------------------------------------------
 
 
-def _logits(logits):
-    return lambda y, c, t, m: (F.softmax(logits(y, c, t), -1), _next(y, c, m))
+def _t(n, q=0.975, less=1):
+    return stats.t.ppf(q, n - less)
 
 
-def _then(after):
-    return lambda y, c, t, m: (_sharp(y, c, t), after(y, c, t, m))
+def _half(half, mean=lambda v: v.mean()):
+    return lambda v: (mean(v), half(v, len(v)))
 
 
-# --- epps_pulley --------------------------------------------------------------------------------------
+def _interval(v):
+    return v.mean(), _t(len(v)) * v.std() / len(v) ** 0.5
 
 
-def _integral(values, times=len, points=(-5, 5, 17), total=torch.trapezoid):
-    def statistic(x):
-        t = torch.linspace(*points, dtype=x.dtype)
-        return times(x) * total(values(torch.exp(1j * x[:, None] * t), t), t)
-
-    return statistic
+# --- paired_effect ----------------------------------------------------------------------------------------
 
 
-def _gaussian(t, width=2):
-    return torch.exp(-t.square() / width)
+def _differences(half):
+    return lambda a, b: ((a - b).mean(), half(a - b, len(a)))
 
 
-def _apart(phi, t, wanted=None):
-    return (phi.mean(0) - (_gaussian(t) if wanted is None else wanted)).abs().square()
-
-
-def _weighted(phi, t):
-    return _apart(phi, t) * _gaussian(t)
+def subtracts_in_place(a, b):
+    a -= b
+    return _interval(a)
 
 
 SLIPS = {
-    "covariance_term": [
-        ("over n", lambda z: _off(torch.cov(z.T)).square().sum() / len(z), "number of samples"),
-        ("each pair once", lambda z: torch.cov(z.T).triu(1).square().sum() / z.shape[1], "counted once"),
-        ("absolute", lambda z: _off(torch.cov(z.T)).abs().sum() / z.shape[1], "absolute values"),
-        ("diagonal alone", lambda z: torch.cov(z.T).diagonal().square().sum() / z.shape[1], "all but the"),
-        ("of samples", lambda z: _off((x := z - z.mean(0)) @ x.T / (len(z) - 1)).square().sum() / z.shape[1],
-         "samples with each other"),
-        ("row means", _of(_row_centred), "each sample is subtracted"),
-        ("to the identity", lambda z: (torch.cov(z.T) - torch.eye(z.shape[1])).square().sum() / z.shape[1],
-         "identity matrix"),
-        ("mean of all", lambda z: (torch.cov(z.T).square() * (1 - torch.eye(z.shape[1]))).mean(),
-         "mean over the entries"),
-        ("divided by n", _of(lambda z: torch.cov(z.T, correction=0)), "divided by n."),
-        ("not centred", _of(lambda z: z.T @ z / (len(z) - 1)), "not centred"),
-        ("correlation", _of(lambda z: torch.corrcoef(z.T)), "Barlow Twins"),
-        ("signed sum", lambda z: _off(torch.cov(z.T)).sum() / z.shape[1], "opposite sign"),
-        ("in place", centres_in_place, "changes its input"),
-        ("of each value", lambda z: (c := torch.cov(z.T).fill_diagonal_(0)).square().sum(0) / len(c),
-         "it gives (4,)"),
-        ("root", lambda z: _of(lambda z: torch.cov(z.T))(z).sqrt(), None),
+    "mend_the_sampler": [
+        ("rounded up", _sides(lambda r, c, s, a: _bent(r, c, s, a, whole=math.ceil)), "rounded up"),
+        ("height rounded first", _sides(_height_first), "Round both last"),
+        ("bent only when too tall", _sides(lambda r, c, s, a: _bent(r, c, s, a, wide=False)),
+         "only where a block is too TALL"),
+        ("bent only when too wide", _sides(lambda r, c, s, a: _bent(r, c, s, a, tall=False)),
+         "only where a block is too WIDE"),
+        ("never bent", _sides(lambda r, c, s, a: _bent(r, c, s, a, False, False)), "Nothing is bent"),
+        ("u backwards", _sides(_bent, lambda ends, u: _pick(ends[::-1], u)), "backwards"),
+        ("share of the sides", _sides(lambda r, c, s, a: (round(s * r), round(s * c))), "grid's SIDES"),
+        ("square grid", _sides(lambda r, c, s, a: _bent(r, c, s * r / c, a)), "square grid"),
+        ("always square", _sides(lambda r, c, s, a: _bent(r, c, s, 1.0)), "left out"),
+        ("always the middle", _sides(_bent, lambda ends, u: sum(ends) / 2), "whatever u is"),
+        ("u times the high end", _sides(_bent, lambda ends, u: float(u) * ends[1]), "overshoots"),
+        ("not rounded", _sides(lambda r, c, s, a: _bent(r, c, s, a, whole=float)), "Wrong: the rows"),
+        ("columns first", lambda g, s, a, u: _sides(_bent)(g, s, a, u)[::-1], "wrong order"),
+        ("one number", lambda g, s, a, u: math.prod(_sides(_bent)(g, s, a, u)), "2 things are wanted"),
+        ("cut off", _sides(lambda r, c, s, a: (min(round((s * r * c * a) ** 0.5), r),
+                                              min(round((s * r * c / a) ** 0.5), c))), "bend the shape"),
+        ("one column less", lambda g, s, a, u: ((m := _sides(_bent)(g, s, a, u))[0], m[1] - 1),
+         "1 too small"),
+        ("in place", draws_in_place, "changes its input"),
+        ("whole u", _sides(_bent, lambda ends, u: _pick(ends, round(float(u)))), None),
     ],
-    "centred_targets": [
-        ("batch mean alone", _logits(lambda y, c, t: (y - y.mean(0)) / t), "mean of this batch, and"),
-        ("centre not divided", _logits(lambda y, c, t: y / t - c), "Only the outputs"),
-        ("multiplied", _logits(lambda y, c, t: (y - c) * t), "multiplies by the temperature"),
-        ("logits", lambda y, c, t, m: ((y - c) / t, _next(y, c, m)), "softmax is missing"),
-        ("log", lambda y, c, t, m: (_sharp(y, c, t).log(), _next(y, c, m)), "logarithms"),
-        ("centre kept", _then(lambda y, c, t, m: c + 0), "stays as it was"),
-        ("of centred", _then(lambda y, c, t, m: _next(y - c, c, m)), "centred already"),
-        ("of targets", _then(lambda y, c, t, m: _next(_sharp(y, c, t), c, m)), "average of the targets"),
-        ("one mean", _then(lambda y, c, t, m: m * c + (1 - m) * y.mean()), "one mean for all"),
-        ("added up", _then(lambda y, c, t, m: m * c + (1 - m) * y.sum(0)), "added up over the batch"),
-        ("in whole", _then(lambda y, c, t, m: m * c + y.mean(0)), "comes in whole"),
-        ("centre added", _logits(lambda y, c, t: (y + c) / t), "centre is added"),
-        ("wrong order", lambda y, c, t, m: (_next(y, c, m), _sharp(y, c, t)), "wrong order"),
-        ("targets alone", lambda y, c, t, m: _sharp(y, c, t), "2 things are wanted"),
-        ("centre added to", _then(lambda y, c, t, m: c + (1 - m) * y.mean(0)), "Right: the targets"),
+    "interval": [
+        ("n - 1 twice", _half(lambda v, n: _t(n) * v.std() / (n - 1) ** 0.5), "twice"),
+        ("over n", _half(lambda v, n: _t(n) * v.std() / n), "divides by n"),
+        ("variance", _half(lambda v, n: _t(n) * v.var() / n**0.5), "variance stands"),
+        ("lower quantile", _half(lambda v, n: _t(n, 0.025) * v.std() / n**0.5), "comes out negative"),
+        ("std alone", _half(lambda v, n: v.std()), "std of the runs"),
+        ("two", _half(lambda v, n: 2 * v.std() / n**0.5), "2 standard errors"),
+        ("half the range", _half(lambda v, n: (v.max() - v.min()) / 2), "half the range"),
+        ("n - 2", _half(lambda v, n: _t(n, less=2) * v.std() / n**0.5), "two less"),
+        ("median", lambda v: (v.median(), _interval(v)[1]), "median stands"),
+        ("99%", _half(lambda v, n: _t(n, 0.995) * v.std() / n**0.5), "another confidence"),
+        ("cdf", _half(lambda v, n: stats.t.cdf(0.975, n - 1) * v.std() / n**0.5), "cdf"),
+        ("wrong order", lambda v: _interval(v)[::-1], "wrong order"),
+        ("1.96 and n", _half(lambda v, n: 1.96 * v.std(correction=0) / n**0.5), "1.96"),
+        ("the ends", lambda v: (_interval(v)[0] - _interval(v)[1], sum(_interval(v))), "two ends"),
+        ("three things", lambda v: (*_interval(v), len(v)), "2 things are wanted"),
+        ("sorted in place", lambda v: _interval(v.copy_(v.sort().values)), "changes its input"),
+        ("half precision", lambda v: tuple(torch.as_tensor(x).half() for x in _interval(v)), "float16"),
+        ("n is 3", _half(lambda v, n: _t(3) * v.std() / n**0.5), None),
+        ("mean of the ends", _half(lambda v, n: _t(n) * v.std() / n**0.5, lambda v: (v[0] + v[-1]) / 2),
+         "Right: the half width"),
     ],
-    "epps_pulley": [
-        ("each alone", _integral(lambda phi, t: (phi - _gaussian(t)).abs().square().mean(0) * _gaussian(t)),
-         "compared with the Gaussian alone"),
-        ("root of n", _integral(_weighted, times=lambda x: len(x) ** 0.5), "square root of n"),
-        ("narrow weight", _integral(lambda phi, t: _apart(phi, t) * _gaussian(t, 1)), "narrower"),
-        ("normal density", _integral(lambda phi, t: _weighted(phi, t) / math.tau**0.5), "sqrt(2 pi)"),
-        ("of 2", _integral(lambda phi, t: _apart(phi, t, _gaussian(t, 1)) * _gaussian(t)), "variance 2"),
-        ("density", _integral(lambda phi, t: _apart(phi, t, _gaussian(t) / math.tau**0.5) * _gaussian(t)),
-         "DENSITY"),
-        ("mean over t", _integral(_weighted, total=lambda v, t: v.mean()), "mean over t"),
-        ("half", _integral(_weighted, points=(0, 5, 17)), "positive t alone"),
-        ("absolute parts", _integral(lambda phi, t: ((d := phi.mean(0) - _gaussian(t)).real.abs()
-                                                     + d.imag.abs()) * _gaussian(t)), "absolute values"),
-        ("not squared", _integral(lambda phi, t: (phi.mean(0) - _gaussian(t)).abs() * _gaussian(t)),
-         "not squared"),
-        ("real alone", _integral(lambda phi, t: (phi.mean(0).real - _gaussian(t)).square() * _gaussian(t)),
-         "imaginary part"),
-        ("weight squared", _integral(lambda phi, t: _weighted(phi, t) * _gaussian(t)), "narrower"),
-        ("no weight", _integral(_apart), "weight is missing"),
-        ("a value each t", _integral(_weighted, total=lambda v, t: v), "it gives (17,)"),
-        ("n squared", _integral(_weighted, times=lambda x: len(x) ** 2), None),
+    "paired_effect": [
+        ("2n - 2", _differences(lambda d, n: _t(2 * n, less=2) * d.std() / n**0.5), "not 2n - 2"),
+        ("of one row", lambda a, b: ((a - b).mean(), _interval(a)[1]), "ONE of the two rows"),
+        ("the changed row", lambda a, b: _interval(a), "interval of one row"),
+        ("both rows", lambda a, b: _interval(torch.cat([a, b])), "both rows together"),
+        ("without signs", lambda a, b: _interval((a - b).abs()), "lost their signs"),
+        ("to the mean", lambda a, b: _interval(a - b.mean()), "ONE of the two rows"),
+        ("every pair", lambda a, b: _interval((a[:, None] - b[None]).flatten()), "wrong seeds"),
+        ("reversed", lambda a, b: _interval(a - b.flip(0)), "wrong seeds"),
+        ("1.96", _differences(lambda d, n: 1.96 * d.std() / n**0.5), "half width is not"),
+        ("std", _differences(lambda d, n: d.std()), "half width is not"),
+        ("n in std", _differences(lambda d, n: _t(n) * d.std(correction=0) / n**0.5), "half width is not"),
+        ("wrong order", lambda a, b: _interval(a - b)[::-1], "wrong order"),
+        ("the ends", lambda a, b: ((m := _interval(a - b))[0] - m[1], m[0] + m[1]), "two ends"),
+        ("reference first", lambda a, b: _interval(b - a), "sign is reversed"),
+        ("ratio", lambda a, b: _interval(a / b), "percent of the reference"),
+        ("Welch", lambda a, b: ((a - b).mean(), (a.var() / len(a) + b.var() / len(b)) ** 0.5
+                                * stats.norm.ppf(0.975)), "pairs are forgotten"),
+        ("halves added", lambda a, b: ((a - b).mean(), _interval(a)[1] + _interval(b)[1]), "are added"),
+        ("in place", subtracts_in_place, "changes its input"),
+        ("each difference", lambda a, b: a - b, "2 things are wanted"),
+        ("median", lambda a, b: ((a - b).quantile(0.5), _interval(a - b)[1]), "Right: the half width"),
     ],
 }  # fmt: skip
