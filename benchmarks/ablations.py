@@ -1,92 +1,175 @@
-"""Which ingredient mattered? Writes results/ablations.json (three seeds, about forty minutes on one core).
+"""Which ingredient mattered? Effects of single changes, five seeds each.
 
-    python benchmarks/ablations.py
+    python benchmarks/ablations.py                 writes results/ablations.json: made images, 1.5 hours
+    python benchmarks/ablations.py cifar10 PATH    writes results/ablations_cifar10.json: photographs
 
-Each row is the course's run (jepa_lite/course/__init__.py) with the one change that it names, on the same
-made images for the same seed, measured beside raw pixels and random weights. The test images are for
-nothing else. What stands in the file already is not run again: delete the file to start anew.
+The times are of one core. Each row is a short run with the one change that it names, on the same images for
+the same seed, measured beside raw pixels and random weights. The made images are `fields`, and the run is the
+course's (jepa_lite/course/__init__.py), cut so that the reference has learned and is not done learning. PATH
+is a tree of class folders of CIFAR-10's training images, and the run is the preset `laptop` with a smaller
+encoder, cut likewise. Probes are fitted on training images, and tested on images that no setting was chosen
+on: of CIFAR-10 those that benchmarks/real_images.py calls `report`. What stands in a file already is not run
+again: delete the file to start anew.
 """
 
+import argparse
 import json
 import time
 import warnings
+from dataclasses import dataclass
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import torch
+from real_images import photographs, split
 
 from jepa_lite import sample_masks
+from jepa_lite.baselines.switches import SwitchedIJEPA, Switches
 from jepa_lite.course import recipe
 from jepa_lite.data import load
+from jepa_lite.data.images import normalize
+from jepa_lite.evaluation.measures import address_gain, own_image_rank
 from jepa_lite.evaluation.probes import features, knn, linear, pixels, random_encoder
+from jepa_lite.presets import preset
+from jepa_lite.randomness import generator_for
 from jepa_lite.training.collapse_alarms import CollapseWarning
 from jepa_lite.training.provenance import machine, write_json
 from jepa_lite.training.run import Run
 
-RESULTS = Path(__file__).parent / "results" / "ablations.json"
-SEEDS = (30, 31, 32)
-IMAGES, LABELLED, HELD_OUT = 3000, 1000, 1000
+HERE = Path(__file__).parent / "results"
+SEEDS = (30, 31, 32, 33, 34)
 LAST = 20  # steps whose losses are averaged
-CHANGES = {  # name: (group, the change)
-    "as in the course": ("reference", {}),
-    "random patches": ("masking", {"masks__rule": "random"}),
-    "one block": ("masking", {"masks__rule": "block"}),
-    "rasterized": ("masking", {"masks__rule": "rasterized"}),
-    "released collator": ("masking", {"masks__rule": "official"}),
-    "1 target": ("targets", {"masks__num_targets": 1}),
-    "2 targets": ("targets", {"masks__num_targets": 2}),
-    "target scale 0.075 to 0.2": ("target scale", {"masks__target_scale": (0.075, 0.2)}),
-    "target scale 0.2 to 0.3": ("target scale", {"masks__target_scale": (0.2, 0.3)}),
-    "context scale 0.85 to 1": ("context scale", {"masks__context_scale": (0.85, 1.0)}),
-    "pixels as targets": ("what is predicted", {"model__predicts": "pixels"}),
-    "sin-cos predictor positions": ("positions", {"model__predictor_positions": "sincos"}),
-    "predictor of depth 1": ("predictor", {"model__predictor_depth": 1}),
-    "predictor of depth 4": ("predictor", {"model__predictor_depth": 4}),
-    "momentum 0.9": ("EMA", {"train__momentum": (0.9, 0.9)}),
-    "momentum 0.999": ("EMA", {"train__momentum": (0.999, 0.999)}),
+CHECKED = 256  # test images on which address gain and own-image rank are measured
+ROWS = {  # name: (group, changed settings, changed switches)
+    "as in the course": ("reference", {}, {}),
+    "random patches": ("masking", {"masks.rule": "random"}, {}),
+    "one block": ("masking", {"masks.rule": "block"}, {}),
+    "rasterized": ("masking", {"masks.rule": "rasterized"}, {}),
+    "1 target": ("targets", {"masks.num_targets": 1}, {}),
+    "4 targets": ("targets", {"masks.num_targets": 4}, {}),
+    "target scale 0.075 to 0.2": ("target scale", {"masks.target_scale": (0.075, 0.2)}, {}),
+    "target scale 0.2 to 0.3": ("target scale", {"masks.target_scale": (0.2, 0.3)}, {}),
+    "context scale 0.85 to 1": ("context scale", {"masks.context_scale": (0.85, 1.0)}, {}),
+    "pixels as targets": ("what is predicted", {"model.predicts": "pixels"}, {}),
+    "targets normed by token (layer)": ("target norm", {"model.target_norm": "layer"}, {}),
+    "targets normed by place": ("target norm", {"model.target_norm": "place"}, {}),
+    "targets whitened": ("target norm", {"model.target_norm": "whiten"}, {}),
+    "sin-cos predictor positions": ("addresses", {"model.predictor_positions": "sincos"}, {}),
+    "no addresses": ("addresses", {}, {"addresses": False}),
+    "random first weights": ("first weights", {"model.init": "xavier", "model.init_mlp_gain": 1.0}, {}),
+    "predictor of depth 1": ("predictor", {"model.predictor_depth": 1}, {}),
+    "predictor of depth 4": ("predictor", {"model.predictor_depth": 4}, {}),
+    "no moving average": ("target encoder", {}, {"ema": False}),
+    "momentum 0.9": ("target encoder", {"train.momentum": (0.9, 0.9)}, {}),
+    "momentum 0.999": ("target encoder", {"train.momentum": (0.999, 0.999)}, {}),
+    "no stop-gradient": ("target encoder", {}, {"stop_gradient": False}),
 }
 
 
+@dataclass(frozen=True)
+class World:
+    """Images to learn from and the run that every row changes."""
+
+    config: object  # the reference's Config
+    results: Path
+    images: object  # seed -> (images to train on, images and labels to fit probes on, and to test on)
+
+
+def fields():
+    @lru_cache(maxsize=1)
+    def images(seed):
+        train, test = (
+            load("fields", part, image_size=64, seed=seed, limit=limit, progress=False)
+            for part, limit in (("train", 3000), ("test", 1000))
+        )
+        return train.images, train.images[:1000], train.labels[:1000], test.images, test.labels
+
+    config = recipe(train__steps=600, train__log_every=600, train__probes=0)
+    return World(config, HERE / "ablations.json", images)
+
+
+def cifar10(folder):
+    @cache
+    def everything():
+        images, labels = photographs("cifar10", folder, 32)
+        train, test = split(len(labels), "cifar10", "report")
+        some = train[:10_000]  # in the order of a fixed draw
+        return images[train], images[some], labels[some], images[test], labels[test]
+
+    smaller = {"model.width": 64, "model.predictor_width": 32, "train.batch_size": 32, "train.groups": 1}
+    length = {"train.steps": 1000, "train.log_every": 1000, "train.epochs": None}
+    config = preset("laptop").with_values(smaller | length)
+    return World(config, HERE / "ablations_cifar10.json", lambda seed: everything())
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("world", nargs="?", choices=("fields", "cifar10"), default="fields")
+    parser.add_argument("folder", nargs="?", type=Path)
+    asked = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", CollapseWarning)
-    rows = json.loads(RESULTS.read_text("utf-8"))["rows"] if RESULTS.exists() else []
-    facts = {"command": "python benchmarks/ablations.py", "seeds": list(SEEDS), "config": recipe().to_dict()}
-    facts |= {"images": IMAGES, "labelled": LABELLED, "held_out": HELD_OUT}
+    run_all(cifar10(asked.folder) if asked.world == "cifar10" else fields(), asked.world)
+
+
+def run_all(world, name):
+    """Every row that is not in the results yet. A row that changes nothing of this world's is left out."""
+    rows = json.loads(world.results.read_text("utf-8"))["rows"] if world.results.exists() else []
+    command = f"python benchmarks/ablations.py{'' if name == 'fields' else f' {name} PATH'}"
+    facts = {"command": command, "seeds": list(SEEDS), "config": world.config.to_dict()}
+    images, x, _, z, _ = world.images(SEEDS[0])
+    facts |= {"images": len(images), "labelled": len(x), "held_out": len(z)}
     for seed in SEEDS:  # seed by seed, so that what is there early is a whole table
-        for name, (group, changes) in CHANGES.items():
-            row = next((row for row in rows if row["name"] == name), None)
+        reference = world.config.with_values({"train.seed": seed})
+        for row_name, (group, changes, switched) in ROWS.items():
+            config = reference.with_values(changes)
+            if group != "reference" and not switched and config == reference:
+                continue
+            row = next((row for row in rows if row["name"] == row_name), None)
             if row is None:
-                rows.append(row := {"name": name, "group": group, "changes": changes, "runs": []})
+                rows.append(
+                    row := {"name": row_name, "group": group, "changes": changes | switched, "runs": []}
+                )
             if seed in [run["seed"] for run in row["runs"]]:
                 continue
-            row["runs"].append(measured(recipe(train__seed=seed, **changes), seed))
-            print(seed, name, row["runs"][-1], flush=True)
-            write_json(RESULTS, facts | {"rows": rows, "controls": controls(rows)} | machine())
+            row["runs"].append(measured(config, reference, switched, seed, *world.images(seed)))
+            print(seed, row_name, row["runs"][-1], flush=True)
+            write_json(world.results, facts | {"rows": rows, "controls": controls(rows)} | machine())
 
 
-def measured(config, seed):
-    train, test = (
-        load("shapes", split, image_size=64, seed=seed, limit=limit, progress=False)
-        for split, limit in (("train", IMAGES), ("test", HELD_OUT))
-    )
+def measured(config, reference, switched, seed, images, x, y, z, labels):
     began = time.process_time()
-    run = Run(config, train.images)
+    run = Run(config, images, model=switched_model(config.model, switched, seed) if switched else None)
     log = list(run.steps())
-    x, y, z = train.images[:LABELLED], train.labels[:LABELLED], test.images
-    views = {
-        "ijepa": lambda images: features(run.model.target_encoder, images),
-        "random": lambda images: features(random_encoder(config.model, seed), images),
-        "pixels": pixels,
-    }
     found = {"seed": seed, "cpu_seconds": round(time.process_time() - began)}
     found["loss"] = sum(record["loss"] for record in log[-LAST:]) / LAST
-    found |= run.measures()
-    found["context_share"] = context_share(config)
+    found |= run.measures() | looked_at(run, z[:CHECKED]) | {"context_share": context_share(config)}
+    views = {"ijepa": partial(features, run.model.target_encoder)}
+    if not switched and config == reference:  # the controls are the same beside every row
+        untrained = random_encoder(config.model, seed, images)
+        views |= {"random": partial(features, untrained), "pixels": pixels}
     for name, view in views.items():
-        pair = view(x), view(z)
-        accuracy = [probe(pair[0], y, pair[1], test.labels) for probe in (linear, knn)]
-        found[name] = dict(zip(("linear", "knn"), accuracy, strict=True))
+        train, test = view(x), view(z)
+        found[name] = {"linear": linear(train, y, test, labels), "knn": knn(train, y, test, labels)}
     return found
+
+
+def switched_model(config, switched, seed):
+    """With the same first weights as the reference of that seed."""
+    with torch.random.fork_rng(devices=[]):  # as in baselines/pixel_target.py
+        torch.default_generator.manual_seed(seed)
+        return SwitchedIJEPA(config, Switches(**switched))
+
+
+@torch.no_grad()
+def looked_at(run, images):
+    """What the predictor makes of addresses, on held-out images, under the run's own masks."""
+    masks = sample_masks(run.config.model.grid, len(images), run.config.masks, generator_for(0))
+    x, model = normalize(images), run.model
+    return {
+        "address_gain": address_gain(model, x, masks),
+        "own_image_rank": own_image_rank(model.predict(x, masks), model.targets(x), masks.target_idx),
+    }
 
 
 def context_share(config):
@@ -97,8 +180,7 @@ def context_share(config):
 
 def controls(rows):
     """Raw pixels and random weights of each seed, as the reference row measured them."""
-    runs = rows[0]["runs"]
-    return {name: [run[name] for run in runs] for name in ("random", "pixels")}
+    return {name: [run[name] for run in rows[0]["runs"]] for name in ("random", "pixels")}
 
 
 if __name__ == "__main__":

@@ -30,9 +30,10 @@ class Switches:
     ema: bool = True  # off: the target encoder is a copy of the encoder at every step, as in SimSiam
     predictor: bool = True  # off: every target is predicted to be the mean token of the context
     target_norm: str = "place"
+    addresses: bool = True  # off: the predictor's positions are zero and stay so, for context and target
 
     def __post_init__(self):
-        for name in ("stop_gradient", "ema", "predictor"):
+        for name in ("stop_gradient", "ema", "predictor", "addresses"):
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ValueError(f"{name} must be True or False, not {value!r}")
@@ -40,7 +41,8 @@ class Switches:
             raise ValueError(f"target_norm must be one of {', '.join(NORMS)}, not {self.target_norm!r}")
 
     def __str__(self) -> str:
-        names = {"stop_gradient": "stop-gradient", "ema": "EMA", "predictor": "predictor"}
+        names = {"stop_gradient": "stop-gradient", "ema": "EMA"}
+        names |= {name: name for name in ("predictor", "addresses")}
         off = [f"no {words}" for name, words in names.items() if not getattr(self, name)]
         norm = "no norm" if self.target_norm == "none" else f"{self.target_norm} norm"
         return ", ".join([*(off or ["all on"]), norm])
@@ -66,6 +68,8 @@ class SwitchedIJEPA(IJEPA):
     def __init__(self, config: ModelConfig, switches: Switches) -> None:
         self.switches = switches  # before the networks: make_predictor asks for it
         super().__init__(config)
+        if not switches.addresses and switches.predictor:
+            self.predictor.positions.requires_grad_(False).zero_()
 
     def make_predictor(self, config: ModelConfig) -> nn.Module:
         return super().make_predictor(config) if self.switches.predictor else _MeanOfContext()

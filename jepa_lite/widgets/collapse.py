@@ -93,8 +93,8 @@ class CollapseLab(TrainingView):
         self._move(dataclasses.replace(self.switches, **{name: value}))
 
     def _move(self, switches):
-        for name, value in dataclasses.asdict(switches).items():
-            setattr(self, name, value)
+        for name in SWITCHES:
+            setattr(self, name, getattr(switches, name))
 
     def _prepare(self):
         """A run for the switches as they stand: the present one if it fits and has not ended."""

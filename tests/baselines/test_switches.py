@@ -5,6 +5,7 @@
    computation; the values of the targets stay those of the target encoder, which itself gets no gradient.
 3. EMA off: after a step the target encoder equals the encoder; on, it lies between.
 4. Predictor off: every answer is the mean of the context's real tokens, padding left out, and has no weights.
+   Addresses off: all targets of an image get one answer, and its positions never learn.
 5. target_norm reaches the targets. A switch that is none, or no bool, is refused in one sentence.
 6. With stop-gradient and norm off a run collapses and the alarms ring; with all on it does not, and learns.
 7. The figure holds what the history holds, over empty, one-record, NaN and many-run histories; looks differ
@@ -152,6 +153,17 @@ def test_without_predictor_the_answer_is_the_mean_of_the_real_context():
     assert net.predictor(tokens, place, torch.zeros(1, 2, 3, dtype=int)).unique().item() == 2.5
 
 
+def test_without_addresses_every_target_of_an_image_gets_one_answer():
+    images, masks = batch()
+    for config in (CONFIG, dataclasses.replace(CONFIG, init="mimetic")):
+        net = model(Switches(addresses=False), config=config)
+        answers = net.predict(images, masks).flatten(1, 2)  # (B, M*T, D)
+        assert torch.allclose(answers, answers[:, :1].expand_as(answers), rtol=1e-9)
+        assert not torch.allclose(model(config=config).predict(images, masks).flatten(1, 2), answers)
+        net.loss(images, masks).backward()
+        assert net.predictor.positions.grad is None and not net.predictor.positions.any()
+
+
 @pytest.mark.parametrize(
     ("switches", "words"),
     [
@@ -171,6 +183,7 @@ def test_the_settings_have_names():
     assert str(ON) == "all on, place norm"
     assert str(Switches(False, False, False, "none")) == "no stop-gradient, no EMA, no predictor, no norm"
     assert str(Switches(ema=False, target_norm="layer")) == "no EMA, layer norm"
+    assert str(Switches(addresses=False)) == "no addresses, place norm"
 
 
 def test_everything_off_collapses_and_everything_on_learns():

@@ -5,7 +5,7 @@
 2. Guesses are drawn as long as they are, beside what was measured; None is no bar and no word, so that a
    notebook that runs without a guess shows what was measured alone; the alt text holds what is drawn; a guess
    that is no finite number is refused by its label.
-3. The recipe is that of `stripes`, hurried; a double underscore reaches any setting; a misspelled one is an
+3. The recipe is that of `demo`, cut; a double underscore reaches any setting; a misspelled one is an
    error.
 4. A model is trained once: the second call loads the same weights and log from the folder that
    JEPA_LITE_COURSE names, without a step. Another config has a folder of its own, another seed other weights.
@@ -15,6 +15,7 @@
 6. Results are the file; an error names those that there are. The probe of a run sees no test image.
 """
 
+import dataclasses
 import json
 import math
 import subprocess
@@ -109,12 +110,14 @@ def test_a_guess_that_is_no_number_is_refused_by_its_label(guess):
 # 3 -------------------------------------------------------------------------------------------------------
 
 
-def test_the_recipe_is_the_preset_hurried():
+def test_the_recipe_is_the_preset_cut():
     usual, baseline = course.recipe(), course.recipe(model__predicts="pixels", train__steps=7)
-    whole = course.preset("stripes")
+    whole = course.preset("demo")
     assert usual.model == whole.model and usual.masks == whole.masks
-    assert usual.train.steps == course.STEPS and usual.train.seconds is None
-    assert usual.train.steps * usual.train.batch_size < whole.train.steps * whole.train.batch_size / 4
+    assert usual.train.steps == course.STEPS < whole.train.steps and usual.train.seconds is None
+    ours = ("steps", "seconds", "seed", "probes", "log_every")
+    same = {name: getattr(whole.train, name) for name in ours}
+    assert dataclasses.replace(usual.train, **same) == whole.train
     assert (baseline.model.predicts, baseline.train.steps, baseline.train.lr) == ("pixels", 7, usual.train.lr)
     with pytest.raises((ValueError, TypeError, AttributeError, KeyError), match="stepps"):
         course.recipe(train__stepps=7)
