@@ -5,6 +5,7 @@ README.md, benchmarks/README.md and docs/results.md hold them; tests/test_readme
 
 import json
 import math
+import statistics
 from pathlib import Path
 
 from jepa_lite.course.effects import effects
@@ -40,16 +41,17 @@ def demo_table():
     return table(["features", *(heads[p] for p in probes)], named)
 
 
-def dials_table():
-    rows = [
-        [
-            r["name"],
-            *(percent(r[w][p]) for w in ("ijepa", "random") for p in ("linear", "knn")),
-            f"{r['rank']:.1f}",
-        ]
-        for r in result("dials")["rows"]
-    ]
-    return table(["the demo with", "linear, %", "20-NN, %", "random: linear", "random: 20-NN", "rank"], rows)
+def shortcuts_table():
+    rows = []
+    for r in result("shortcuts")["rows"]:
+        views = [
+            f"{100 * statistics.mean(run[view][probe] for run in r['runs']):.1f}"
+            for probe in ("linear", "knn") for view in ("ijepa", "random", "pixels")
+        ]  # fmt: skip
+        means = (statistics.mean(run[key] for run in r["runs"]) for key in ("loss", "gap", "address_gain"))
+        rows.append([r["name"], *views, *(f"{mean:.2f}" for mean in means)])
+    probes = [f"{probe}: {view}" for probe in ("linear", "20-NN") for view in ("I-JEPA", "random", "pixels")]
+    return table(["leaves share", *probes, "loss", "gap", "address gain"], rows)
 
 
 def step_table():
@@ -115,15 +117,16 @@ def plan_table():
 def alarms_table():
     rows = [
         [
-            r["name"], {True: "collapses", False: "learns", None: ""}[r["collapses"]],
+            r["name"], *(percent(r[key]) if key in r else "" for key in ("knn_ijepa", "knn_random")),
             ", ".join(f"{name} at {step}" for name, step in r["alarms"].items()) or "none",
             *(f"{100 * r['lowest'][m] / r['at_first'][m]:.1f}" for m in ("std", "rank")),
-            f"{r['curve'][-1]['position_share']:.2f}", f"{r['curve'][-1]['loss']:.3f}",
+            *(f"{r['curve'][-1][m]:.2f}" for m in ("position_share", "address_gain")),
+            f"{r['curve'][-1]['loss']:.3f}",
         ]
         for r in result("alarms")["rows"]
     ]  # fmt: skip
-    head = ["run", "known to", "alarms, at step", "lowest std, %", "lowest rank, %"]
-    return table([*head, "position share", "last loss"], rows)
+    head = ["run", "20-NN, %", "random weights, %", "alarms, at step", "lowest std, %", "lowest rank, %"]
+    return table([*head, "position share", "address gain", "last loss"], rows)
 
 
 def collapse_table():

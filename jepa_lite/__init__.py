@@ -18,9 +18,15 @@ cli and demo (the commands). The names below are imported when they are first us
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+# How often a thread of GNU's OpenMP looks for work before it sleeps; read when PyTorch is loaded. By default
+# it looks for so long that, beside another busy program, every small step waits for seconds. So many looks
+# cost a tenth of a step on an idle machine.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 if TYPE_CHECKING:
     from .baselines.pixel_target import PixelBaseline

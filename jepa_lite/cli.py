@@ -112,7 +112,7 @@ def pretrain(
     """Train an I-JEPA. `jepa-lite probe OUT` then measures it.
 
     Args:
-        preset: demo, stripes, laptop, laptop-imagenette; for a GPU: cifar10, cifar100, stl10, imagenette,
+        preset: demo, laptop, laptop-imagenette; for a GPU: cifar10, cifar100, stl10, imagenette,
             imagenet100, vit-b16, vit-l16, vit-h14.
         data: fields, shapes, photos, cifar10, cifar100, stl10, fashion_mnist, imagenette, folder.
         root: where the data lives; for folder, your images. [JEPA_LITE_DATA]

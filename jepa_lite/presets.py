@@ -24,26 +24,6 @@ def preset(name: str) -> Config:
 # --- for two cores ------------------------------------------------------------------------------
 
 
-def _short(image_size, patch_size, **train):
-    """What a short run of a small network needs."""
-    model = ModelConfig.sized(
-        "pico",  # ours, for a laptop's processor
-        image_size=image_size,
-        patch_size=patch_size,
-        target_norm="place",  # measured here: "layer" collapses in a run as short as this
-    )
-    masks = MaskConfig(context_scale=(0.4, 0.6))  # measured here: cheaper, and quicker to learn
-    values = {
-        "lr": 3e-3,  # ours: for a network a tenth as wide as the paper's
-        "weight_decay": (0.04, 0.04),  # ours: the paper's start, without its rise
-        "momentum": (0.98, 1.0),  # measured here: the paper's 0.996 is too slow for some hundred steps
-        "crop_scale": (1.0, 1.0),  # ours: made images are never the same twice
-        "betas": (0.9, 0.95),  # ours, MAE's: a short run forgets sooner
-        "clip_grad": 3.0,  # ours, DINO's
-    }
-    return Config(model, masks, TrainConfig(**values | train))
-
-
 def _fields(image_size, patch_size, **train):
     """What learns `fields` in a minute or two. Tried: in single short runs."""
     model = ModelConfig.sized(
@@ -175,7 +155,6 @@ _CIFAR = _small(
 
 PRESETS = {
     "demo": _fields(64, 8, steps=1500, seconds=180),  # measured here: what `make demo` has time for
-    "stripes": _short(64, 8, steps=600, seconds=180),  # measured here, on `shapes`
     "laptop": _photographs(32, 4),  # of CIFAR-10's size
     "laptop-imagenette": _photographs(64, 8),
     "cifar10": _CIFAR,
@@ -215,7 +194,6 @@ PRESETS = {
 # The data set that `pretrain` takes for a preset, and how many images it trains on.
 DATA_OF = {
     "demo": "fields",
-    "stripes": "shapes",
     "laptop": "cifar10",
     "laptop-imagenette": "imagenette",
     "cifar10": "cifar10",
@@ -229,7 +207,6 @@ DATA_OF = {
 }
 IMAGES_OF = {
     "demo": 8_000,
-    "stripes": 8_000,
     "laptop": 50_000,
     "laptop-imagenette": 9_469,
     "cifar10": 50_000,

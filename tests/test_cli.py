@@ -18,7 +18,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import jepa_lite
@@ -121,10 +120,9 @@ def test_what_demo_wrote_can_be_probed_and_explained(run_folder, tmp_path, capsy
 
 
 ADDITIONS = ("train.optimizer=muon", "model.patch_embedding=whitened", "model.target_norm=whiten")
-needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch below 2.9 has no Muon")
 
 
-@pytest.mark.parametrize("more", [(), pytest.param(ADDITIONS, marks=needs_muon)], ids=["plain", "additions"])
+@pytest.mark.parametrize("more", [(), ADDITIONS], ids=["plain", "additions"])
 def test_pretrain_goes_on_where_it_stopped(pictures, tmp_path, capsys, more):
     small = (*SMALL, *more)
     flags = ["--preset", "demo", "--data", "folder", "--root", pictures, "--steps", 5, "--set", *small]

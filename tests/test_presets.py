@@ -94,7 +94,7 @@ def test_the_papers_presets_have_the_papers_values(name):
     assert preset(name).masks.context_scale == (0.85, 1.0) and preset(name).masks.num_targets == 4
 
 
-SHORT = ("demo", "stripes", "laptop", "laptop-imagenette")
+SHORT = ("demo", "laptop", "laptop-imagenette")
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -122,6 +122,6 @@ def test_the_laptops_presets_have_what_helps_on_photographs_and_the_others_what_
 
 
 def test_an_unknown_preset_is_refused_with_the_names():
-    with pytest.raises(ValueError, match=r"preset must be one of demo, stripes, .*, not 'demos'") as refusal:
+    with pytest.raises(ValueError, match=r"preset must be one of demo, laptop, .*, not 'demos'") as refusal:
         preset("demos")
     assert "\n" not in str(refusal.value)

@@ -43,12 +43,7 @@ class MuonAndAdamW:
 
 
 def make_muon(model: nn.Module, config, device: torch.device | str) -> MuonAndAdamW:
-    """The optimiser of a model whose blocks are called `blocks`. Raises ValueError below PyTorch 2.9."""
-    if not hasattr(torch.optim, "Muon"):
-        raise ValueError(
-            f"train.optimizer=muon needs PyTorch 2.9 or newer, and this is {torch.__version__}; "
-            "upgrade it (pip install -U torch torchvision) or set train.optimizer=adamw"
-        )
+    """The optimiser of a model whose blocks are called `blocks`."""
     inside = {id(p) for name, p in model.named_parameters() if ".blocks." in name and p.ndim == 2}
     decay = config.weight_decay[0]
     decayed, rest = parameter_groups(model, decay)

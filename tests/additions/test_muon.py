@@ -4,7 +4,6 @@
 2. Muon's step moves every direction of a matrix by about the same amount, whatever the gradient's spectrum.
 3. Rates reach both, and what must not decay does not.
 4. A run that was stopped and resumed is the run that never stopped, bit for bit.
-5. Below PyTorch 2.9, which has no Muon, it is refused in a sentence.
 """
 
 import dataclasses
@@ -13,7 +12,6 @@ import pytest
 import torch
 
 from jepa_lite import Run
-from jepa_lite.additions.muon import make_muon
 from jepa_lite.baselines.pixel_target import make_model
 from jepa_lite.config import Config, ModelConfig, TrainConfig
 from jepa_lite.data.shapes import shapes
@@ -26,10 +24,7 @@ CONFIG = Config(
 )
 PIXELS = shapes(24, 32, seed=2)[0]
 
-needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch below 2.9 has no Muon")
 
-
-@needs_muon
 def test_muon_gets_the_matrices_within_blocks():
     model = make_model(CONFIG.model)
     optimizer = make_optimizer(model, CONFIG.train, "cpu")
@@ -46,7 +41,6 @@ def test_muon_gets_the_matrices_within_blocks():
     )
 
 
-@needs_muon
 def test_every_direction_of_a_matrix_moves_alike():
     model = make_model(CONFIG.model)
     weight = model.encoder.blocks[0].mlp.fc1.weight  # (128, 32)
@@ -69,7 +63,6 @@ def test_every_direction_of_a_matrix_moves_alike():
     assert 0.1 < rms < 0.5, f"a step of {rms} times the learning rate, where AdamW's has 0.2 to 0.4"
 
 
-@needs_muon
 def test_rates_reach_both_and_vectors_never_decay():
     model = make_model(CONFIG.model)
     optimizer = make_optimizer(model, CONFIG.train, "cpu")
@@ -82,7 +75,6 @@ def test_rates_reach_both_and_vectors_never_decay():
     assert last == {id(p) for p in flat}
 
 
-@needs_muon
 def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path):
     whole, part = Run(CONFIG, PIXELS), Run(CONFIG, PIXELS)
     for _ in whole.steps():
@@ -97,9 +89,3 @@ def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path):
         pass
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name
-
-
-def test_an_older_pytorch_is_told_what_to_do(monkeypatch):
-    monkeypatch.delattr(torch.optim, "Muon", raising=False)
-    with pytest.raises(ValueError, match=r"needs PyTorch 2\.9 or newer, and this is .*optimizer=adamw"):
-        make_muon(make_model(CONFIG.model), CONFIG.train, "cpu")

@@ -94,7 +94,7 @@ def die_once(folder, root):
             os.kill(os.getpid(), signal.SIGKILL)
 
     settings = Path(folder, "settings").read_text().split()
-    config = cli.configure("stripes", None, None, None, 0, settings)
+    config = cli.configure("demo", None, None, None, 0, settings)
     cli._run(lambda: pretrain(config, "folder", root=root, out=Path(folder) / "run", watch=watch))
 
 

@@ -78,7 +78,6 @@ def test_parameters_and_their_bytes_are_those_of_a_real_run(run):
     }
 
 
-@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch below 2.9 has no Muon")
 def test_muon_keeps_one_moment_of_a_matrix_in_a_block(run):
     muon = Run(replace(CONFIG, train=replace(CONFIG.train, optimizer="muon")), run.source.images)
     muon._backward(*muon.batch(0), Clock("cpu"))

@@ -41,7 +41,6 @@ old_torch = pytest.mark.skipif(
 )
 TRAIN = TrainConfig(steps=2, flip=True, groups=3, clip_grad=3.0)
 ADDITIONS = {"target_norm": "whiten", "patch_embedding": "whitened"}
-needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch below 2.9 has no Muon")
 
 
 @contextlib.contextmanager
@@ -93,7 +92,7 @@ def devices(tensors):
     ({}, "adamw"), ({"target_norm": "place", "loss": "l2"}, "adamw"),
     ({"predictor_positions": "sincos"}, "adamw"), ({"predicts": "pixels"}, "adamw"),
     ({"target_norm": "whiten"}, "adamw"), ({"patch_embedding": "whitened"}, "adamw"),
-    pytest.param({}, "muon", marks=needs_muon),
+    ({}, "muon"),
 ], ids=["default", "place, l2", "sincos", "pixels", "whiten", "whitened patches", "muon"])  # fmt: skip
 def test_a_training_step_stays_on_its_device(fields, optimizer):
     model, groups = model_and_groups(**fields)
@@ -216,7 +215,7 @@ def fake_run(device, images, monkeypatch, fields=MappingProxyType({}), **setting
 @pytest.mark.parametrize("amp", [False, True], ids=["single", "half"])
 @pytest.mark.parametrize("source", ["on the GPU", "in memory", "files"])
 @pytest.mark.parametrize(("fields", "optimizer"), [
-    ({}, "adamw"), ({"target_norm": "place"}, "adamw"), pytest.param(ADDITIONS, "muon", marks=needs_muon),
+    ({}, "adamw"), ({"target_norm": "place"}, "adamw"), (ADDITIONS, "muon"),
 ], ids=["default", "place", "additions"])  # fmt: skip
 def test_the_loops_own_step_runs_on_fake_cuda(
     pretend_cuda, monkeypatch, tmp_path, source, amp, fields, optimizer

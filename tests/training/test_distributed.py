@@ -153,7 +153,7 @@ FEW = (*SETTINGS, "train.steps=14", "train.stream=true")  # the number of loadin
 def launched(root, tmp_path_factory):
     """(what torchrun printed, the folder) of a run of two processes that never stops."""
     out = tmp_path_factory.mktemp("launched") / "run"
-    flags = ("--preset", "stripes", "--data", "folder", "--root", root, "--out", out, "--device", "cpu")
+    flags = ("--preset", "demo", "--data", "folder", "--root", root, "--out", out, "--device", "cpu")
     return torchrun("-m", "jepa_lite", "pretrain", *flags, "--set", *FEW, "train.workers=1"), out
 
 
@@ -182,7 +182,7 @@ def test_a_killed_process_comes_back_from_the_last_checkpoint(root, launched, tm
 
 
 def test_a_restart_goes_on_with_the_run_of_its_own_launch_alone(root, tmp_path, monkeypatch):
-    config = cli.configure("stripes", None, None, None, 0, (*SETTINGS, "train.steps=2"))
+    config = cli.configure("demo", None, None, None, 0, (*SETTINGS, "train.steps=2"))
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "monday")
     pretrain(config, "folder", root=root, out=tmp_path / "run")
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
@@ -193,10 +193,10 @@ def test_a_restart_goes_on_with_the_run_of_its_own_launch_alone(root, tmp_path, 
 
 
 def test_a_run_goes_on_with_another_number_of_processes(root, tmp_path, capsys):
-    flags = ["--preset", "stripes", "--data", "folder", "--root", root, "--device", "cpu"]
+    flags = ["--preset", "demo", "--data", "folder", "--root", root, "--device", "cpu"]
     run = "-m", "jepa_lite", "pretrain", *flags, "--out", tmp_path / "run"
     torchrun(*run, "--set", *SETTINGS, "train.steps=5")
-    config = cli.configure("stripes", None, None, None, 0, (*SETTINGS, "train.steps=8"))
+    config = cli.configure("demo", None, None, None, 0, (*SETTINGS, "train.steps=8"))
     pretrain(config, "folder", root=root, out=tmp_path / "run", resume=True)
     said = capsys.readouterr().err
     assert "the run was on 2 processes and is now on 1: the same images, crops and masks" in said
@@ -204,7 +204,7 @@ def test_a_run_goes_on_with_another_number_of_processes(root, tmp_path, capsys):
     torchrun(*run, "--resume", "--set", *SETTINGS, "train.steps=11", processes=3)
     # The same, on one process throughout.
     for steps in (5, 8, 11):
-        config = cli.configure("stripes", None, None, None, 0, (*SETTINGS, f"train.steps={steps}"))
+        config = cli.configure("demo", None, None, None, 0, (*SETTINGS, f"train.steps={steps}"))
         pretrain(config, "folder", root=root, out=tmp_path / "alone", resume=steps > 5)
     a, b = (load_model(tmp_path / name)[0].state_dict() for name in ("run", "alone"))
     off = max((a[n] - b[n]).abs().max().item() for n in a)

@@ -29,7 +29,7 @@ TINY = (
 
 
 def tiny(steps=1, *changes):
-    return configure("stripes", None, steps, None, 0, (*TINY, *changes))
+    return configure("demo", None, steps, None, 0, (*TINY, *changes))
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ def test_an_accident_costs_one_sentence_and_no_bit(root, unbroken, tmp_path, acc
 
 
 def test_other_images_are_not_taken_for_the_same(root, tmp_path):
-    config = configure("stripes", None, None, None, 0, (*SETTINGS, *STREAM))
+    config = configure("demo", None, None, None, 0, (*SETTINGS, *STREAM))
 
     def stop(record):
         raise KeyboardInterrupt
@@ -247,7 +247,7 @@ def test_other_images_are_not_taken_for_the_same(root, tmp_path):
 )
 def test_a_loss_that_is_no_number_names_what_is_needed(root, tmp_path, lr, log_every, problem, good):
     changes = (f"train.lr={lr}", "train.warmup=0", f"train.log_every={log_every}", "train.probes=0")
-    config = configure("stripes", None, None, None, 0, (*SETTINGS, *changes, "train.save_every=600"))
+    config = configure("demo", None, None, None, 0, (*SETTINGS, *changes, "train.save_every=600"))
     with pytest.raises(Diverged, match=f"{problem}; the batch held images") as stop:
         pretrain(config, "folder", root=root, out=tmp_path)
     checkpoint, message = newest(tmp_path), str(stop.value)
@@ -276,7 +276,7 @@ def test_checkpoints_on_a_slow_disk_become_rarer(tmp_path, monkeypatch):
         return tmp_path / "checkpoint"
 
     monkeypatch.setattr(run_log, "save", slow)
-    config = configure("stripes", None, None, None, 0, (*SETTINGS[:-1], "train.save_every=600"))
+    config = configure("demo", None, None, None, 0, (*SETTINGS[:-1], "train.save_every=600"))
     run = Run(config, torch.zeros(9, 3, 24, 40, dtype=torch.uint8))
     log = Log(tmp_path, run)
     for step in range(1, 4001):

@@ -39,7 +39,7 @@ def _train(out, root, settings, resume, at_step, accident):
         if record["step"] == at_step:
             ACCIDENTS[accident](Path(out), Path(root))
 
-    config = cli.configure("stripes", None, None, None, 0, settings)
+    config = cli.configure("demo", None, None, None, 0, settings)
     cli._run(lambda: pretrain(config, "folder", root=root, out=out, resume=resume, watch=watch))
 
 

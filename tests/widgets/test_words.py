@@ -1,7 +1,7 @@
 """Claims tested here, of the words that a reader finds both on a page and in a widget:
 
 1. The mask explorer calls each rule what `MaskConfig` calls it, with an explanation behind the name.
-2. What stands in bold around a widget, in a notebook or in the README's table, is the name of one of that
+2. What stands in bold around a widget, in a notebook or in the table of docs/widgets.md, names one of that
    widget's controls, to the letter; each button that a notebook leaves to be pressed is named there.
 3. A run that has ended has a button that begins again, and the sentence beside it quotes that button.
 """
@@ -89,12 +89,12 @@ def test_notebooks_name_what_is_to_be_pressed(notebook, name, wanted):
 
 
 def test_the_readme_calls_controls_what_the_widgets_do():
-    text = (ROOT / "README.md").read_text("utf-8")
+    text = (ROOT / "docs/widgets.md").read_text("utf-8")
     rows = re.findall(r"^\| `(\w+)\(.*$", text, re.M)
     assert set(rows) | {"MaskExplorer"} == set(widgets.__all__)
     for line in re.findall(r"^\| `\w+\(.*$", text, re.M):
         name = re.match(r"\| `(\w+)", line)[1]
-        assert set(BOLD.findall(line)) <= labels(name), f"the README on {name}: {BOLD.findall(line)}"
+        assert set(BOLD.findall(line)) <= labels(name), f"docs/widgets.md on {name}: {BOLD.findall(line)}"
     rules = re.search(r"Try the rules (.*?), and\s+change the grid", text, re.S)[1]
     assert set(BOLD.findall(rules)) == set(MASK_RULES)
 
