@@ -3,8 +3,9 @@
 A notebook builds the method by hand; this file keeps out of it what is not its subject. The models are
 short runs on made images: the first notebook that asks for one trains it while you watch, the next ones
 find it on the disk. Beside it: exercises (with their checks), figures (that one notebook draws), and the
-subjects of single notebooks: ambiguity (one signal, two worlds), timing, effects (what the ablations
-changed), and neighbours (the losses of related methods on a toy).
+subjects of single notebooks: ambiguity (one signal, two worlds), timing, collapses (four ways), linear_toy
+(stop-gradient in formulas), effects (what the ablations changed), and neighbours (the losses of related
+methods on a toy).
 """
 
 import dataclasses

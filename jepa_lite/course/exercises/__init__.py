@@ -11,13 +11,14 @@ one. In the order of the course:
 03  place_block, context_left, patch_rate
 04  attention, kept_tokens, pre_norm_block
 05  predictor_input, rows_used
-06  ema_update, ema_closed_form, stop_gradient_loss
-07  warmup_cosine, decay_groups
-08  standardise, knn_predict
-09  rank_of_true, pca_to_colour
-10  tokens_per_step, rows_of_rank
-11  mend_the_sampler, interval, paired_effect
-12  covariance_term, centred_targets, epps_pulley
+06  rank_of_spectrum, what_moves, fooling_encoder
+07  stop_gradient_loss, ema_closed_form, eigenvalues_at_rest
+08  warmup_cosine, decay_groups
+09  standardise, knn_predict
+10  rank_of_true, pca_to_colour
+11  tokens_per_step, rows_of_rank
+12  mend_the_sampler, interval, paired_effect
+13  covariance_term, centred_targets, epps_pulley
 """
 
 import difflib
@@ -42,9 +43,12 @@ from . import (  # noqa: F401 (importing a file registers its exercise, in the c
     pre_norm_block,
     predictor_input,
     rows_used,
-    ema_update,
-    ema_closed_form,
+    rank_of_spectrum,
+    what_moves,
+    fooling_encoder,
     stop_gradient_loss,
+    ema_closed_form,
+    eigenvalues_at_rest,
     warmup_cosine,
     decay_groups,
     standardise,

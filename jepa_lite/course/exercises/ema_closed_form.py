@@ -2,14 +2,17 @@
 
 import torch
 
-from .ema_update import UPDATE_TARGET
+from ...method.ijepa import IJEPA
 from .engine import exercise
+
+# As it is written: without what torch.no_grad wraps around it.
+UPDATE_TARGET = IJEPA.update_target.__wrapped__
 
 
 def ema_closed_form(history, start, momentum):
     """The target after n updates, without a loop over them: history (n, ...), start (...) -> (...).
 
-    Who was handed in k updates ago has been multiplied by momentum k times since.
+    An encoder that was handed in k updates ago has been multiplied by momentum k times since.
     """
     n = len(history)
     shares = (1 - momentum) * momentum ** torch.arange(n - 1, -1, -1.0)  # (n,), the oldest first

@@ -1,4 +1,4 @@
-"""Figures that one notebook draws, a file each: start, ambiguity, probing, meaning, scaling, effects,
-neighbours."""
+"""Figures that one notebook draws, a file each: start, ambiguity, collapses, probing, meaning, scaling,
+effects, neighbours."""
 
-__all__ = ["ambiguity", "effects", "meaning", "neighbours", "probing", "scaling", "start"]
+__all__ = ["ambiguity", "collapses", "effects", "meaning", "neighbours", "probing", "scaling", "start"]

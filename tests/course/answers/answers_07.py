@@ -4,62 +4,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-# --- ema_update ---------------------------------------------------------------------------------------
-
-
-def ema_update(target, online, momentum):
-    return momentum * target + (1 - momentum) * online
-
-
-def ema_by_lerp(target, online, momentum):
-    return torch.lerp(online.double(), target.double(), momentum)
-
-
-def ema_as_a_step_towards(target, online, momentum):
-    return target + (1 - momentum) * (online - target)
-
-
-def ema_in_loops(target, online, momentum):
-    pairs = zip(target.flatten().tolist(), online.flatten().tolist(), strict=True)
-    return torch.tensor([momentum * t + (1 - momentum) * o for t, o in pairs]).view(target.shape)
-
-
-def ema_on_a_copy(target, online, momentum):
-    return target.clone().mul_(momentum).add_(online, alpha=1 - momentum)
-
-
-def follows_at_once(target, online, momentum):
-    return torch.lerp(target, online, momentum)
-
-
-def encoder_in_whole(target, online, momentum):
-    return online + target * momentum
-
-
-def target_in_whole(target, online, momentum):
-    return torch.add(target, online, alpha=1 - momentum)
-
-
-def a_copy(target, online, momentum):
-    return online.clone()
-
-
-def fades(target, online, momentum):
-    return target * momentum
-
-
-def in_place(target, online, momentum):
-    return target.mul_(momentum).add_(online * (1 - momentum))
-
-
-def half_and_half(target, online, momentum):
-    return (target + online) / 2
-
-
-def flattened(target, online, momentum):
-    return ema_update(target, online, momentum).flatten()[None]
-
-
 # --- ema_closed_form ----------------------------------------------------------------------------------
 
 
@@ -207,21 +151,78 @@ def normed_over_the_block(predictions, targets):
     return F.smooth_l1_loss(predictions, F.layer_norm(targets, targets.shape[-2:]).detach())
 
 
+# --- eigenvalues_at_rest ------------------------------------------------------------------------------
+
+
+def eigenvalues_at_rest(correlations, decay):
+    inside = correlations**2 / 4 - decay
+    return torch.where(inside > 0, correlations / 2 + inside.clamp(min=0).sqrt(), torch.zeros_like(inside))
+
+
+def rest_in_loops(correlations, decay):
+    found = []
+    for r in correlations.tolist():
+        inside = r * r - 4 * decay
+        found.append((r + inside**0.5) / 2 if inside > 0 else 0.0)
+    return torch.tensor(found)
+
+
+def rest_by_waiting(correlations, decay):
+    p = torch.full_like(correlations, 1.0, dtype=torch.double)
+    for _ in range(20_000):  # w * w = p * p at rest
+        p = p + 0.05 * (p * p * (correlations - p) - decay * p)
+    return torch.where(p > 1e-3, p, 0.0)
+
+
+def rest_by_numpy_roots(correlations, decay):
+    roots = [np.roots([-1.0, r, -decay]) for r in correlations.double().tolist()]
+    return np.array([root.real.max() if abs(root.imag).max() < 1e-9 else 0.0 for root in roots])
+
+
+def the_smaller_root(correlations, decay):
+    inside = correlations**2 / 4 - decay
+    return torch.where(inside > 0, correlations / 2 - inside.clamp(min=0).sqrt(), 0.0)
+
+
+def the_top(correlations, decay):
+    return correlations / 2 + (correlations**2 / 4 - decay).clamp(min=0).sqrt()
+
+
+def no_quarter(correlations, decay):
+    inside = correlations**2 - decay
+    return torch.where(inside > 0, correlations / 2 + inside.clamp(min=0).sqrt(), 0.0)
+
+
+def the_correlations(correlations, decay):
+    return correlations * 1
+
+
+def shifted_down(correlations, decay):
+    return (correlations - decay).clamp(min=0)
+
+
+def linear_decay(correlations, decay):
+    return correlations / (1 + decay)
+
+
+def root_of_negatives(correlations, decay):
+    return correlations / 2 + (correlations**2 / 4 - decay).sqrt()
+
+
 RIGHT = {
-    "ema_update": [ema_update, ema_by_lerp, ema_as_a_step_towards, ema_in_loops, ema_on_a_copy],
     "ema_closed_form": [ema_closed_form, ema_step_by_step, ema_by_einsum, ema_in_numpy],
+    "eigenvalues_at_rest": [eigenvalues_at_rest, rest_in_loops, rest_by_waiting, rest_by_numpy_roots],
     "stop_gradient_loss": [stop_gradient_loss, loss_without_grad_mode, loss_by_huber, loss_in_loops],
 }
 WRONG = {
-    "ema_update": [
-        (follows_at_once, "wrong way round"),
-        (encoder_in_whole, "encoder comes in whole"),
-        (target_in_whole, "pile up"),
-        (a_copy, "SimSiam"),
-        (fades, "fade to zero"),
-        (in_place, "changes its input"),
-        (half_and_half, "plain mean of the two"),
-        (flattened, "it gives (1, 15)"),
+    "eigenvalues_at_rest": [
+        (the_smaller_root, "smaller root"),
+        (the_top, "has its top"),
+        (no_quarter, "r * r / 4 under the root"),
+        (the_correlations, "These are the correlations"),
+        (shifted_down, "taken off the correlation"),
+        (linear_decay, "lost its factor p"),
+        (root_of_negatives, "nan"),
     ],
     "ema_closed_form": [
         (reversed_in_time, "reversed"),

@@ -3,22 +3,6 @@
 import torch
 import torch.nn.functional as F
 
-# --- ema_update ---------------------------------------------------------------------------------------
-
-
-def _ema(t, o, m):
-    return torch.lerp(o, t, m)
-
-
-def lerps_in_place(t, o, m):
-    return t.lerp_(o, 1 - m)
-
-
-def scales_the_encoder(t, o, m):
-    o *= 1 - m
-    return m * t + o
-
-
 # --- ema_closed_form ----------------------------------------------------------------------------------
 
 
@@ -77,28 +61,43 @@ def without_gradient(p, t):
         return F.smooth_l1_loss(p, _norm(t))
 
 
+# --- eigenvalues_at_rest ------------------------------------------------------------------------------
+
+
+def _rest(r, d, inside=lambda r, d: r * r / 4 - d, sign=1, middle=0.5):
+    under = inside(r, d)
+    return torch.where(under > 0, middle * r + sign * under.clamp(min=0).sqrt(), 0.0)
+
+
+def survives_above_the_decay(r, d):
+    return torch.where(r > d, r, 0.0)
+
+
+def decays_in_place(r, d):
+    r[r * r < 4 * d] = 0.0
+    return r / 2 + (r * r / 4 - d).clamp(min=0).sqrt()
+
+
 SLIPS = {
-    "ema_update": [
-        ("encoder's part alone", lambda t, o, m: (1 - m) * o, "encoder's part alone"),
-        ("minus", lambda t, o, m: m * t - (1 - m) * o, "changed signs"),
-        ("away from the encoder", lambda t, o, m: t - (1 - m) * (o - t), "changed signs"),
-        ("both with momentum", lambda t, o, m: m * (t + o), "Both come in"),
-        ("beyond", lambda t, o, m: t + m * (t - o), "beyond the mean"),
-        ("plain mean", lambda t, o, m: torch.stack([t, o]).mean(0), "plain mean of the two"),
-        ("unchanged", lambda t, o, m: t * 1, "unchanged"),
-        ("squared", lambda t, o, m: _ema(t, o, m * m), "momentum is squared"),
-        ("keeps the variance", lambda t, o, m: m * t + (1 - m * m) ** 0.5 * o, "root of 1"),
-        ("divides by momentum", lambda t, o, m: (t + o * (1 - m) / m) * m, "Momentum may be 0"),
-        ("momentum 1 refused", lambda t, o, m: _ema(t, o, m) / (1 - m) * (1 - m), "Momentum may be 1"),
-        ("lerp the wrong way", lambda t, o, m: t.lerp(o, m), "wrong way round"),
-        ("in place", lerps_in_place, "changes its input"),
-        ("encoder in place", scales_the_encoder, "changes its input"),
-        ("squeezed", lambda t, o, m: _ema(t, o, m).squeeze(), "size 1 are kept"),
-        ("a row of it", lambda t, o, m: torch.stack([_ema(a, b, m) for a, b in zip(t, o, strict=True)]),
-         "TypeError"),
-        ("half precision", lambda t, o, m: _ema(t, o, m).half(), "float16"),
-        ("mean of it", lambda t, o, m: _ema(t, o, m).mean(), "it gives ()"),
-        ("bias corrected", lambda t, o, m: _ema(t, o, m) / (1 - m**2), "up to a factor"),
+    "eigenvalues_at_rest": [
+        ("minus", lambda r, d: _rest(r, d, sign=-1), "smaller root"),
+        ("d over 4", lambda r, d: _rest(r, d, lambda r, d: (r * r - d) / 4), "r * r / 4 under the root"),
+        ("half a square", lambda r, d: _rest(r, d, lambda r, d: r * r / 2 - d), "r * r / 4 under the root"),
+        ("not halved", lambda r, d: _rest(r, d, lambda r, d: r * r - 4 * d, middle=1), "halves are missing"),
+        ("plus d", lambda r, d: _rest(r, d, lambda r, d: r * r / 4 + d), "wrong sign of the decay"),
+        ("top", lambda r, d: torch.where(r * r > 4 * d, _rest(r, d), r / 2), "has its top"),
+        ("r - d", lambda r, d: r - d, "taken off the correlation"),
+        ("clamped r - d", lambda r, d: torch.relu(r - d), "taken off the correlation"),
+        ("thresholded", lambda r, d: r * (r * r > 4 * d), "keep less than their correlation"),
+        ("survivors", lambda r, d: (r * r > 4 * d).double(), "where a direction survives"),
+        ("squares", lambda r, d: _rest(r, d) ** 2, "w * w is the size"),
+        ("r", lambda r, d: r.double(), "These are the correlations"),
+        ("mean decay", lambda r, d: r / (1 + d), "lost its factor p"),
+        ("above the decay", survives_above_the_decay, "These are the correlations"),
+        ("in place", decays_in_place, "changes its input"),
+        ("divides by d", lambda r, d: (r + (r * r - 4 * d).clamp(min=0).sqrt()) / 2 * (r * r > 4 * d) / d * d,
+         "Without weight decay"),
+        ("nan", lambda r, d: r / 2 + (r * r / 4 - d).sqrt(), "nan"),
     ],
     "ema_closed_form": [
         ("start whole", _sum(lambda m, k: (1 - m) * m**k, lambda m, n: 1), "start comes in whole"),
