@@ -4,8 +4,13 @@
    marked, and its accuracies are told.
 2. Encoders differ in colour, dashes and mark. A name or a count that is not there is one sentence.
 3. The leak: bars are as long as the numbers, honest above leaky, and the two are told apart by hatch as well.
+4. The table on photographs holds what was reported, not what was chosen on: means over seeds, and of runs the
+   longest whose settings are nearest to the preset's. A control that was not measured has no row.
+5. Its bars are as long as the numbers, three hatches tell the probes apart, and a missing measure has no bar.
+6. Examples are of their class, in its order, one row a set.
 """
 
+import copy
 import itertools
 
 import numpy as np
@@ -13,7 +18,9 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
+from jepa_lite.course import results
 from jepa_lite.course.figures import probing
+from jepa_lite.data import Images
 from jepa_lite.figures.style import NAMES
 
 COUNTS = (1, 3, 20)
@@ -90,3 +97,72 @@ def test_the_leak_is_drawn_and_told(count):
         assert one.get_y() < two.get_y() and one.get_hatch() != two.get_hatch()  # the axis runs downwards
         assert f"{name}: honest {honest:.3f}, leaky {leaky:.3f}" in fig.alt_text
     assert len(fig.legends[0].get_texts()) == 2
+
+
+# 4, 5 -------------------------------------------------------------------------------------------------
+
+
+def measured():
+    """Results of one data set, with a longer run, a choice and another setting beside those that count."""
+    run = {"data": "cifar10", "on": "report", "name": "short", "steps": 10, "seed": 0, "cpu_seconds": 1.0}
+    run |= {"settings": ["a=1"], "linear": 0.3, "knn": 0.3, "linear_last4": 0.3}
+    run["config"] = {"model": {"predicts": "latents"}}
+    long = run | {"steps": 20, "linear": 0.5, "linear_last4": 0.7, "cpu_seconds": 2.0}
+    runs = [run, long, long | {"seed": 1, "linear": 0.6}, long | {"settings": ["a=1", "b=2"], "linear": 0.9}]
+    runs += [long | {"on": "choose", "steps": 99, "linear": 0.99}, long | {"data": "imagenette", "steps": 98}]
+    of = {"data": "cifar10", "on": "report"}
+    controls = [of | {"name": "raw pixels", "linear": 0.2, "knn": 0.25}]
+    controls += [
+        of | {"name": "random weights", "linear": x, "knn": x, "linear_last4": x} for x in (0.1, 0.3)
+    ]
+    return {"controls": controls, "runs": runs}
+
+
+def test_the_table_on_photographs_holds_what_was_reported():
+    pixels, random, ours = probing.photograph_rows(measured(), "cifar10")
+    assert pixels == {"name": "raw pixels", "seeds": 1, "linear": 0.2, "knn": 0.25}
+    assert random["seeds"] == 2 and random["linear"] == pytest.approx(0.2)
+    assert (ours["name"], ours["seeds"], ours["steps"]) == ("I-JEPA", 2, 20)
+    assert ours["linear"] == pytest.approx(0.55) and ours["cpu_seconds"] == 2.0
+    found = copy.deepcopy(measured())
+    found["runs"].append(found["runs"][1] | {"config": {"model": {"predicts": "pixels"}}, "knn": 0.11})
+    assert [row["name"] for row in probing.photograph_rows(found, "cifar10")][2:] == [
+        "pixel baseline",
+        "I-JEPA",
+    ]
+
+
+@pytest.mark.parametrize("names", [("cifar10",), ("imagenette", "cifar10")])
+def test_bars_of_photographs_are_as_long_as_the_numbers(names):
+    tables = {name: probing.photograph_rows(results("real_images"), name) for name in names}
+    fig = probing.photograph_bars(tables, chance=0.1)
+    bars = {bar.get_gid(): bar for ax in fig.axes for bar in ax.patches}
+    wanted = {
+        f"{title} {row['name']} {key}": row[key]
+        for title, rows in tables.items()
+        for row in rows
+        for key in probing.PROBES
+        if key in row
+    }
+    assert {gid: bar.get_width() for gid, bar in bars.items()} == pytest.approx(wanted)
+    assert f"{names[0]} raw pixels linear_last4" not in bars
+    hatches = {bars[f"{names[0]} I-JEPA {key}"].get_hatch() for key in probing.PROBES}
+    assert len(hatches) == len(probing.PROBES)
+    for row in tables[names[0]]:
+        assert f"{names[0]}, {row['name']}: linear probe {100 * row['linear']:.0f}%" in fig.alt_text
+
+
+# 6 ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("each", (1, 2))
+def test_examples_are_of_their_class(each):
+    labels = torch.tensor([2, 0, 1, 0, 2, 1])
+    images = (labels.view(-1, 1, 1, 1) * 50 + torch.arange(6).view(-1, 1, 1, 1)).expand(6, 3, 4, 4)
+    one = Images(images.to(torch.uint8), labels, ("a", "b", "c"), "letters")
+    fig = probing.examples(one, one, each=each)
+    assert len(fig.axes) == 2 * 8 and "a, b, c" in fig.alt_text
+    assert sum(len(ax.images) for ax in fig.axes) == 2 * 3 * each
+    shown = [float(ax.images[0].get_array()[0, 0, 0]) * 255 for ax in fig.axes[: 3 * each]]
+    assert [round(value) // 50 for value in shown] == [label for label in range(3) for _ in range(each)]
+    assert [ax.get_title() for ax in fig.axes[:each]] == ["a", ""][:each]

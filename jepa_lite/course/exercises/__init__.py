@@ -52,7 +52,7 @@ from . import (  # noqa: F401 (importing a file registers its exercise, in the c
     warmup_cosine,
     decay_groups,
     standardise,
-    knn_predict,
+    probe_without_peeking,
     rank_of_true,
     pca_to_colour,
     tokens_per_step,

@@ -1,10 +1,12 @@
 """Answers to the exercises of notebook 09: RIGHT ones in several ways, WRONG ones with what each is told."""
 
 import math
-from collections import defaultdict
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
 
 # --- standardise --------------------------------------------------------------------------------------
 
@@ -79,91 +81,118 @@ def in_place(train, test):
     return train, test
 
 
-# --- knn_predict --------------------------------------------------------------------------------------
+# --- probe_without_peeking ----------------------------------------------------------------------------
 
 
-def knn_predict(train_x, train_y, test_x, k, temperature):
-    train, test = (x / x.norm(dim=1, keepdim=True) for x in (train_x, test_x))
-    cosine, near = (test @ train.T).topk(k, dim=1)  # (m, k)
-    classes = train_y.unique()
-    one_hot = (train_y[near][..., None] == classes).float()  # (m, k, classes)
-    votes = ((cosine / temperature).exp()[..., None] * one_hot).sum(1)  # (m, classes)
-    return classes[votes.argmax(1)]  # (m,)
+def probe_without_peeking(train_x, train_y, test_x, penalties):
+    def scores(x, y, z, penalty):
+        mean, std = x.mean(0), x.std(0, correction=0)  # (F,)
+        scale = torch.where(std > 1e-6, 1 / std, 0.0)
+        x, z = (x - mean) * scale, (z - mean) * scale
+        one_hot = F.one_hot(y).to(x)  # (n, C)
+        bias = one_hot.mean(0)
+        system = x.T @ x + penalty * torch.eye(x.shape[1])
+        return z @ torch.linalg.solve(system, x.T @ (one_hot - bias)) + bias
+
+    held = torch.arange(len(train_x)) % 5 == 4
+    best, chosen = -1.0, None
+    for penalty in sorted(penalties, reverse=True):  # of equals, the first is the largest
+        found = scores(train_x[~held], train_y[~held], train_x[held], penalty).argmax(1)
+        accuracy = (found == train_y[held]).double().mean().item()
+        if accuracy > best:
+            best, chosen = accuracy, penalty
+    return chosen, scores(train_x, train_y, test_x, chosen)
 
 
-def knn_in_loops(train_x, train_y, test_x, k, temperature):
-    labels = []
-    for query in test_x:
-        cosines = [torch.cosine_similarity(query, x, dim=0).item() for x in train_x]
-        votes = defaultdict(float)
-        for i in sorted(range(len(cosines)), key=cosines.__getitem__, reverse=True)[:k]:
-            votes[int(train_y[i])] += math.exp(cosines[i] / temperature)
-        labels.append(max(votes, key=votes.get))
-    return labels
+def _ridge(x, y, z, penalty):
+    """scikit-learn's, in double precision."""
+    scaler = StandardScaler().fit(x.double().numpy())
+    one_hot = np.eye(int(y.max()) + 1)[y.numpy()]
+    model = Ridge(alpha=penalty).fit(scaler.transform(x.double().numpy()), one_hot)
+    return model.predict(scaler.transform(z.double().numpy()))
 
 
-def knn_in_numpy(train_x, train_y, test_x, k, temperature):
-    train, test, y = train_x.double().numpy(), test_x.double().numpy(), train_y.numpy()
-    cosine = test @ train.T / np.linalg.norm(test, axis=1)[:, None] / np.linalg.norm(train, axis=1)
-    near = np.argsort(-cosine, axis=1)[:, :k]
-    weight = np.exp((np.take_along_axis(cosine, near, 1) - 1) / temperature)
-    classes = np.unique(y)
-    votes = np.stack([(weight * (y[near] == label)).sum(1) for label in classes], 1)
-    return classes[votes.argmax(1)]
+def probe_by_sklearn(train_x, train_y, test_x, penalties):
+    rows = np.arange(len(train_x))
+    fit, held = rows[rows % 5 != 4], rows[4::5]
+    right = {
+        p: (_ridge(train_x[fit], train_y[fit], train_x[held], p).argmax(1) == train_y[held].numpy()).sum()
+        for p in penalties
+    }
+    chosen = max(right, key=lambda p: (right[p], p))
+    return chosen, _ridge(train_x, train_y, test_x, chosen)
 
 
-def _vote(weight, labels, classes):
-    return classes[torch.stack([(weight * (labels == c)).sum(1) for c in classes], 1).argmax(1)]
+def probe_by_duals(train_x, train_y, test_x, penalties):
+    """The same map from the n x n matrix of dot products: X' (X X' + penalty)^-1 Y."""
+
+    def scores(x, y, z, penalty):
+        mean, std = x.double().mean(0), x.double().std(0, correction=0)
+        x, z = (x - mean) / std, (z - mean) / std
+        one_hot = F.one_hot(y).double()
+        centred = one_hot - one_hot.mean(0)
+        gram = x @ x.T + penalty * torch.eye(len(x), dtype=x.dtype)
+        return z @ (x.T @ torch.linalg.solve(gram, centred)) + one_hot.mean(0)
+
+    fit = [i for i in range(len(train_x)) if i % 5 != 4]
+    held = [i for i in range(len(train_x)) if i % 5 == 4]
+    right = []
+    for penalty in penalties:
+        found = scores(train_x[fit], train_y[fit], train_x[held], penalty).argmax(1)
+        right.append((int((found == train_y[held]).sum()), penalty))
+    chosen = max(right)[1]
+    return [chosen, scores(train_x, train_y, test_x, chosen)]
 
 
-def _cosine(train_x, test_x):
-    return torch.cosine_similarity(test_x[:, None], train_x[None], dim=-1)
+def _pick(x, y, penalties, held, fit=None):
+    fit = ~held if fit is None else fit
+    right = {p: int((torch.from_numpy(_ridge(x[fit], y[fit], x[held], p)).argmax(1) == y[held]).sum())
+             for p in penalties}  # fmt: skip
+    return max(right, key=lambda p: (right[p], p))
 
 
-def one_vote_each(train_x, train_y, test_x, k, temperature):
-    near = _cosine(train_x, test_x).topk(k).indices
-    return _vote(torch.ones(near.shape), train_y[near], train_y.unique())
+def _fifth(x):
+    return torch.arange(len(x)) % 5 == 4
 
 
-def weighed_by_the_cosine(train_x, train_y, test_x, k, temperature):
-    cosine, near = _cosine(train_x, test_x).topk(k)
-    return _vote(cosine, train_y[near], train_y.unique())
+def not_fitted_again(x, y, z, penalties):
+    held = _fifth(x)
+    chosen = _pick(x, y, penalties, held)
+    return chosen, _ridge(x[~held], y[~held], z, chosen)
 
 
-def dot_products(train_x, train_y, test_x, k, temperature):
-    dot, near = (test_x @ train_x.T).topk(k)
-    return _vote((dot / temperature).exp(), train_y[near], train_y.unique())
+def judged_where_fitted(x, y, z, penalties):
+    all_of_them = torch.ones(len(x), dtype=torch.bool)
+    chosen = _pick(x, y, penalties, all_of_them, all_of_them)
+    return chosen, _ridge(x, y, z, chosen)
 
 
-def by_euclid(train_x, train_y, test_x, k, temperature):
-    distance, near = torch.cdist(test_x, train_x).topk(k, largest=False)
-    return _vote((-distance / temperature).exp(), train_y[near], train_y.unique())
+def held_out_and_fitted(x, y, z, penalties):
+    chosen = _pick(x, y, penalties, _fifth(x), torch.ones(len(x), dtype=torch.bool))
+    return chosen, _ridge(x, y, z, chosen)
 
 
-def the_farthest(train_x, train_y, test_x, k, temperature):
-    cosine, near = _cosine(train_x, test_x).topk(k, largest=False)
-    return _vote((-cosine / temperature).exp(), train_y[near], train_y.unique())
+def the_largest(x, y, z, penalties):
+    return max(penalties), _ridge(x, y, z, max(penalties))
 
 
-def among_the_test_images(train_x, train_y, test_x, k, temperature):
-    return knn_predict(test_x, train_y[: len(test_x)], test_x, k, temperature)
+def the_first_fifth(x, y, z, penalties):
+    chosen = _pick(x, y, penalties, torch.arange(len(x)) < len(x) // 5)
+    return chosen, _ridge(x, y, z, chosen)
 
 
-def the_column(train_x, train_y, test_x, k, temperature):
-    return torch.searchsorted(train_y.unique(), knn_predict(train_x, train_y, test_x, k, temperature))
+def labels_for_scores(x, y, z, penalties):
+    chosen = _pick(x, y, penalties, _fifth(x))
+    return chosen, _ridge(x, y, z, chosen).argmax(1)
 
 
-def the_nearest_alone(train_x, train_y, test_x, k, temperature):
-    return train_y[_cosine(train_x, test_x).argmax(1)]
-
-
-def the_places(train_x, train_y, test_x, k, temperature):
-    return _cosine(train_x, test_x).topk(k).indices
+def scores_alone(x, y, z, penalties):
+    return _ridge(x, y, z, _pick(x, y, penalties, _fifth(x)))
 
 
 RIGHT = {
     "standardise": [standardise, standardise_in_loops, standardise_in_numpy],
-    "knn_predict": [knn_predict, knn_in_loops, knn_in_numpy],
+    "probe_without_peeking": [probe_without_peeking, probe_by_sklearn, probe_by_duals],
 }
 WRONG = {
     "standardise": [
@@ -176,15 +205,13 @@ WRONG = {
         (only_the_test_set, "2 things are wanted"),
         (in_place, "changes its input"),
     ],
-    "knn_predict": [
-        (one_vote_each, "one vote"),
-        (weighed_by_the_cosine, "the cosine itself"),
-        (dot_products, "dot product"),
-        (by_euclid, "Euclidean"),
-        (the_farthest, "FARTHEST"),
-        (among_the_test_images, "among the test images"),
-        (the_column, "winning column"),
-        (the_nearest_alone, "Only the nearest"),
-        (the_places, "is (80,)"),
+    "probe_without_peeking": [
+        (not_fitted_again, "four fifths alone"),
+        (judged_where_fitted, "was fitted to. There the weakest"),
+        (held_out_and_fitted, "not held out then"),
+        (the_largest, "this is the strongest penalty"),
+        (the_first_fifth, "Another fifth"),
+        (labels_for_scores, "the scores is (40, 3)"),
+        (scores_alone, "2 things are wanted"),
     ],
 }

@@ -45,58 +45,45 @@ def _silent_without_spread(a, b):
         return _by(_m, _s)(a, b)
 
 
-# --- knn_predict --------------------------------------------------------------------------------------
+# --- probe_without_peeking ----------------------------------------------------------------------------
 
 
-def _cosine(a, b):
-    return F.normalize(b, dim=1) @ F.normalize(a, dim=1).T
+def _scores(x, y, z, penalty, scale=_choose, bias=True):
+    x, z = scale(x, z)
+    one_hot = F.one_hot(y).float()
+    mean = one_hot.mean(0) * bias
+    return z @ torch.linalg.inv(x.T @ x + penalty * torch.eye(x.shape[1])) @ x.T @ (one_hot - mean) + mean
 
 
-def _vote(weigh=lambda c, t: (c / t).exp(), near=_cosine, many=lambda k, n: k, vote=None):
-    def predict(x, y, z, k, t):
-        c, i = near(x, z).topk(many(k, len(x)), dim=1)
-        classes = y.unique()
-        one_hot = y[i][..., None] == classes  # (m, k, classes)
-        w = weigh(c, t)
-        votes = vote(w, one_hot) if vote else (w[..., None] * one_hot).sum(1)
-        return classes[votes.argmax(1)]
+def _probe(held=lambda n: torch.arange(n) % 5 == 4, score=_scores, last=_scores, sort=None):
+    """A probe with other rows held out, another score to choose by, another last fit, another order."""
 
-    return predict
+    def probe(x, y, z, penalties):
+        out = held(len(x))
+        right = {p: (score(x[~out], y[~out], x[out], p).argmax(1) == y[out]).sum() for p in penalties}
+        chosen = max(right, key=sort(right) if sort else lambda p: (right[p], p))
+        return chosen, last(x, y, z, chosen)
 
-
-def by_one_hot(x, y, z, k, t):
-    c, i = _cosine(x, z).topk(k, dim=1)
-    return ((c / t).exp()[..., None] * F.one_hot(y)[i]).sum(1).argmax(1)
+    return probe
 
 
-def by_bincount(x, y, z, k, t):
-    c, i = _cosine(x, z).topk(k, dim=1)
-    return torch.stack([torch.bincount(y[j], (d / t).exp()).argmax() for d, j in zip(c, i, strict=True)])
+def scaled_first(x, y, z, penalties):
+    a, b = _choose(x, z)
+    return _probe(score=lambda *args: _scores(*args, scale=lambda *both: both))(a, y, b, penalties)
 
 
-def loses_votes(x, y, z, k, t):
-    c, i = _cosine(x, z).topk(k, dim=1)
-    classes, place = y.unique(return_inverse=True)
-    votes = torch.zeros(len(z), len(classes))
-    votes[torch.arange(len(z))[:, None], place[i]] += (c / t).exp()
-    return classes[votes.argmax(1)]
+def weighed_by_n(x, y, z, penalties):
+    chosen, _ = _probe()(x, y, z, penalties)
+    return chosen, _scores(x, y, z, chosen * len(x))
 
 
-def normalises_in_place(x, y, z, k, t):
-    x /= x.norm(dim=1, keepdim=True)
-    return _vote()(x, y, z, k, t)
+def changes_the_images(x, y, z, penalties):
+    x[:] = _choose(x, x)[0]
+    return _probe()(x, y, z, penalties)
 
 
-def average_label(x, y, z, k, t):
-    c, i = _cosine(x, z).topk(k, dim=1)
-    w = (c / t).exp()
-    return ((w * y[i]).sum(1) / w.sum(1)).round().long()
-
-
-def by_distance(x, y, z, k, t):
-    i = torch.cdist(z, x).topk(k, largest=False).indices
-    c = _cosine(x, z)
-    return _vote(near=lambda a, b: torch.full_like(c, -9.0).scatter(1, i, c.gather(1, i)))(x, y, z, k, t)
+def _swapped(x, y, z, penalties):
+    return _probe()(x, y, z, penalties)[::-1]
 
 
 SLIPS = {
@@ -133,35 +120,28 @@ SLIPS = {
         ("twice the test set", lambda a, b: (_choose(a, b)[0], 2 * _choose(a, b)[1]),
          "2 times the right one"),
     ],
-    "knn_predict": [
-        ("no temperature", _vote(lambda c, t: c.exp()), "temperature is left out"),
-        ("times temperature", _vote(lambda c, t: (c * t).exp()), "multiplied by the temperature"),
-        ("minus in exp", _vote(lambda c, t: (-c / t).exp()), "sign in exp"),
-        ("temperature squared", _vote(lambda c, t: (c / t / t).exp()), "squared"),
-        ("averaged", _vote(vote=lambda w, o: (w[..., None] * o).sum(1) / o.sum(1).clamp(min=1)),
-         "averaged over"),
-        ("lost in +=", loses_votes, "overwrite each other"),
-        ("largest vote", _vote(vote=lambda w, o: (w[..., None] * o).amax(1)), "Only the nearest"),
-        ("k + 1", _vote(many=lambda k, n: min(k + 1, n)), "not what was asked"),
-        ("all vote", _vote(many=lambda k, n: n), "All training images vote"),
-        ("nearest skipped", lambda x, y, z, k, t: _vote(near=lambda a, b: (c := _cosine(a, b)).masked_fill(
-            c == c.amax(1, keepdim=True), -2))(x, y, z, k, t), "nearest one is left out"),
-        ("test not normed", _vote(near=lambda a, b: b @ F.normalize(a, dim=1).T),
-         "Only the training vectors"),
-        ("train not normed", _vote(near=lambda a, b: F.normalize(b, dim=1) @ a.T), "Only the test vectors"),
-        ("normalised over images", _vote(near=lambda a, b: F.normalize(b, dim=0) @ F.normalize(a, dim=0).T),
-         "over the images"),
-        ("argmin", _vote(vote=lambda w, o: -(w[..., None] * o).sum(1)), "least likely class"),
-        ("labels averaged", average_label, "labels themselves are averaged"),
-        ("distance first", by_distance, "Euclidean"),
-        ("cosine over T", _vote(lambda c, t: c / t), "cosine itself"),
-        ("one vote each", _vote(lambda c, t: torch.ones_like(c)), "one vote"),
-        ("one_hot(labels)", by_one_hot, "Labels may be any numbers"),
-        ("bincount(labels)", by_bincount, "Labels may be any numbers"),
-        ("squeezed", lambda x, y, z, k, t: _vote()(x, y, z, k, t).squeeze(), "may be one image"),
-        ("in place", normalises_in_place, "changes its input"),
-        ("a column", lambda x, y, z, k, t: _vote()(x, y, z, k, t)[:, None], "axis of size 1 is too many"),
-        ("softmax of bools", lambda x, y, z, k, t: (y[:, None] == y.unique()).softmax(1), "for 'Bool'"),
-        ("random", lambda x, y, z, k, t: y[: len(z)], None),
+    "probe_without_peeking": [
+        ("weakest of equals", _probe(sort=lambda right: lambda p: (right[p], -p)), "weakest is taken"),
+        ("worst", _probe(sort=lambda right: lambda p: (-right[p], p)), "WORST"),
+        ("smallest", _probe(sort=lambda right: lambda p: -p), "this is the weakest penalty"),
+        ("rows 0, 5, 10", _probe(held=lambda n: torch.arange(n) % 5 == 0), "Another fifth"),
+        ("the last fifth", _probe(held=lambda n: torch.arange(n) >= n - n // 5), "Another fifth"),
+        ("four fifths held out", _probe(held=lambda n: torch.arange(n) % 5 != 4), "changed places"),
+        ("standardised before the split", scaled_first, "before the split"),
+        ("own scale", _probe(last=lambda *a: _scores(*a, scale=lambda x, z: (_choose(x, x)[0],
+         _choose(z, z)[0]))), "their own mean and std"),
+        ("not standardised at last", _probe(last=lambda *a: _scores(*a, scale=lambda *both: both)),
+         "not standardised"),
+        ("no bias in the scores", _probe(last=lambda x, y, z, p: _scores(x, y, z, p)
+         - F.one_hot(y).float().mean(0)), "lack their offset"),
+        ("labels not centred", _probe(last=lambda *a: _scores(*a, bias=False)), "lack their offset"),
+        ("no penalty at last", _probe(last=lambda x, y, z, p: _scores(x, y, z, 0.0)), "has no penalty"),
+        ("penalty times n", weighed_by_n, "Wrong: the scores."),
+        ("swapped", _swapped, "wrong order"),
+        ("in place", changes_the_images, "changes its input"),
+        ("transposed", lambda *a: (_probe()(*a)[0], _probe()(*a)[1].T), "last two axes are swapped"),
+        ("scores twice as large", lambda *a: (_probe()(*a)[0], 2 * _probe()(*a)[1]),
+         "2 times the right one"),
+        ("penalty alone", lambda *a: _probe()(*a)[0], "2 things are wanted"),
     ],
 }  # fmt: skip
