@@ -92,6 +92,22 @@ def weighted_median(worlds: Tensor, odds: ArrayLike) -> Tensor:
     return values.gather(0, first)[0]
 
 
+def smooth_l1_guess(worlds: Tensor, odds: ArrayLike, beta: float = 1.0) -> Tensor:
+    """The guess with the least expected smooth-L1 error: worlds (n, ...), odds (n,) -> (...).
+
+    The slope of the error is the mean of (guess - world) / beta, each cut off at -1 and 1: it rises with the
+    guess, so its zero is found by halving an interval. For a large `beta` nothing is cut off and the guess is
+    the mean; for a small one only signs are left, as of the median. Of equally good guesses one is given.
+    """
+    share = shares(odds, worlds)
+    low, high = worlds.amin(0), worlds.amax(0)
+    for _ in range(60):  # of doubles, no interval can be halved more often
+        guess = (low + high) / 2
+        slope = (share * ((guess - worlds) / beta).clamp(-1, 1)).sum(0)
+        low, high = torch.where(slope < 0, guess, low), torch.where(slope < 0, high, guess)
+    return (low + high) / 2
+
+
 # --- what both completions share --------------------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
 """Claims about ambiguous signals, the best guess between them (course/ambiguity.py), and their figures:
 
 1. The mean, the median and the loss equal what trying every answer finds; odds need not sum to 1; no world
-   and no nudge away from the guess does better.
+   and no nudge away from the guess does better. So does the guess under smooth-L1, which is the mean for a
+   wide parabola and the median for a narrow one.
 2. Torn waves: the hidden half goes on or is upside down, as often as the odds say; what is seen tells the
    number of cycles; the same generator gives the same waves.
 3. Two cloths differ in their block alone, where each is the other upside down, sharp and equally far from
@@ -52,6 +53,30 @@ def test_no_other_guess_does_better(shape, odds, best, power):
     torch.testing.assert_close(best(worlds, 7 * odds), guess)
     if power == 2:
         torch.testing.assert_close(ambiguity.unavoidable_loss(worlds, odds), least.mean())
+
+
+@pytest.mark.parametrize("beta", (0.3, 1.0, 2.0))
+@pytest.mark.parametrize("shape, odds", CASES)
+def test_no_other_guess_does_better_under_smooth_l1(shape, odds, beta):
+    worlds, odds = some_worlds(shape, odds)
+
+    def expected(guess):
+        loss = torch.nn.functional.smooth_l1_loss(
+            guess.expand_as(worlds), worlds, beta=beta, reduction="none"
+        )
+        return ambiguity.weighted_mean(loss, odds)
+
+    guess = ambiguity.smooth_l1_guess(worlds, odds, beta)
+    for other in (*worlds, *(guess + nudge for nudge in torch.linspace(-3, 3, 301))):
+        assert (expected(other) >= expected(guess) - 1e-6).all()
+    torch.testing.assert_close(ambiguity.smooth_l1_guess(worlds, 7 * odds, beta), guess)
+
+
+def test_smooth_l1_lies_between_mean_and_median():
+    worlds, odds = some_worlds((5,), (0.4, 2.5, 1.7))
+    mean, median = ambiguity.weighted_mean(worlds, odds), ambiguity.weighted_median(worlds, odds)
+    torch.testing.assert_close(ambiguity.smooth_l1_guess(worlds, odds, 100.0), mean)
+    torch.testing.assert_close(ambiguity.smooth_l1_guess(worlds, odds, 1e-4), median, rtol=0, atol=1e-3)
 
 
 def test_the_mean_is_the_sum_by_shares():

@@ -54,7 +54,7 @@ from . import (  # noqa: F401 (importing a file registers its exercise, in the c
     standardise,
     probe_without_peeking,
     rank_of_true,
-    pca_to_colour,
+    best_smooth_l1,
     tokens_per_step,
     rows_of_rank,
     mend_the_sampler,

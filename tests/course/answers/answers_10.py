@@ -59,84 +59,76 @@ def itself_a_rival(similarities, index):
     return 1 + (similarities > own).sum() + (similarities == own).sum() / 2
 
 
-# --- pca_to_colour ----------------------------------------------------------------------------------
+# --- best_smooth_l1 ---------------------------------------------------------------------------------
 
 
-def pca_to_colour(tokens):
-    x = tokens - tokens.mean(0)  # (N, D)
-    _, _, directions = torch.linalg.svd(x, full_matrices=False)
-    scores = x @ directions[:3].T  # (N, 3)
-    low, high = scores.min(0).values, scores.max(0).values
-    return (scores - low) / (high - low)
+def best_smooth_l1(targets, odds, beta):
+    share = (odds / odds.sum()).view(-1, *[1] * (targets.ndim - 1))
+    low, high = targets.amin(0), targets.amax(0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        slope = (share * ((middle - targets) / beta).clamp(-1, 1)).sum(0)
+        low, high = torch.where(slope < 0, middle, low), torch.where(slope < 0, high, middle)
+    return middle
 
 
-def colours_by_eigh(tokens):
-    x = tokens.numpy().astype(float)
-    x = x - x.mean(0)
-    vectors = np.linalg.eigh(x.T @ x)[1][:, ::-1][:, :3]
-    scores = x @ vectors
-    return (scores - scores.min(0)) / np.ptp(scores, axis=0)
+def best_by_going_down(targets, odds, beta):
+    share = (odds / odds.sum()).double().view(-1, *[1] * (targets.ndim - 1))
+    answer = targets[odds.argmax()].double()
+    for _ in range(5000):
+        answer = answer - beta * (share * ((answer - targets) / beta).clamp(-1, 1)).sum(0)
+    return answer
 
 
-def colours_from_u(tokens):
-    u = torch.linalg.svd(tokens.double() - tokens.double().mean(0), full_matrices=False)[0][:, :3]
-    u = -u  # any sign is right
-    return torch.stack([(c - c.min()) / (c.max() - c.min()) for c in u.T], 1)
+def best_where_the_slope_bends(targets, odds, beta):
+    """The slope is straight between two bends, targets +- beta: its zero lies between two of them."""
+    flat = targets.numpy().reshape(len(targets), -1).astype(float)
+    share, out = (odds / odds.sum()).numpy().astype(float), []
+    for column in flat.T:
+        bends = np.sort(np.concatenate([column - beta, column + beta]))
+        slopes = [(share * np.clip((bend - column) / beta, -1, 1)).sum() for bend in bends]
+        out.append(np.interp(0.0, slopes, bends))
+    return np.reshape(out, tuple(targets.shape[1:]))
 
 
-def colours_clipped(tokens):
-    from jepa_lite.figures.encoder import pca_colours
-
-    return pca_colours(tokens[None])[0][0]
+def _weighted(odds, values):
+    return torch.tensordot(odds / odds.sum(), values, 1)
 
 
-def not_centred(tokens):
-    scores = tokens @ torch.linalg.svd(tokens, full_matrices=False)[2][:3].T
-    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
+def the_mean(targets, odds, beta):
+    return _weighted(odds, targets)
 
 
-def first_features(tokens):
-    first = tokens[:, :3]
-    return (first - first.min(0).values) / (first.max(0).values - first.min(0).values)
+def the_median(targets, odds, beta):
+    values, order = targets.sort(0)
+    below = (odds / odds.sum())[order].cumsum(0)
+    return values.gather(0, (below < 0.5).sum(0)[None])[0]
 
 
-def weakest_components(tokens):
-    x = tokens - tokens.mean(0)
-    scores = x @ torch.linalg.eigh(x.T @ x)[1][:, :3]
-    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
+def of_equal_odds(targets, odds, beta):
+    return best_smooth_l1(targets, torch.ones(len(odds)), beta)
 
 
-def standardised(tokens):
-    x = (tokens - tokens.mean(0)) / tokens.std(0)
-    scores = x @ torch.linalg.svd(x, full_matrices=False)[2][:3].T
-    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
+def without_beta(targets, odds, beta):
+    return best_smooth_l1(targets, odds, 1.0)
 
 
-def one_scale_for_all(tokens):
-    x = tokens - tokens.mean(0)
-    scores = x @ torch.linalg.svd(x, full_matrices=False)[2][:3].T
-    return (scores - scores.min()) / (scores.max() - scores.min())
+def the_likeliest(targets, odds, beta):
+    return targets[odds.argmax()]
 
 
-def directions_not_tokens(tokens):
-    x = tokens - tokens.mean(0)
-    return torch.linalg.svd(x, full_matrices=False)[2][:3].T
+def the_loss_itself(targets, odds, beta):
+    d = (best_smooth_l1(targets, odds, beta) - targets).abs()
+    return _weighted(odds, torch.where(d < beta, d.square() / (2 * beta), d - beta / 2))
 
 
-def four_components(tokens):
-    x = tokens - tokens.mean(0)
-    return x @ torch.linalg.svd(x, full_matrices=False)[2][:4].T
-
-
-def centred_per_token(tokens):
-    x = tokens - tokens.mean(1, keepdim=True)
-    scores = x @ torch.linalg.svd(x, full_matrices=False)[2][:3].T
-    return (scores - scores.min(0).values) / (scores.max(0).values - scores.min(0).values)
+def halved_once(targets, odds, beta):
+    return (targets.amin(0) + targets.amax(0)) / 2
 
 
 RIGHT = {
     "rank_of_true": [rank_of_true, rank_in_a_loop, rank_as_a_mean_of_places],
-    "pca_to_colour": [pca_to_colour, colours_by_eigh, colours_from_u, colours_clipped],
+    "best_smooth_l1": [best_smooth_l1, best_by_going_down, best_where_the_slope_bends],
 }
 WRONG = {
     "rank_of_true": [
@@ -148,14 +140,13 @@ WRONG = {
         (ties_against_it, "counted against"),
         (itself_a_rival, "its own rival"),
     ],
-    "pca_to_colour": [
-        (not_centred, "not centred"),
-        (first_features, "happens to number them"),
-        (weakest_components, "vary LEAST"),
-        (standardised, "divided by its std"),
-        (one_scale_for_all, "scale is not"),
-        (directions_not_tokens, "components themselves"),
-        (four_components, "the colours (N, 3) are"),
-        (centred_per_token, "own mean is taken off"),
+    "best_smooth_l1": [
+        (the_mean, "This is the mean"),
+        (the_median, "This is the median"),
+        (of_equal_odds, "count alike"),
+        (without_beta, "beta is left out"),
+        (the_likeliest, "most likely target"),
+        (the_loss_itself, "least loss itself"),
+        (halved_once, "middle between the smallest"),
     ],
 }

@@ -1,6 +1,5 @@
 """More wrong answers to the exercises of notebook 10: (the mistake, the answer, words of what it is told)."""
 
-import numpy as np
 import torch
 
 # --- rank_of_true -----------------------------------------------------------------------------------
@@ -25,28 +24,54 @@ def silent_when_tied(s, i):
         return int((s > s[i]).sum()) + 1
 
 
-# --- pca_to_colour ----------------------------------------------------------------------------------
+# --- best_smooth_l1 ---------------------------------------------------------------------------------
 
 
-def _stretch(x):
-    return (x - x.min(0).values) / (x.max(0).values - x.min(0).values)
+def _share(odds, like):
+    return (odds / odds.sum()).view(-1, *[1] * (like.ndim - 1))
 
 
-def _svd(x):
-    return torch.linalg.svd(x, full_matrices=False)
+def _descend(targets, share, beta, steps=4000, begin=None):
+    answer = (share * targets).sum(0) if begin is None else begin
+    for _ in range(steps):
+        answer = answer - beta * (share * ((answer - targets) / beta).clamp(-1, 1)).sum(0)
+    return answer
 
 
-def _centred(x):
-    return x - x.mean(0)
+def _right(targets, odds, beta):
+    return _descend(targets, _share(odds, targets), beta, begin=targets[odds.argmax()])
 
 
-def _colours(change=_centred, pick=lambda vh: vh[:3].T):
-    return lambda x: _stretch((y := change(x)) @ pick(_svd(y)[2]))
+def _halfway(targets, odds, beta):
+    order = targets.sort(0)
+    below = (odds / odds.sum())[order.indices].cumsum(0)
+    median = order.values.gather(0, (below < 0.5).sum(0)[None])[0]
+    return (median + (_share(odds, targets) * targets).sum(0)) / 2
 
 
-def centres_in_place(x):
-    x -= x.mean(0)
-    return _stretch(x @ _svd(x)[2][:3].T)
+def _losses(targets, odds, beta):
+    d = (targets[:, None] - targets[None]).abs()  # (answer, target, ...)
+    loss = torch.where(d < beta, d.square() / (2 * beta), d - beta / 2)
+    return (loss * _share(odds, targets)[None]).sum(1)  # (answer, ...)
+
+
+def best_values(targets, odds, beta):
+    return targets.gather(0, _losses(targets, odds, beta).argmin(0)[None])[0]
+
+
+def best_target(targets, odds, beta):
+    return targets[_losses(targets, odds, beta).flatten(1).mean(1).argmin()]
+
+
+def clamps_in_place(targets, odds, beta):
+    best = _right(targets, odds, beta)
+    targets.clamp_(-beta, beta)
+    return best
+
+
+def silent_when_alone(targets, odds, beta):
+    if len(targets) > 1:
+        return _right(targets, odds, beta)
 
 
 SLIPS = {
@@ -71,32 +96,24 @@ SLIPS = {
         ("reciprocal", lambda s, i: 1 / _rank(s, i), "1 over"),
         ("best is never first", lambda s, i: max(_rank(s, i), 1.5), "only candidate"),
     ],
-    "pca_to_colour": [
-        ("V for Vh", _colours(pick=lambda vh: vh[:, :3]), "COLUMNS of Vh"),
-        ("eigh's first", lambda x: _stretch((y := _centred(x)) @ torch.linalg.eigh(y.T @ y)[1][:, :3]),
-         "vary LEAST"),
-
-                ("eigh's last, rising",
-         lambda x: _stretch((y := _centred(x)) @ torch.linalg.eigh(y.T @ y)[1][:, -3:]),
-         "order is not"),
-        ("second to fourth", _colours(pick=lambda vh: vh[1:4].T), "strongest component is left out"),
-        ("grey", _colours(pick=lambda vh: vh[[0, 0, 0]].T), "grey"),
-        ("token by token", _colours(lambda x: x - x.mean(1, keepdim=True)), "own mean is taken off"),
-        ("one mean", _colours(lambda x: x - x.mean()), "One number is taken off"),
-        ("standardised", _colours(lambda x: _centred(x) / x.std(0)), "divided by its std"),
-        ("length 1", _colours(lambda x: _centred(x / x.norm(dim=1, keepdim=True))), "length 1"),
-        ("largest variance", lambda x: _stretch(x[:, x.var(0).topk(3).indices]), "DIRECTIONS"),
-        ("transposed", lambda x: _colours()(x).T, "transposed"),
-        ("from -1 to 1", lambda x: 2 * _colours()(x) - 1, "scale is not"),
-        ("bytes", lambda x: (255 * _colours()(x)).round(), "scale is not"),
-        ("sigmoid", lambda x: torch.sigmoid(_colours()(x)), None),
-        ("not stretched", lambda x: (y := _centred(x)) @ _svd(y)[2][:3].T, "scale is not"),
-        ("two components", lambda x: _colours()(x)[:, :2], "the colours (N, 3) are"),
-        ("third column 0", lambda x: _colours()(x) * torch.tensor([1.0, 1.0, 0.0]), "only 0, 1 is right"),
-        ("0 / 0", lambda x: _colours()(x) / 0.0, "no numbers"),
-        ("not centred", _colours(lambda x: x), "not centred"),
-        ("in place", centres_in_place, "changes its input"),
-        ("as a list of text", lambda x: ["red"] * len(x), "no array of numbers"),
-        ("numpy's svd of x", lambda x: np.linalg.svd(x.numpy())[2][:3], "components themselves"),
+    "best_smooth_l1": [
+        ("half way", _halfway, "no rule"),
+        ("1 / beta", lambda t, o, b: _right(t, o, 1 / b), "upside down: the loss"),
+        ("2 * beta", lambda t, o, b: _right(t, o, 2 * b), "half as far, or twice"),
+        ("beta / 2", lambda t, o, b: _right(t, o, b / 2), "half as far, or twice"),
+        ("best values", best_values, "value by value"),
+        ("best target", best_target, "one whole target"),
+        ("1 / odds", lambda t, o, b: _right(t, 1 / o, b), "LESS likely target"),
+        ("softmax", lambda t, o, b: _right(t, o.softmax(0), b), "Softmax"),
+        ("one step", lambda t, o, b: _descend(t, _share(o, t), b, 1), "goes one step"),
+        ("smallest", lambda t, o, b: t.min(0).values, "climbs"),
+        ("largest", lambda t, o, b: t.max(0).values, "climbs"),
+        ("mean of the values", lambda t, o, b: _right(t, o, b).mean(), "one number for all"),
+        ("plain mean", lambda t, o, b: t.mean(0), None),
+        ("twice", lambda t, o, b: 2 * _right(t, o, b), "2 times the right one"),
+        ("negative", lambda t, o, b: -_right(t, o, b), "wrong sign"),
+        ("an axis too many", lambda t, o, b: _right(t, o, b)[None], "axis of size 1 is too many"),
+        ("in place", clamps_in_place, "changes its input"),
+        ("silent when alone", silent_when_alone, "Here it returns nothing"),
     ],
 }  # fmt: skip
