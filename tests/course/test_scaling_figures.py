@@ -5,12 +5,35 @@
 2. A log reading shows the measure from before the first step on, whatever the measure; the truth (name and
    alarms) is nowhere in it until it is told, and then everywhere.
 3. What cannot be drawn is refused by name.
+4. Bars of memory stack the parts that they are given and end at their sum, within the axis, beside the limit.
+5. One image of each class is shown, the first, with its name; fewer classes leave places empty.
+6. Memory is what `plan` counts; more micro-batches save less for the backward pass and change nothing else.
+7. Random weights in the official layout are read as the network that they have the shape of, whole and as an
+   encoder, which then is as good as no training.
+8. A line of a terminal is done in its folder, and what it says is printed, also where it fails.
+9. CIFAR-10's table has our numbers from the data, and says of others' best how it was chosen.
 """
 
-import pytest
+import sys
+from pathlib import Path
 
-from jepa_lite.course import results
-from jepa_lite.course.figures.scaling import MEASURES, cost_against_tokens, log_reading
+import pytest
+import torch
+
+from jepa_lite import preset
+from jepa_lite.course import results, scaling
+from jepa_lite.course.figures.scaling import (
+    MEASURES,
+    PARTS,
+    cost_against_tokens,
+    log_reading,
+    memory_bars,
+    one_of_each,
+)
+from jepa_lite.course.scaling import cifar10_numbers, memory, terminal, write_official
+from jepa_lite.data.images import Images
+from jepa_lite.system.signals import Stopped
+from jepa_lite.training.checkpoints import load_encoder, load_model
 
 ROWS = [
     {"patch": 4, "tokens": 256, "flops": 21e9, "seconds": 1.2},
@@ -76,3 +99,100 @@ def test_what_cannot_be_drawn_is_refused():
         cost_against_tokens(ROWS, base=5)
     with pytest.raises(ValueError, match="measure must be one of rank, std, position_share, gap, not 'loss'"):
         log_reading(RUNS[0], "loss", "run A")
+
+
+# 4, 5 ----------------------------------------------------------------------------------------------------
+
+
+def test_parts_of_memory_are_stacked():
+    runs = {"a run": dict(zip(PARTS, (1e9, 2e9, 3e9, 4e9, 5e9, 6e9), strict=True))}
+    runs["another"] = {part: size // 4 for part, size in runs["a run"].items()}
+    fig = memory_bars(runs, limit=8e9)
+    fig.canvas.draw()
+    (ax,) = fig.axes
+    bars = {bar.get_gid(): bar for bar in ax.patches}
+    for name, parts in runs.items():
+        left = 0.0
+        for part in PARTS:
+            assert bars[f"{name} {part}"].get_x() == pytest.approx(left)
+            assert bars[f"{name} {part}"].get_width() == pytest.approx(parts[part] / 1e9)
+            left += parts[part] / 1e9
+        assert left < ax.get_xlim()[1] and f"{name}: {left:.3g} GB" in fig.alt_text
+    assert [drawn.get_xdata() for drawn in ax.lines if drawn.get_gid() == "limit"] == [[8, 8]]
+    assert len({bar.get_hatch() for bar in ax.patches}) == len(PARTS), "hatch tells the parts apart"
+
+
+def test_one_image_of_each_class():
+    pixels = torch.arange(5 * 3 * 4 * 4, dtype=torch.uint8).view(5, 3, 4, 4)
+    images = Images(pixels, torch.tensor([2, 0, 2, 1, 0]), ("bus", "cat", "dog"), "made")
+    fig = one_of_each(images, most=4)
+    fig.canvas.draw()
+    for ax, first, name in zip(fig.axes, (1, 3, 0), ("bus", "cat", "dog"), strict=False):
+        assert ax.get_title() == name
+        assert abs(ax.images[0].get_array()[..., 0] - (pixels[first, 0] / 255).numpy()).max() < 1e-6
+    assert len(fig.axes) == 4 and not fig.axes[3].images and "3 classes: bus, cat, dog" in fig.alt_text
+
+
+# 6, 7, 8 -------------------------------------------------------------------------------------------------
+
+
+def test_more_groups_save_less_for_the_backward_pass():
+    few, many = (memory(preset("laptop").with_values({"train.groups": groups})) for groups in (2, 8))
+    assert set(few) == set(PARTS)
+    assert many["activations"] < 0.4 * few["activations"]
+    assert all(few[part] == many[part] for part in PARTS if part != "activations")
+
+
+def test_random_weights_in_the_official_layout_are_read(tmp_path):
+    small = {"image_size": 32, "patch_size": 8, "width": 192, "depth": 2, "heads": 3, "predictor_width": 48}
+    small |= {"predictor_depth": 1, "predictor_heads": 3}
+    changes = {f"model.{name}": value for name, value in small.items()} | {"masks.min_keep": 1}
+    model = preset("vit-h14").with_values(changes).model
+    write_official(tmp_path / "made.pth.tar", model, torch.Generator().manual_seed(0))
+    encoder, found = load_encoder(tmp_path / "made.pth.tar")
+    assert (found.width, found.depth, found.patch_size, found.image_size) == (192, 2, 8, (32, 32))
+    whole, config = load_model(tmp_path / "made.pth.tar")
+    assert config.model.predictor_width == 48 and config.model.predictor_depth == 1
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(encoder(images), whole.target_encoder(images)) and encoder(images).std() > 0.1
+
+
+def test_cifars_table_has_sources():
+    said = cifar10_numbers(results("real_images"))
+    assert "| raw pixels | 42.1 | no network; this repository |" in said
+    assert "300 epochs on a GPU, chosen on the test set; others |" in said and "| 60.3 | 25 epochs" in said
+    assert "untrained, mean of 3 seeds" in said and said.count("others |") == 3
+
+
+def test_ctrl_c_is_pressed_after_the_step(monkeypatch, capsys):
+    def stand_in(config, data, root, out, watch):
+        print("training 10%", file=sys.stderr)
+        assert (config, data, root, out) == ("a config", "folder", "images", "runs")
+        watch({"step": 2})
+        try:
+            watch({"step": 3})
+        except KeyboardInterrupt:
+            raise Stopped(2, "stopped by SIGINT after step 4") from None
+
+    monkeypatch.setattr(scaling, "pretrain", stand_in)
+    scaling.stopped_by_ctrl_c("a config", "folder", "images", "runs", step=3)
+    said = capsys.readouterr()
+    assert said.out == "Ctrl-C: stopped by SIGINT after step 4\n" and not said.err
+
+
+def test_a_line_of_a_terminal(tmp_path, capsys):
+    def main(words):
+        print(words, Path.cwd() == tmp_path)
+        print("training 10%, loss 1\nskipped one", file=sys.stderr)
+        if "fail" in words:
+            sys.exit(2)
+
+    here = Path.cwd()
+    terminal(main, tmp_path, "plan 'a b'")
+    with pytest.raises(SystemExit):
+        terminal(main, tmp_path, "fail")
+    assert Path.cwd() == here
+    assert capsys.readouterr().out.splitlines() == [
+        "$ jepa-lite plan 'a b'", "['plan', 'a b'] True", "skipped one",
+        "$ jepa-lite fail", "['fail'] True", "skipped one",
+    ]  # fmt: skip

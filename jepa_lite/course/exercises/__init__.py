@@ -57,6 +57,7 @@ from . import (  # noqa: F401 (importing a file registers its exercise, in the c
     best_smooth_l1,
     tokens_per_step,
     rows_of_rank,
+    weigh_groups,
     mend_the_sampler,
     interval,
     paired_effect,

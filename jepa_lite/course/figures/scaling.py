@@ -1,9 +1,27 @@
-"""What more tokens cost, and a run's log to be read: pure functions, state -> Figure with `alt_text`."""
+"""What more tokens cost, what fits into memory, a run's log to be read, and images one of a class.
+
+Pure functions, state -> Figure with `alt_text`.
+"""
 
 import numpy as np
 
+from ...data.images import Images
 from ...figures.curves import series
-from ...figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, Picture, figure, listed, styled
+from ...figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    Picture,
+    figure,
+    listed,
+    show,
+    styled,
+)
 
 MEASURES = {
     "rank": "effective rank",
@@ -11,6 +29,55 @@ MEASURES = {
     "position_share": "position share",
     "gap": "alignment gap",
 }
+
+# The parts of a run's memory, from those that every batch pays to those that grow with it.
+PARTS = {
+    "weights": ("weights", BLUE, ""),
+    "gradients": ("gradients", SKY, "////"),
+    "moments": ("moments of the optimiser", GREEN, "\\\\\\\\"),
+    "average": ("target encoder", PURPLE, "----"),
+    "activations": ("saved for the backward pass", ORANGE, "xxxx"),
+    "inputs": ("images and targets", GREY, "...."),
+}
+
+
+@styled
+def one_of_each(images: Images, most: int = 8) -> Picture:
+    """One image of each of the first `most` classes, in a row, with the name of the class."""
+    labels = images.labels.unique()[:most].tolist()
+    fig = figure(1.1)
+    for ax in (axes := fig.subplots(1, most, squeeze=False)[0]):
+        ax.axis("off")
+    names = [images.classes[label] for label in labels]
+    for ax, label, name in zip(axes, labels, names, strict=False):
+        ax.axis("on")
+        show(ax, images.images[int((images.labels == label).nonzero()[0])] / 255, name[:11])
+    fig.alt_text = f"One image of each of {len(names)} classes: {', '.join(names)}."
+    return fig
+
+
+@styled
+def memory_bars(runs: dict[str, dict[str, int]], limit: float) -> Picture:
+    """Bytes of each of PARTS, stacked, a bar for each run {name: {part: bytes}}, and a limit in bytes."""
+    fig = figure(0.42 * len(runs) + 1.35)
+    ax, told = fig.subplots(), []
+    for y, (name, parts) in enumerate(runs.items()):
+        left = 0.0
+        for part, (words, colour, hatch) in PARTS.items():
+            look = {"fc": colour, "ec": "white", "hatch": hatch, "lw": 0.4, "gid": f"{name} {part}"}
+            ax.barh(y, parts[part] / 1e9, 0.62, left=left, label=words if y == 0 else None, **look)
+            left += parts[part] / 1e9
+        ax.annotate(f"{left:.3g} GB", (left, y), (4, 0), textcoords="offset points", va="center")
+        held = ", ".join(f"{PARTS[part][0]} {parts[part] / 1e9:.2g}" for part in PARTS)
+        told.append(f"{name}: {left:.3g} GB ({held})")
+    ax.axvline(limit / 1e9, color=BLACK, ls="--", lw=1.4, gid="limit")
+    totals = [sum(parts.values()) / 1e9 for parts in runs.values()]
+    ax.set(xlim=(0, 1.16 * max(*totals, limit / 1e9)), xlabel="GB (the dashed line is the limit)")
+    ax.set_yticks(range(len(runs)), list(runs))
+    ax.invert_yaxis()
+    fig.legend(loc="outside upper center", ncols=3, frameon=False)
+    fig.alt_text = f"Stacked bars of memory beside a limit of {limit / 1e9:g} GB. {'. '.join(told)}."
+    return fig
 
 
 @styled

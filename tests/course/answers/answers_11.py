@@ -105,9 +105,60 @@ def on_an_axis_of_its_own(batch, rank, world):
     return batch[None, rank::world]
 
 
+# --- weigh_groups -----------------------------------------------------------------------------------
+
+
+def weigh_groups(counts):
+    processes, whole = len(counts), counts.sum()
+    return counts / whole * processes
+
+
+def weights_in_loops(counts):
+    whole = sum(int(count) for row in counts for count in row)
+    return [[int(count) / (whole / len(counts)) for count in row] for row in counts]
+
+
+def weights_in_numpy(counts):
+    shares = counts.numpy() / counts.numpy().sum()
+    return shares.shape[0] * shares
+
+
+def without_the_processes(counts):
+    return counts / counts.sum()
+
+
+def divided_twice(counts):
+    return counts / counts.sum() / len(counts)
+
+
+def of_its_own_process(counts):
+    return counts / counts.sum(1, keepdim=True)
+
+
+def all_alike(counts):
+    return torch.ones_like(counts) / counts.numel()
+
+
+def without_the_images(counts):
+    return torch.ones_like(counts) * len(counts) / counts.sum()
+
+
+def of_the_column(counts):
+    return counts / counts.sum(0)
+
+
+def by_the_groups(counts):
+    return counts * counts.shape[1] / counts.sum()
+
+
+def the_count_itself(counts):
+    return counts * 1.0
+
+
 RIGHT = {
     "tokens_per_step": [tokens_per_step, tokens_in_loops, tokens_in_numpy],
     "rows_of_rank": [rows_of_rank, rows_in_a_loop, rows_in_one_piece, rows_in_numpy],
+    "weigh_groups": [weigh_groups, weights_in_loops, weights_in_numpy],
 }
 WRONG = {
     "tokens_per_step": [
@@ -126,5 +177,15 @@ WRONG = {
         (padded_to_equal_shares, "weigh those images twice"),
         (places_not_images, "places in the batch"),
         (on_an_axis_of_its_own, "one axis"),
+    ],
+    "weigh_groups": [
+        (without_the_processes, "R is missing"),
+        (divided_twice, "below the line"),
+        (of_its_own_process, "Each process counts alike"),
+        (all_alike, "Every micro-batch counts alike"),
+        (without_the_images, "multiplied by how many"),
+        (of_the_column, "one COLUMN"),
+        (by_the_groups, "number of micro-batches, not of processes"),
+        (the_count_itself, "The count itself"),
     ],
 }

@@ -45,6 +45,14 @@ def silent_at_rank_zero(batch, rank, world):
         return batch[rank::world]
 
 
+# --- weigh_groups -----------------------------------------------------------------------------------
+
+
+def weighs_in_place(counts):
+    counts[0, 0] += 1
+    return counts / counts.sum() * len(counts)
+
+
 SLIPS = {
     "tokens_per_step": [
         ("one block", _tokens(predictor=lambda s, P, B, K, M, T: B * (K + T)), "answers M blocks"),
@@ -99,5 +107,26 @@ SLIPS = {
         ("other images", lambda b, r, w: b[r::w] + 1, "not in the batch"),
         ("padded", lambda b, r, w: b.repeat(2)[: -(-len(b) // w) * w][r::w], "weigh those images twice"),
         ("halves of the range", lambda b, r, w: b[len(b) // w * r : len(b) // w * (r + 1)], "remainder"),
+    ],
+    "weigh_groups": [
+        ("a sum over processes", lambda c: c / c.sum() / c.shape[0], "below the line"),
+        ("no R", lambda c: c / c.sum(), "R is missing"),
+        ("own images", lambda c: c / c.sum(1)[:, None], "Each process counts alike"),
+        ("own images, R", lambda c: c / c.sum(1)[:, None] * len(c), "Each process counts alike"),
+        ("1 / G", lambda c: torch.full(c.shape, 1 / c.shape[1]), "Every micro-batch counts alike"),
+        ("ones", lambda c: torch.ones(c.shape), "Every micro-batch counts alike"),
+        ("1 / images", lambda c: torch.full(c.shape, 1.0) / c.sum(), "multiplied by how many"),
+        ("one over count", lambda c: 1 / c, "multiplied by how many"),
+        ("column", lambda c: c * len(c) / c.sum(0), "one COLUMN"),
+        ("G for R", lambda c: c * c.shape[1] / c.sum(), "not of processes"),
+        ("R and G", lambda c: c * c.numel() / c.sum(), "Both R and G"),
+        ("the count", lambda c: c + 0, "The count itself"),
+        ("count times R", lambda c: c * len(c), "The count itself"),
+        ("of the largest", lambda c: c / c.max(), "largest micro-batch"),
+        ("of a process", lambda c: (c.sum(1) * len(c) / c.sum())[:, None].expand_as(c), "each process, and"),
+        ("of a process, as a column", lambda c: (c.sum(1) * len(c) / c.sum())[:, None], "it gives"),
+        ("turned", lambda c: (c * len(c) / c.sum()).T, "swapped"),
+        ("in place", weighs_in_place, "changes its input"),
+        ("twice", lambda c: 2 * c * len(c) / c.sum(), "2 times the right one"),
     ],
 }  # fmt: skip
