@@ -25,6 +25,7 @@ from jepa_lite.course.figures.neighbours import (
     embeddings_and_energies,
     losses_compared,
     three_architectures,
+    two_views_of_a_sample,
 )
 
 
@@ -233,3 +234,15 @@ def test_a_collapse_is_a_point_whatever_its_length():
     assert abs(dots[0] - dots[1]).max() < 1e-9 < 0.2 < abs(dots[0]).max()
     assert abs(dots[2]).max() < 1e-6 and "spreads are 0.00 and 0.00" in point.alt_text
     assert f"{own.mean():.2f} for two views of one sample and {other.mean():.2f}" in wide.alt_text
+
+
+def test_the_samples_shown_are_the_first():
+    v, w, content = neighbours.two_views(6, torch.Generator().manual_seed(1))
+    fig = two_views_of_a_sample(v, w, content, count=3)
+    fig.canvas.draw()
+    assert len(fig.axes) == 6
+    for row in range(3):
+        assert fig.axes[2 * row].images[0].get_array().tolist() == [pytest.approx(content[row].tolist())]
+        shown = fig.axes[2 * row + 1].images[0].get_array()
+        assert (shown == torch.stack([v[row], w[row]]).numpy()).all()
+    assert f"sample 2: content {content[1, 0]:.1f}" in fig.alt_text

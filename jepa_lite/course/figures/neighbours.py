@@ -11,7 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from torch import Tensor
 
-from ...figures.style import BLACK, BLUE, GREEN, GREY, HEAT, ORANGE, SKY, VERMILION, Picture, figure, styled
+from ...figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    HEAT,
+    ORANGE,
+    SKY,
+    VERMILION,
+    Picture,
+    figure,
+    picture,
+    styled,
+)
 
 # {name: (what stands over x's encoder, whether it takes z, whether y is encoded, the energy)}
 ARCHITECTURES = {
@@ -82,6 +95,25 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> No
 # --- losses beside each other -----------------------------------------------------------------------
 
 MEASURES = {"gap": "energy gap", "rank": "effective rank", "readout": "R² of the content"}
+
+
+@styled
+def two_views_of_a_sample(v: Tensor, w: Tensor, content: Tensor, count: int = 4) -> Picture:
+    """The first samples of the toy, as strips: content (n, 4) and both views v, w (n, 32)."""
+    fig, told = figure(0.62 * count + 0.5), []
+    axes = fig.subplots(count, 2, squeeze=False, width_ratios=(1, 5))
+    for row, (left, right) in enumerate(axes):
+        scale = {"cmap": HEAT, "vmin": -2, "vmax": 2, "aspect": "auto"}
+        picture(left, content[row, None], "content" if row == 0 else "", **scale)
+        picture(right, torch.stack([v[row], w[row]]), "two views" if row == 0 else "", **scale)
+        left.set_yticks([0], [f"sample {row + 1}"])
+        right.set_yticks([0, 1], ["view 1", "view 2"])
+        right.axhline(0.5, color="white", lw=2)
+        numbers = ", ".join(f"{value:.1f}" for value in content[row].tolist())
+        alike = torch.corrcoef(torch.stack([v[row], w[row]]))[0, 1]
+        told.append(f"sample {row + 1}: content {numbers}; its views correlate by {alike:.2f}")
+    fig.alt_text = f"Strips of numbers, content and two views of each sample. {'. '.join(told)}."
+    return fig
 
 
 @styled
