@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from . import results
+
 LEVEL = 0.95
+TABLES = {"made images": "ablations", "CIFAR-10": "ablations_cifar10"}  # the images: the name of the results
 PAPER = {  # our row: (what the paper changed, top-1 with the change, top-1 without, where)
     "random patches": ("random for multi-block", 17.6, 54.2, "Table 6, ViT-B/16"),
     "one block": ("block for multi-block", 20.2, 54.2, "Table 6, ViT-B/16"),
@@ -27,6 +30,17 @@ PAPER = {  # our row: (what the paper changed, top-1 with the change, top-1 with
     "predictor of depth 1": ("depth 6 for 12; ours: 1 for 2", 64.0, 66.9, "Table 12, ViT-L/16"),
     "targets masked at the input": ("its input, not its output", 56.1, 67.3, "Table 11, ViT-H/16"),
 }  # fmt: skip
+
+
+def tables() -> dict[str, dict]:
+    """{images: table} of the ablations that were measured, each as benchmarks/ablations.py wrote it."""
+    found = {}
+    for images, name in TABLES.items():
+        try:
+            found[images] = results(name)
+        except FileNotFoundError:  # not measured yet
+            continue
+    return found
 
 
 def interval(values: ArrayLike) -> tuple[float, float]:
@@ -53,6 +67,26 @@ def paired_effect(changed: ArrayLike, reference: ArrayLike) -> tuple[float, floa
     if changed.shape != reference.shape:
         raise ValueError(f"{len(changed)} and {len(reference)} values are no pairs")
     return interval(changed - reference)
+
+
+def decided_together(differences: ArrayLike) -> np.ndarray:
+    """Which rows of differences (changes, seeds) are not noise, when all are tested at once: bool (changes,).
+
+    Two-sided t tests, and Holm's method on their p values (Holm 1979, "A simple sequentially rejective
+    multiple test procedure"). If no change did anything, the chance that even one is called decided is at
+    most 5%. Of a single seed nothing is decided.
+    """
+    differences = np.asarray(differences, dtype=float)
+    count, seeds = differences.shape
+    decided = np.zeros(count, dtype=bool)
+    if seeds < 2:
+        return decided
+    p = stats.ttest_1samp(differences, 0.0, axis=1).pvalue
+    for rank, row in enumerate(np.argsort(p)):
+        if not p[row] <= (1 - LEVEL) / (count - rank):
+            break
+        decided[row] = True
+    return decided
 
 
 def effects(table: dict, probe: str = "linear") -> list[dict]:
@@ -95,6 +129,57 @@ def verdict(effect: dict) -> str:
     if not math.isfinite(half):
         return "one seed" if effect["seeds"] else "not run"
     return "undecided" if abs(mean) <= half else ("higher" if mean > 0 else "lower")
+
+
+def standing(effect: dict) -> str:
+    """How an effect stands to the paper's: "same sign", "opposite sign", "not in the paper" or "not run"."""
+    if effect["paper"] is None:
+        return "not in the paper"
+    if not effect["seeds"]:
+        return "not run"
+    return "same sign" if effect["mean"] * effect["paper"] > 0 else "opposite sign"
+
+
+def verdicts(table: dict, probe: str = "linear") -> str:
+    """Every effect in words, as a table in Markdown: ours, its verdict, the paper's, and how the two stand.
+
+    table, probe: as in `effects`. The verdict is of each change alone; "also together" marks those that
+    `decided_together` decides, over the seeds that all of them have. The address gain is a mean over seeds.
+    """
+    found = [effect for effect in effects(table, probe) if effect["group"] != "control"]
+    ran = [effect for effect in found if effect["seeds"]]
+    common = sorted(set.intersection(*(set(effect["seeds"]) for effect in ran))) if ran else []
+    rows = [[e["differences"][e["seeds"].index(seed)] for seed in common] for e in ran]
+    together = dict(zip([e["name"] for e in ran], decided_together(rows) if common else [], strict=False))
+    gains = {row["name"]: _mean_gain(row) for row in table["rows"]}
+    head = [
+        "change",
+        "points here",
+        "verdict",
+        "address gain",
+        "the paper's change",
+        "its points",
+        "the signs",
+    ]
+    reference = table["rows"][0]["name"]
+    first = [reference, "", "the reference", gains[reference], "", "", ""]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", f"| {' | '.join(first)} |"]
+    for effect in found:
+        what, *_, where = PAPER.get(effect["name"], ("", 0, 0, ""))
+        half = "" if math.isnan(effect["half"]) else f" ± {effect['half']:.1f}"
+        here = f"{effect['mean']:+.1f}{half}" if effect["seeds"] else ""
+        words = verdict(effect) + (", also together" if together.get(effect["name"]) else "")
+        paper = "" if effect["paper"] is None else f"{effect['paper']:+.1f}"
+        cells = [effect["name"], here, words, gains.get(effect["name"], "")]
+        cells += [f"{what} ({where})" if what else "", paper, standing(effect)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _mean_gain(row: dict) -> str:
+    """The mean address gain of a row's runs, in digits; "" where it was not measured."""
+    gains = [run["address_gain"] for run in row["runs"] if "address_gain" in run]
+    return f"{np.mean(gains):.2f}" if gains else ""
 
 
 def _by_seed(row, encoder, probe):

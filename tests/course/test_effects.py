@@ -8,6 +8,10 @@
 4. A verdict follows the interval: higher, lower, undecided, one seed.
 5. The figures show every number, for one seed or several; what cannot be drawn is refused by name.
 6. Every choice of the notebook's sliders is drawn.
+7. Tested together, noise is called decided in at most 5% of tries, where tests of each alone fail most of
+   them; a large effect is found; one seed decides nothing.
+8. The table of verdicts has a row for every change, with the numbers of the figure, and says what is only in
+   the paper and what is only here. Tables that were not measured are left out.
 """
 
 import importlib.util
@@ -18,7 +22,19 @@ import pytest
 import torch
 from scipy import stats
 
-from jepa_lite.course.effects import LEVEL, PAPER, effects, interval, paired_effect, verdict
+from jepa_lite.course import effects as effects_module
+from jepa_lite.course.effects import (
+    LEVEL,
+    PAPER,
+    decided_together,
+    effects,
+    interval,
+    paired_effect,
+    standing,
+    tables,
+    verdict,
+    verdicts,
+)
 from jepa_lite.course.figures.effects import (
     block_sizes,
     effects_beside_paper,
@@ -32,7 +48,7 @@ SHARED = {1: 0.0, 2: 0.2, 3: -0.15}  # what a seed does to all of its runs
 
 def run(seed, linear, knn, loss):
     return {
-        "seed": seed, "loss": loss, "rank": 3 + 10 * loss,
+        "seed": seed, "loss": loss, "rank": 3 + 10 * loss, "address_gain": 1 + loss,
         "ijepa": {"linear": linear, "knn": knn},
         "random": {"linear": 0.4 + seed / 100, "knn": 0.2}, "pixels": {"linear": 0.15, "knn": 0.3},
     }  # fmt: skip
@@ -55,6 +71,9 @@ TABLE = {
         row("pixels as targets", "what is predicted", 0.05, seeds=(1, 3)),
         row("momentum 0.9", "EMA", 0.03, seeds=(2,)),
     ]
+}
+OTHER = {
+    "rows": [TABLE["rows"][0], row("no addresses", "masking", -0.2), row("random patches", "masking", 0)]
 }
 ONE = {"rows": [{**r, "runs": r["runs"][:1]} for r in TABLE["rows"][:4]]}
 FOUND = {effect["name"]: effect for effect in effects(TABLE)}
@@ -159,26 +178,29 @@ def test_a_verdict_follows_the_interval():
 @pytest.mark.parametrize("table", [TABLE, ONE], ids=["three seeds", "one seed"])
 @pytest.mark.parametrize("probe", ["linear", "knn"])
 def test_the_figure_to_keep_shows_every_number(table, probe):
-    fig = effects_beside_paper(table, probe)
+    fig = effects_beside_paper({"ours": table, "other": OTHER}, probe)
     fig.canvas.draw()
     (ax,) = fig.axes
-    found = effects(table, probe)
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == [effect["name"] for effect in found]
     bars = {container.lines[0].get_gid(): container for container in ax.containers}
     low, high = ax.get_xlim()
-    for effect in found:
+    rows = {images: effects(one, probe) for images, one in (("ours", table), ("other", OTHER))}
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert set(names) == {effect["name"] for found in rows.values() for effect in found}
+    assert names.index("no addresses") == names.index("released collator") + 1, "beside its group"
+    for images, effect in ((images, effect) for images, found in rows.items() for effect in found):
         name = effect["name"]
         if effect["seeds"]:
-            assert line(fig, f"{name} seeds")[0] == pytest.approx(effect["differences"])
-            drawn = bars[f"{name} here"]
+            assert line(fig, f"{name} {images} seeds")[0] == pytest.approx(effect["differences"])
+            drawn = bars[f"{name} {images}"]
             assert drawn.lines[0].get_xdata()[0] == pytest.approx(effect["mean"])
+            assert abs(drawn.lines[0].get_ydata()[0] - names.index(name)) < 0.3
             assert drawn.has_xerr == (len(effect["seeds"]) > 1), f"{name}: one seed has no bar"
-            assert f"{name}: {effect['mean']:+.1f}" in fig.alt_text
+            assert f"{images} {effect['mean']:+.1f}" in fig.alt_text
             assert low < effect["mean"] < high
         if effect["paper"] is not None:
             assert bars[f"{name} paper"].lines[0].get_xdata()[0] == pytest.approx(effect["paper"])
             assert f"the paper {effect['paper']:+.1f}" in fig.alt_text and low < effect["paper"] < high
-    assert ("one seed" in fig.alt_text) and ("±" in fig.alt_text) == (table is TABLE)
+    assert "one seed" in fig.alt_text and "±" in fig.alt_text
 
 
 @pytest.mark.slow
@@ -205,7 +227,7 @@ def test_every_choice_of_the_sliders_is_drawn(table):
             for seed in effect["seeds"]:
                 both = [100 * runs[seed]["ijepa"][key] for runs in (before, after)]
                 assert line(fig, f"accuracy {seed}")[1] == pytest.approx(both)
-                for measure in ("loss", "rank"):
+                for measure in ("loss", "rank", "address_gain"):
                     ends = [runs[seed][measure] for runs in (before, after)]
                     assert line(fig, f"{measure} {seed}")[1] == pytest.approx(ends)
                 levels = [100 * before[seed][control][key] for control in ("pixels", "random")]
@@ -238,6 +260,15 @@ def test_a_live_run_is_shown_up_to_the_same_step():
     assert "at step 7" in fig.alt_text and "a=b: knn 0.3, loss 0.286, rank 10" in fig.alt_text
 
 
+def test_a_table_without_address_gain_has_no_panel_for_it():
+    def without(run):
+        return {key: value for key, value in run.items() if key != "address_gain"}
+
+    before = {"rows": [{**r, "runs": [without(run) for run in r["runs"]]} for r in TABLE["rows"]]}
+    panels = [len(one_ablation(table, "random patches").axes) for table in (before, TABLE)]
+    assert panels == [3, 4]
+
+
 def test_sizes_are_shown_with_their_shares():
     shares = {"two numbers": {(5, 6): 0.25, (7, 3): 0.75}, "one number": {(5, 6): 1.0}}
     fig = block_sizes(shares, (14, 9))
@@ -248,3 +279,40 @@ def test_sizes_are_shown_with_their_shares():
     assert {text.get_text() for text in left.texts} == {"25", "75"}
     assert "14 x 9 grid" in fig.alt_text and "7 x 3 75%" in fig.alt_text
     assert LEVEL == 0.95
+
+
+# 7, 8 ------------------------------------------------------------------------------------------------
+
+
+def test_noise_is_rarely_decided_when_tested_together():
+    generator, tries = torch.Generator().manual_seed(2), 400
+    noise = torch.randn(tries, 20, 5, generator=generator).double()
+    together = sum(bool(decided_together(rows).any()) for rows in noise) / tries
+    alone = sum(any(abs(mean) > half for mean, half in map(interval, rows)) for rows in noise) / tries
+    assert together < 0.08 < 0.5 < alone, (together, alone)
+    noise[:, 3] += 20
+    assert all(decided_together(rows)[3] for rows in noise)
+    assert not decided_together(noise[0, :, :1]).any(), "one seed decides nothing"
+    assert decided_together(noise[0, 3:4]).tolist() == [abs(noise[0, 3].mean()) > interval(noise[0, 3])[1]]
+
+
+def test_every_change_has_a_verdict_in_words(monkeypatch):
+    lines = {line.split(" | ")[0].strip("| "): line for line in verdicts(TABLE).splitlines()[2:]}
+    names = {e["name"] for e in effects(TABLE) if e["group"] != "control"}
+    assert (
+        set(lines) == names | {"as in the course"} and len({line.count("|") for line in lines.values()}) == 1
+    )
+    assert "| the reference | 1.22 |" in lines["as in the course"]
+    assert "-10.0 ± 2.5 | lower" in lines["random patches"] and lines["random patches"].endswith(
+        "same sign |"
+    )
+    assert "Table 6, ViT-B/16" in lines["random patches"] and "-36.6" in lines["random patches"]
+    assert "undecided" in lines["released collator"] and "not in the paper" in lines["released collator"]
+    assert "one seed" in lines["momentum 0.9"]
+    assert (
+        "opposite sign" in lines["pixels as targets"]
+        and standing(FOUND["pixels as targets"]) == "opposite sign"
+    )
+    assert lines["targets masked at the input"].endswith("| -11.2 | not run |")
+    monkeypatch.setattr(effects_module, "TABLES", {"made images": "ablations", "none": "never measured"})
+    assert list(tables()) == ["made images"] and tables()["made images"]["rows"]

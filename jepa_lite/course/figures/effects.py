@@ -16,6 +16,7 @@ from ...figures.style import (
     GREY,
     HEAT,
     ORANGE,
+    PURPLE,
     VERMILION,
     Picture,
     figure,
@@ -27,46 +28,82 @@ from ..effects import PAPER, effects, verdict
 
 PROBES = {"linear": "linear probe", "knn": "20 neighbours"}
 MARKS = ("o", "s", "^", "v", "D", "P")  # of the seeds
+KINDS = {
+    "loss": ("loss (a proxy)", ORANGE),
+    "rank": ("effective rank", GREEN),
+    "address_gain": ("address gain", PURPLE),
+}
+LOOKS = ((BLUE, "o"), (GREEN, "s"))  # of the tables
 
 
 @styled
-def effects_beside_paper(table: dict, probe: str = "linear") -> Picture:
+def effects_beside_paper(tables: dict[str, dict], probe: str = "linear") -> Picture:
     """Every change's effect on accuracy with its 95% interval over seeds, and the paper's effect beside it.
 
-    table: benchmarks/results/ablations.json, with any number of seeds; of one seed there is no interval.
+    tables: {images: table} as in `effects.tables`, with any number of seeds; of one there is no interval.
     """
-    rows = effects(table, probe)
-    fig = figure(0.33 * len(rows) + 1.3)
-    ax, ends = fig.subplots(), [0.0]
-    for y, row in enumerate(rows):
-        if row["seeds"]:
-            half = None if math.isnan(row["half"]) else row["half"]
-            ax.errorbar(
-                row["mean"], y - 0.12, xerr=half, fmt="o", color=BLUE, ms=6, capsize=3, lw=1.6,
-                label="here, mean and 95% interval", gid=f"{row['name']} here",
-            )  # fmt: skip
-            ax.plot(
-                row["differences"], np.full(len(row["seeds"]), y - 0.12), "|", color=BLACK, ms=9,
-                label="here, each seed", gid=f"{row['name']} seeds",
-            )  # fmt: skip
-            ends += [row["mean"] - (half or 0.0), row["mean"] + (half or 0.0), *row["differences"]]
-        if row["paper"] is not None:
+    found = {images: {row["name"]: row for row in effects(table, probe)} for images, table in tables.items()}
+    names = _in_groups(found)
+    fig = figure((0.25 + 0.09 * len(found)) * len(names) + 1.3)
+    ax, ends, said = fig.subplots(), [0.0], []
+    places = np.linspace(-0.26, 0.26, len(found) + 1)  # of each table, and last of the paper
+    for y, name in enumerate(names):
+        words = []
+        for place, (colour, mark), (images, rows) in zip(places, LOOKS, found.items(), strict=False):
+            row = rows.get(name)
+            if row and row["seeds"]:
+                ends += _here(ax, y + place, row, images, colour, mark)
+                words.append(_told(row | {"paper": None}).replace(f"{name}: ", f"{images} "))
+        paper = next((rows[name]["paper"] for rows in found.values() if name in rows), None)
+        if paper is not None:
             look = {"fmt": "D", "mfc": "white", "mec": VERMILION, "ecolor": VERMILION, "ms": 6, "mew": 1.6}
-            ax.errorbar(row["paper"], y + 0.22, **look, label="the paper's", gid=f"{row['name']} paper")
-            ends.append(row["paper"])
+            ax.errorbar(paper, y + places[-1], **look, label="the paper's", gid=f"{name} paper")
+            ends.append(paper)
+            words.append(f"the paper {paper:+.1f}")
+        said.append(f"{name}: {'; '.join(words)}.")
     ax.axvline(0, color=BLACK, lw=1)
-    for y in [y for y in range(1, len(rows)) if rows[y]["group"] != rows[y - 1]["group"]]:
-        ax.axhline(y - 0.5, color="#DDDDDD", lw=0.8)
-    ax.set_yticks(range(len(rows)), [row["name"] for row in rows])
-    ax.set(xlim=(max(min(ends), -100) - 4, min(max(ends), 100) + 4), ylim=(len(rows) - 0.4, -0.6))
+    for y in range(1, len(names)):
+        if (
+            len(
+                {next(rows[n]["group"] for rows in found.values() if n in rows) for n in names[y - 1 : y + 1]}
+            )
+            > 1
+        ):
+            ax.axhline(y - 0.5, color="#DDDDDD", lw=0.8)
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlim=(max(min(ends), -100) - 4, min(max(ends), 100) + 4), ylim=(len(names) - 0.4, -0.6))
     ax.set_xlabel(f"points of accuracy against the reference, {PROBES[probe]}")
     ax.grid(axis="x", color="#DDDDDD", lw=0.6)
     shown = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    fig.legend(shown.values(), shown.keys(), loc="outside upper center", ncols=3, frameon=False)
-    fig.alt_text = (
-        f"Effects in points of accuracy, {PROBES[probe]}. {' '.join(f'{_told(row)}.' for row in rows)}"
-    )
+    fig.legend(shown.values(), shown.keys(), loc="outside upper center", ncols=2, frameon=False)
+    fig.alt_text = f"Effects in points of accuracy, {PROBES[probe]}. {' '.join(said)}"
     return fig
+
+
+def _in_groups(found: dict[str, dict]) -> list[str]:
+    """The names of all rows: in the order of the first table, what only others have beside its group."""
+    names = list(next(iter(found.values())))
+    groups = {name: row["group"] for rows in found.values() for name, row in rows.items()}
+    for rows in found.values():
+        for name in rows:
+            if name not in names:
+                like = [place for place, other in enumerate(names) if groups[other] == groups[name]]
+                names.insert(like[-1] + 1 if like else len(names), name)
+    return names
+
+
+def _here(ax, y, row, images, colour, mark):
+    """Draw one of our effects; returns the ends of what was drawn."""
+    half = None if math.isnan(row["half"]) else row["half"]
+    ax.errorbar(
+        row["mean"], y, xerr=half, fmt=mark, color=colour, ms=5.5, capsize=3, lw=1.5,
+        label=f"{images}, mean and 95% interval", gid=f"{row['name']} {images}",
+    )  # fmt: skip
+    ax.plot(
+        row["differences"], np.full(len(row["seeds"]), y), "|", color=BLACK, ms=8,
+        label="each seed", gid=f"{row['name']} {images} seeds",
+    )  # fmt: skip
+    return [row["mean"] - (half or 0.0), row["mean"] + (half or 0.0), *row["differences"]]
 
 
 def _told(row: dict) -> str:
@@ -81,32 +118,35 @@ def _told(row: dict) -> str:
 
 @styled
 def one_ablation(table: dict, name: str, probe: str = "linear") -> Picture:
-    """One change up close: accuracy beside the controls, loss and rank, a line for each seed.
+    """One change up close: accuracy beside the controls, then loss, rank and address gain; a line a seed.
 
-    table: benchmarks/results/ablations.json; name: a row that is not the reference. Raises ValueError else.
+    table: one of `effects.tables`; name: a row that is not the reference. Raises ValueError else. The address
+    gain has a panel where the table holds it.
     """
     pairs = _pairs(table, name)
+    kinds = [kind for kind in KINDS if all(kind in run for pair in pairs for run in pair)]
     fig = figure(3.5)
-    axes = fig.subplots(1, 3, width_ratios=(1.9, 1, 1))
+    axes = fig.subplots(1, 1 + len(kinds), width_ratios=(2.6, *[1] * len(kinds)))
     for number, (before, after) in enumerate(pairs):
         look = {"lw": 1.4, "ms": 6, "marker": MARKS[number % len(MARKS)]}
         seed, levels = before["seed"], [100 * before[control][probe] for control in ("pixels", "random")]
         axes[0].plot([0, 1], levels, color=GREY, ls="", gid=f"controls {seed}", **look)
         both = [100 * run["ijepa"][probe] for run in (before, after)]
         axes[0].plot([2, 3], both, color=BLUE, gid=f"accuracy {seed}", label=f"seed {seed}", **look)
-        for ax, key, colour in ((axes[1], "loss", ORANGE), (axes[2], "rank", GREEN)):
-            ax.plot([0, 1], [before[key], after[key]], color=colour, gid=f"{key} {seed}", **look)
-    axes[0].set_xticks(range(4), ["raw\npixels", "random\nweights", "as in the\ncourse", "changed"])
+        for ax, kind in zip(axes[1:], kinds, strict=True):
+            both = [before[kind], after[kind]]
+            ax.plot([0, 1], both, color=KINDS[kind][1], gid=f"{kind} {seed}", **look)
+    axes[0].set_xticks(range(4), ["raw\npixels", "random\nweights", "as in\ncourse", "changed"])
     axes[0].set(ylim=(0, 104), xlim=(-0.4, 3.4), title=f"accuracy, %, {PROBES[probe]}")
-    for ax, words in zip(axes[1:], ("loss (a proxy)", "effective rank"), strict=True):
-        ax.set_xticks([0, 1], ["course", "changed"])
-        ax.set(title=words, xlim=(-0.4, 1.4), ylim=(0, 1.15 * ax.dataLim.y1))
+    for ax, kind in zip(axes[1:], kinds, strict=True):
+        ax.set_xticks([0, 1], ["course", "changed"], fontsize=8)
+        ax.set(title=KINDS[kind][0], xlim=(-0.7, 1.7), ylim=(0, 1.15 * ax.dataLim.y1))
     for ax in axes:
         ax.grid(axis="y", color="#DDDDDD", lw=0.6)
     axes[0].legend(frameon=False, loc="lower right")
     change, paper = _in_words(next(row for row in effects(table, probe) if row["name"] == name))
     fig.suptitle(f"{change}\n{paper}", x=0.01, ha="left", fontsize=9.5)
-    fig.alt_text = f"{change}; {paper}. {_levels(pairs, probe)}"
+    fig.alt_text = f"{change}; {paper}. {_levels(pairs, probe, kinds)}"
     return fig
 
 
@@ -132,17 +172,17 @@ def _in_words(row):
     return f"{_told(row | {'paper': None})}{said}", paper
 
 
-def _levels(pairs, probe):
-    """Mean accuracy of each encoder, and what became of loss and rank."""
+def _levels(pairs, probe, kinds):
+    """Mean accuracy of each encoder, and what became of the measures `kinds`."""
     names = {"pixels": "raw pixels", "random": "random weights", "ijepa": "as in the course"}
     means = [f"{w} {_mean(before[k][probe] for before, _ in pairs):.1%}" for k, w in names.items()]
     means.append(f"changed {_mean(after['ijepa'][probe] for _, after in pairs):.1%}")
     ends = [
-        f"{key} from {_mean(before[key] for before, _ in pairs):.3g} to "
+        f"{key.replace('_', ' ')} from {_mean(before[key] for before, _ in pairs):.3g} to "
         f"{_mean(after[key] for _, after in pairs):.3g}"
-        for key in ("loss", "rank")
+        for key in kinds
     ]
-    return f"Mean accuracy, {PROBES[probe]}: {listed(means, '{}')}; {' and '.join(ends)}."
+    return f"Mean accuracy, {PROBES[probe]}: {listed(means, '{}')}; {listed(ends, '{}')}."
 
 
 def _mean(values):

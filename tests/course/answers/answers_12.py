@@ -147,66 +147,91 @@ def only_the_half_width(values):
     return interval(values)[1]
 
 
-# --- paired_effect ----------------------------------------------------------------------------------------
+# --- still_decided ----------------------------------------------------------------------------------------
 
 
-def paired_effect(changed, reference):
-    difference = changed - reference  # (n,)
-    n = len(difference)
-    return difference.mean(), stats.t.ppf(0.975, n - 1) * difference.std() / math.sqrt(n)
+def still_decided(differences):
+    m, n = differences.shape
+    t = differences.mean(1) / differences.std(1) * math.sqrt(n)
+    p = torch.from_numpy(2 * stats.t.sf(t.abs().numpy(), n - 1))
+    decided = torch.zeros(m, dtype=torch.bool)
+    for rank, row in enumerate(p.argsort()):
+        if p[row] > 0.05 / (m - rank):
+            break
+        decided[row] = True
+    return decided
 
 
-def paired_in_loops(changed, reference):
-    pairs = [float(a) - float(b) for a, b in zip(changed, reference, strict=True)]
-    return interval_by_statistics(torch.tensor(pairs, dtype=torch.float64))
+def decided_one_by_one(differences):
+    p = list(stats.ttest_1samp(differences.numpy(), 0, axis=1).pvalue)
+    left, decided = sorted(p), []
+    while left and left[0] * len(left) <= 0.05:
+        decided.append(left.pop(0))
+    return [chance in decided for chance in p]
 
 
-def paired_by_covariance(changed, reference):
-    n, both = len(changed), np.cov(changed.numpy(), reference.numpy())
-    spread = both[0, 0] + both[1, 1] - 2 * both[0, 1]
-    return changed.numpy().mean() - reference.numpy().mean(), stats.t.ppf(0.975, n - 1) * (spread / n) ** 0.5
+def decided_by_adjusted_chances(differences):
+    p = stats.ttest_1samp(differences.numpy(), 0, axis=1).pvalue
+    order = np.argsort(p)
+    adjusted = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    decided = np.empty(len(p), bool)
+    decided[order] = adjusted <= 0.05
+    return decided
 
 
-def unrelated_rows(changed, reference):
-    n = len(changed)
-    error = ((changed.var() + reference.var()) / n).sqrt()
-    return changed.mean() - reference.mean(), stats.t.ppf(0.975, 2 * n - 2) * error
+def _chances(differences):
+    return stats.ttest_1samp(differences.numpy(), 0, axis=1).pvalue
 
 
-def reversed_sign(changed, reference):
-    mean, half = paired_effect(changed, reference)
-    return -mean, half
+def each_alone(differences):
+    return torch.tensor([abs(row.mean()) > interval(row)[1] for row in differences])
 
 
-def halves_added(changed, reference):
-    return changed.mean() - reference.mean(), interval(changed)[1] + interval(reference)[1]
+def bonferroni(differences):
+    p = _chances(differences)
+    return p < 0.05 / len(p)
 
 
-def halves_subtracted(changed, reference):
-    return changed.mean() - reference.mean(), interval(changed)[1] - interval(reference)[1]
+def never_stopping(differences):
+    p = _chances(differences)
+    rank = np.argsort(np.argsort(p))
+    return p <= 0.05 / (len(p) - rank)
 
 
-def halves_squared(changed, reference):
-    half = math.sqrt(interval(changed)[1] ** 2 + interval(reference)[1] ** 2)
-    return changed.mean() - reference.mean(), half
+def in_the_order_of_chance(differences):
+    decided = still_decided(differences)
+    return decided[np.argsort(_chances(differences)).copy()]
 
 
-def sorted_first(changed, reference):
-    return paired_effect(changed.sort().values, reference.sort().values)
+def turned_round(differences):
+    return ~still_decided(differences)
 
 
-def in_percent(changed, reference):
-    return interval(100 * (changed / reference - 1))
+def of_one_direction(differences):
+    p = stats.ttest_1samp(differences.numpy(), 0, axis=1, alternative="less").pvalue
+    return _step_down(p)
 
 
-def without_an_interval(changed, reference):
-    return (changed - reference).mean()
+def _step_down(p):
+    adjusted = np.maximum.accumulate(np.sort(p) * np.arange(len(p), 0, -1))
+    return (adjusted <= 0.05)[np.argsort(np.argsort(p))]
+
+
+def by_the_normal_table(differences):
+    n = differences.shape[1]
+    t = differences.mean(1) / differences.std(1) * n**0.5
+    return _step_down(2 * stats.norm.sf(t.abs().numpy()))
+
+
+def false_discovery_rate(differences):
+    p = _chances(differences)
+    return stats.false_discovery_control(p) <= 0.05
 
 
 RIGHT = {
     "mend_the_sampler": [mend_the_sampler, mended_in_torch, mended_in_numpy],
     "interval": [interval, interval_by_statistics, interval_by_scipy],
-    "paired_effect": [paired_effect, paired_in_loops, paired_by_covariance],
+    "still_decided": [still_decided, decided_one_by_one, decided_by_adjusted_chances],
 }
 WRONG = {
     "mend_the_sampler": [
@@ -231,14 +256,14 @@ WRONG = {
         (both_ends, "two ends"),
         (only_the_half_width, "2 things are wanted"),
     ],
-    "paired_effect": [
-        (unrelated_rows, "pairs are forgotten"),
-        (reversed_sign, "sign is reversed"),
-        (halves_added, "are added"),
-        (halves_subtracted, "never cancel like that"),
-        (halves_squared, "root of the squared"),
-        (sorted_first, "sorted before"),
-        (in_percent, "in percent"),
-        (without_an_interval, "2 things are wanted"),
+    "still_decided": [
+        (each_alone, "tested alone"),
+        (bonferroni, "Bonferroni"),
+        (never_stopping, "goes on after the first"),
+        (in_the_order_of_chance, "in the order of the p values"),
+        (turned_round, "are exchanged"),
+        (of_one_direction, "one-sided"),
+        (by_the_normal_table, "normal distribution"),
+        (false_discovery_rate, "share of false"),
     ],
 }

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from scipy import stats
 
@@ -50,16 +51,40 @@ def _interval(v):
     return v.mean(), _t(len(v)) * v.std() / len(v) ** 0.5
 
 
-# --- paired_effect ----------------------------------------------------------------------------------------
+# --- still_decided ----------------------------------------------------------------------------------------
 
 
-def _differences(half):
-    return lambda a, b: ((a - b).mean(), half(a - b, len(a)))
+def _p(d):
+    return stats.ttest_1samp(d.numpy(), 0, axis=1).pvalue
 
 
-def subtracts_in_place(a, b):
-    a -= b
-    return _interval(a)
+def _down(p, threshold=lambda rank, m: 0.05 / (m - rank)):
+    """Step down, whatever the thresholds: p (m,) -> bool (m,)."""
+    decided = np.zeros(len(p), bool)
+    for rank, row in enumerate(np.argsort(p)):
+        if p[row] > threshold(rank, len(p)):
+            break
+        decided[row] = True
+    return decided
+
+
+def _up(p):
+    decided = np.zeros(len(p), bool)
+    order = np.argsort(p)
+    for rank in reversed(range(len(p))):
+        if p[order[rank]] <= 0.05 / (len(p) - rank):
+            decided[order[: rank + 1]] = True
+            break
+    return decided
+
+
+def _abs_t(d):
+    return (d.mean(1) / d.std(1) * d.shape[1] ** 0.5).abs().numpy()
+
+
+def subtracts_in_place(d):
+    d -= d.mean()
+    return _down(_p(d))
 
 
 SLIPS = {
@@ -109,27 +134,29 @@ SLIPS = {
         ("mean of the ends", _half(lambda v, n: _t(n) * v.std() / n**0.5, lambda v: (v[0] + v[-1]) / 2),
          "Right: the half width"),
     ],
-    "paired_effect": [
-        ("2n - 2", _differences(lambda d, n: _t(2 * n, less=2) * d.std() / n**0.5), "not 2n - 2"),
-        ("of one row", lambda a, b: ((a - b).mean(), _interval(a)[1]), "ONE of the two rows"),
-        ("the changed row", lambda a, b: _interval(a), "interval of one row"),
-        ("both rows", lambda a, b: _interval(torch.cat([a, b])), "both rows together"),
-        ("without signs", lambda a, b: _interval((a - b).abs()), "lost their signs"),
-        ("to the mean", lambda a, b: _interval(a - b.mean()), "ONE of the two rows"),
-        ("every pair", lambda a, b: _interval((a[:, None] - b[None]).flatten()), "wrong seeds"),
-        ("reversed", lambda a, b: _interval(a - b.flip(0)), "wrong seeds"),
-        ("1.96", _differences(lambda d, n: 1.96 * d.std() / n**0.5), "half width is not"),
-        ("std", _differences(lambda d, n: d.std()), "half width is not"),
-        ("n in std", _differences(lambda d, n: _t(n) * d.std(correction=0) / n**0.5), "half width is not"),
-        ("wrong order", lambda a, b: _interval(a - b)[::-1], "wrong order"),
-        ("the ends", lambda a, b: ((m := _interval(a - b))[0] - m[1], m[0] + m[1]), "two ends"),
-        ("reference first", lambda a, b: _interval(b - a), "sign is reversed"),
-        ("ratio", lambda a, b: _interval(a / b), "percent of the reference"),
-        ("Welch", lambda a, b: ((a - b).mean(), (a.var() / len(a) + b.var() / len(b)) ** 0.5
-                                * stats.norm.ppf(0.975)), "pairs are forgotten"),
-        ("halves added", lambda a, b: ((a - b).mean(), _interval(a)[1] + _interval(b)[1]), "are added"),
+    "still_decided": [
+        ("alone", lambda d: _p(d) < 0.05, "tested alone"),
+        ("Bonferroni", lambda d: _p(d) * len(d) < 0.05, "Bonferroni"),
+        ("Hochberg", lambda d: _up(_p(d)), "Hochberg's method, which"),
+        ("Benjamini", lambda d: stats.false_discovery_control(_p(d)) < 0.05, "share of false"),
+        ("10%", lambda d: _down(_p(d), lambda r, m: 0.1 / (m - r)), "The level is 0.1"),
+        ("one direction's p", lambda d: _down(_p(d) / 2), "The level is 0.1"),
+        ("1%", lambda d: _down(_p(d), lambda r, m: 0.01 / (m - r)), "stricter"),
+        ("2.5%", lambda d: _down(_p(d), lambda r, m: 0.025 / (m - r)), "stricter"),
+        ("greater", lambda d: _down(stats.ttest_1samp(d.numpy(), 0, axis=1, alternative="greater").pvalue),
+         "one-sided"),
+        ("normal", lambda d: _down(2 * stats.norm.sf(_abs_t(d))), "normal distribution"),
+        ("n degrees", lambda d: _down(2 * stats.t.sf(_abs_t(d), d.shape[1])), "has n degrees"),
+        ("std by n", lambda d: _down(2 * stats.t.sf(
+            (d.mean(1) / d.std(1, correction=0) * d.shape[1] ** 0.5).abs().numpy(), d.shape[1] - 1)),
+         "goes by n and not"),
+        ("m - 1", lambda d: _down(_p(d), lambda r, m: 0.05 / max(m - r - 1, 1)), "count ranks from 0"),
+        ("thresholds backwards", lambda d: _down(_p(d), lambda r, m: 0.05 / (r + 1)), "the wrong way"),
+        ("no break", lambda d: _p(d) <= 0.05 / (len(d) - np.argsort(np.argsort(_p(d)))), "goes on after"),
+        ("sorted", lambda d: _down(np.sort(_p(d))), "in the order of the p values"),
+        ("exchanged", lambda d: ~_down(_p(d)), "are exchanged"),
+        ("how many", lambda d: int(_down(_p(d)).sum()), "it gives"),
+        ("names of rows", lambda d: np.flatnonzero(_down(_p(d))), "it gives"),
         ("in place", subtracts_in_place, "changes its input"),
-        ("each difference", lambda a, b: a - b, "2 things are wanted"),
-        ("median", lambda a, b: ((a - b).quantile(0.5), _interval(a - b)[1]), "Right: the half width"),
     ],
 }  # fmt: skip
