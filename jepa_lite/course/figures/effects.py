@@ -139,7 +139,7 @@ def one_ablation(table: dict, name: str, probe: str = "linear") -> Picture:
     axes[0].set_xticks(range(4), ["raw\npixels", "random\nweights", "as in\ncourse", "changed"])
     axes[0].set(ylim=(0, 104), xlim=(-0.4, 3.4), title=f"accuracy, %, {PROBES[probe]}")
     for ax, kind in zip(axes[1:], kinds, strict=True):
-        ax.set_xticks([0, 1], ["course", "changed"], fontsize=8)
+        ax.set_xticks([0, 1], ["before", "after"])
         ax.set(title=KINDS[kind][0], xlim=(-0.7, 1.7), ylim=(0, 1.15 * ax.dataLim.y1))
     for ax in axes:
         ax.grid(axis="y", color="#DDDDDD", lw=0.6)
