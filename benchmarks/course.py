@@ -2,9 +2,9 @@
 
     python benchmarks/course.py
 
-The step is the one that notebook 00 times, in the same way: `Run.train_step` of the course's recipe on made
-images, the median after the warm-up. Then every notebook is run as it comes, in order and with an empty
-folder for models, so that the first one that asks for a model trains it.
+The step is the one that notebook 00 times, in the same way (course/timing.py): `Run.train_step` of the
+course's recipe on made images, the median after the warm-up. Then every notebook is run unmodified, in order
+and with an empty folder for models, so that the first one that asks for a model trains it.
 """
 
 import os
@@ -15,20 +15,18 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from jepa_lite.course import SEED, recipe
-from jepa_lite.course.timing import median_seconds, take_turns
-from jepa_lite.data.shapes import shapes
+from jepa_lite.course import SEED
+from jepa_lite.course.timing import IMAGES, WARM_UP, median_seconds, step_times
 from jepa_lite.training.provenance import machine, write_json
-from jepa_lite.training.run import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results/course.json"
-IMAGES, ROUNDS, WARM_UP = 256, 55, 5
+ROUNDS = 55
 
 
 def main():
     facts = {"command": "python benchmarks/course.py", "seed": SEED, "images": IMAGES, "warm_up": WARM_UP}
-    times = step_times()
+    times = step_times(ROUNDS)
     facts |= {"times": times, "step_seconds": median_seconds(times, WARM_UP), "notebooks": {}} | machine()
     write_json(RESULTS, facts)  # notebook 00 reads it
     with tempfile.TemporaryDirectory() as models:
@@ -38,11 +36,6 @@ def main():
             print(f"{path.stem}: {seconds:.1f} s", flush=True)
     write_json(RESULTS, facts)
     print(f"a step: {facts['step_seconds']:.3f} s")
-
-
-def step_times():
-    run = Run(recipe(train__steps=ROUNDS), shapes(IMAGES, 64, seed=SEED)[0])
-    return take_turns({"step": run.train_step}, ROUNDS)["step"]
 
 
 def notebook_seconds(path):

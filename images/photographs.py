@@ -19,7 +19,7 @@ import torch
 
 from jepa_lite import normalize, pretrained
 from jepa_lite.additions.stretched_positions import stretched
-from jepa_lite.additions.whitened_patches import WhitenedLinear
+from jepa_lite.course.first_look import untrained
 from jepa_lite.data import denormalize, find_image
 from jepa_lite.data.photos import PHOTOS, photo_crops
 from jepa_lite.evaluation import probes
@@ -134,14 +134,6 @@ def predicted(model, count=CROPS // 2):
         ranks = [true_ranks(*one) for one in zip(wanted[:, None], targets, true[:, None], strict=True)]
         found[name] = float((of == asked.labels[:, None]).float().mean()), float(torch.cat(ranks).mean())
     return found
-
-
-def untrained(model, seed=0):
-    """An encoder with random weights, and the input of the trained one."""
-    encoder = probes.random_encoder(model.config, seed)
-    if isinstance(encoder.embed, WhitenedLinear):
-        encoder.embed.mean, encoder.embed.whitening = model.encoder.embed.mean, model.encoder.embed.whitening
-    return encoder
 
 
 if __name__ == "__main__":

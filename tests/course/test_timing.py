@@ -1,36 +1,56 @@
-"""Claims tested here, of timing:
+"""Claims tested here, of timing and of the check of a machine:
 
-1. Turns are taken: each action once a round, in order, and its seconds are its own.
+1. Every step is timed, and its seconds are its own.
 2. The median ignores the warm-up and one outlier, changes nothing, and refuses an empty rest.
-3. The steps of a budget fit into it, and one more does not; a budget that starting eats up has none.
-4. A machine that slows down misleads a comparison in blocks, and hardly one by turns.
+3. Packages that are missing or too old are named with their least version, and only these; the sentence then
+   holds the command that helps.
+4. The sentence on speed has the step, the ratio in words and the longest notebook's seconds, if it is known.
+5. One call says both and draws this machine beside the reference; what it prints when all is well holds no
+   path.
 """
 
-import itertools
+import os
+import re
 
 import pytest
 
-from jepa_lite.course import timing
-from jepa_lite.course.timing import median_seconds, steps_in_budget, take_turns
+from jepa_lite.course import results, timing
+from jepa_lite.course.timing import (
+    check_machine,
+    installed,
+    median_seconds,
+    packages_sentence,
+    speed_sentence,
+    step_times,
+    too_old,
+)
+
+
+class Steps:
+    """A run whose steps take what they are told, by a clock that nothing else moves."""
+
+    def __init__(self, seconds):
+        self.seconds, self.now = iter(seconds), 100.0
+
+    def train_step(self):
+        self.now += next(self.seconds)
 
 
 @pytest.fixture
 def spend(monkeypatch):
-    """spend(seconds): so much time passes, by a clock that nothing else moves."""
-    now = [100.0]
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    """spend([seconds, ...]): the next steps take so long."""
 
     def passes(seconds):
-        now[0] += seconds
+        run = Steps(seconds)
+        monkeypatch.setattr(timing, "Run", lambda config, images: run)
+        monkeypatch.setattr(timing.time, "perf_counter", lambda: run.now)
 
     return passes
 
 
-def test_turns_are_taken_and_each_is_timed(spend):
-    left = iter([1.0, 0.25, 2.0, 0.5, 3.0, 0.75])
-    actions = {name: lambda: spend(next(left)) for name in ("slow", "quick")}
-    seconds = take_turns(actions, 3)
-    assert seconds == {"slow": [1.0, 2.0, 3.0], "quick": [0.25, 0.5, 0.75]} and list(seconds) == list(actions)
+def test_every_step_is_timed(spend):
+    spend([1.0, 0.25, 2.0])
+    assert step_times(3) == [1.0, 0.25, 2.0]
 
 
 def test_the_median_is_of_what_is_left():
@@ -43,25 +63,55 @@ def test_the_median_is_of_what_is_left():
             median_seconds(few, 2)
 
 
-@pytest.mark.parametrize("minutes", [0.4, 1, 7.5])
-@pytest.mark.parametrize("step", [0.17, 1.3, 80.0])
-@pytest.mark.parametrize("start_up", [0.0, 13.0, 90.0])
-def test_the_steps_fit_and_one_more_does_not(minutes, step, start_up):
-    steps = steps_in_budget(minutes, step, start_up)
-    assert isinstance(steps, int) and steps >= 0
-    if steps:
-        assert start_up + steps * step <= 60 * minutes
-    assert start_up + (steps + 1) * step > 60 * minutes
+def test_packages_that_are_too_old_are_named(monkeypatch):
+    floors = [
+        "torch>=2.6",
+        "numpy>=1.26",
+        "anywidget>=0.9.13; extra == 'widgets'",
+        "ruff>=99; extra == 'test'",
+    ]
+    here = {"jepa-lite": "0.1", "torch": "2.10.1+cpu", "numpy": "1.3", "anywidget": "0.9.13"}
+    monkeypatch.setattr(timing, "requires", lambda name: floors)
+
+    def version(name):
+        if name not in here:
+            raise timing.PackageNotFoundError(name)
+        return here[name]
+
+    monkeypatch.setattr(timing, "version", version)
+    assert installed("torch")[:2] == [2, 10] and installed("nothing") == []
+    assert too_old() == ["numpy 1.26"], "2.10 is newer than 2.6; what only tests need does not count"
+    del here["anywidget"]
+    said = packages_sentence(too_old())
+    assert "works: numpy 1.26, anywidget 0.9.13." in said and "pip install -e '.[course]'" in said
+    del here["jepa-lite"]
+    assert too_old() == ["jepa-lite"]
 
 
-def test_turns_see_through_a_machine_that_slows_down(spend):
-    def ratio(*measurements):
-        slower = itertools.count()
-        actions = {name: lambda: spend(1 + 0.02 * next(slower)) for name in "ab"}
-        found = {}
-        for names in measurements:
-            found |= take_turns({name: actions[name] for name in names}, 6)
-        return median_seconds(found["b"]) / median_seconds(found["a"])
+def test_this_python_has_what_the_course_needs():
+    assert too_old() == []
+    floors = timing.re.findall(timing.FLOORS, "\n".join(timing.requires("jepa-lite")))
+    assert {"torch", "matplotlib", "ipywidgets", "anywidget"} <= {package for package, _ in floors}
 
-    blocks, turns = ratio("a", "b"), ratio("ab")
-    assert blocks > 1.1 and 1 < turns < 1.02, (blocks, turns)
+
+@pytest.mark.parametrize(
+    ("step", "words", "seconds"),
+    [(0.052, "52 ms here, about as long as on", 85), (0.15, "150 ms here, 3 times as long as on", 240),
+     (0.01, "10 ms here, 0.2 times as long as on", 15), (0.001, "1 ms here, 0.02 times as long as on", 5)],
+)  # fmt: skip
+def test_the_speed_is_said(step, words, seconds):
+    reference = {"step_seconds": 0.05, "notebooks": {"00_start": 12.0, "08_whole": 80.0, "09_next": 79.0}}
+    said = speed_sentence(step, reference)
+    assert words in said and said.endswith(f"the longest notebook, 08, should take about {seconds} seconds.")
+    alone = speed_sentence(step, reference | {"notebooks": {}})
+    assert alone.endswith("the reference machine.") and words in alone
+
+
+def test_one_call_says_and_shows_it(spend, capsys):
+    reference = results("course")
+    spend([7.0, 6.0, 5.0, 4.0, 3.0] + [2 * reference["step_seconds"]] * 4 + [9.0])
+    fig = check_machine(10)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "All packages that the course needs are here." and "2 times as long" in lines[1]
+    assert len(lines) == 2 and not re.search(r"[/\\]", "".join(lines)) and os.getcwd() not in "".join(lines)
+    assert "50% of its speed" in fig.alt_text

@@ -5,7 +5,7 @@ is the answer key. A file holds one exercise and has its name; a helper that two
 with the first. engine holds how they are judged, and differences how a wrong answer is told from the right
 one. In the order of the course:
 
-00  typical_seconds, steps_in_budget
+00  patch_at, most_alike
 01  l2_minimiser, least_loss, l1_minimiser
 02  unpatchify, address_table, pick_tokens
 03  place_block, context_left, patch_rate
@@ -27,8 +27,8 @@ from collections.abc import Callable
 # isort: off
 from . import (  # noqa: F401 (importing a file registers its exercise, in the course's order)
     engine,
-    typical_seconds,
-    steps_in_budget,
+    patch_at,
+    most_alike,
     l2_minimiser,
     least_loss,
     l1_minimiser,

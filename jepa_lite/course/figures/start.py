@@ -1,40 +1,99 @@
-"""Figures of the first notebook: the method as a drawing, timings as dots, one machine beside another.
+"""Figures of the first notebook: a photograph as an encoder sees it, the method as a drawing, one machine
+beside another.
 
-Pure functions from numbers to a Figure with `alt_text`, as in style.py. The drawing shows who sees what and
-who learns how (paper, section 3, Figure 3), not how large anything is.
+Pure functions from tensors and numbers to a Figure with `alt_text`, as in style.py. The drawing shows who
+sees what and who learns how (paper, section 3, Figure 3), not how large anything is.
 """
 
+import torch
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import Tensor
 
-from ...figures.masks import draw_masks, draw_seen, mask_sets
-from ...figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, TARGETS, Picture, figure, percent, styled
+from ...figures.encoder import pca_colours
+from ...figures.masks import draw_seen, mask_sets, outline
+from ...figures.photographs import FAR, likeness, twin
+from ...figures.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    HEAT,
+    NOTHING,
+    ORANGE,
+    SKY,
+    TARGETS,
+    Picture,
+    figure,
+    frame,
+    hatched,
+    percent,
+    picture,
+    show,
+    styled,
+)
 from ...method.masks import Masks
-from ..timing import median_seconds
+from ..first_look import Prediction, Seen
 
 BOX = {"boxstyle": "round,pad=0.01,rounding_size=0.03", "ec": "#333333", "lw": 1.2}
 BY_GRADIENT, BY_AVERAGE = {"fc": (SKY, 0.35)}, {"fc": (GREY, 0.2), "ls": "--"}
-LOOKS = ((ORANGE, "////"), (BLUE, "\\\\\\\\"), (GREEN, "||||"))
+
+# --- one photograph -----------------------------------------------------------------------------------
+
+
+@styled
+def first_look(seen: Seen, patch: int) -> Picture:
+    """A photograph with a framed patch; the tokens of both encoders as PCA colours, each with its own PCA;
+    and how like the framed patch every other is to them, with the `twin` framed, each on its own scale."""
+    fig, told = figure(3.5), []
+    spots = [["photo", "trained 0", "trained 1"], ["photo", "untrained 0", "untrained 1"]]
+    axes = fig.subplot_mosaic(spots, width_ratios=(1, 1, 1))
+    show(axes["photo"], seen.image, "a framed patch")
+    frame(axes["photo"], patch, seen.grid, seen.patch_size)
+    for name, tokens in (("trained", seen.trained), ("untrained", seen.untrained)):
+        like = likeness(tokens[None], [patch])[0]  # (N,)
+        picture(axes[f"{name} 0"], pca_colours(tokens[None])[0].reshape(*seen.grid, 3))
+        low, high = torch.quantile(like.double(), torch.tensor([0.02, 0.99]).double()).tolist()
+        picture(axes[f"{name} 1"], like.reshape(seen.grid), cmap=HEAT, vmin=low, vmax=high)
+        found = twin(like, patch, seen.grid)
+        frame(axes[f"{name} 1"], found, seen.grid, 1, "twin")
+        axes[f"{name} 0"].set_ylabel(name if name == "trained" else "random weights")
+        row, column = divmod(found, seen.grid[1])
+        told.append(
+            f"{name}: {int((like > 0.5).sum()) - 1} of {len(like) - 1} patches have a cosine above 0.5 with "
+            f"it, and the most alike that is {FAR} rows or columns away lies in row {row}, column {column}"
+        )
+    axes["trained 0"].set_title("features, as colours")
+    axes["trained 1"].set_title("similarity to the frame")
+    row, column = divmod(patch, seen.grid[1])
+    fig.alt_text = (
+        f"A photograph with one framed patch, in row {row}, column {column} of {seen.grid[0]} by "
+        f"{seen.grid[1]}. Beside it, for a trained encoder and for one with random weights, each patch "
+        f"coloured by its features, and a map of how like the framed patch every other is. {'; '.join(told)}."
+    )
+    return fig
+
 
 # --- the method -------------------------------------------------------------------------------------
 
 
 @styled
-def three_networks(image: Tensor, masks: Masks, row: int = 0) -> Picture:
-    """Who sees what, and learns how: image (C, H, W) in [0, 1] and its row in a `masking.Masks`."""
-    context, targets, _ = mask_sets(masks, row)
+def three_networks(made: Prediction) -> Picture:
+    """Who sees what, and learns how, with a real prediction: vectors are coloured by a PCA of the targets."""
+    image, masks = made.image, made.masks
+    context, blocks, _ = mask_sets(masks, 0)
     fig = figure(3.5)
     ax = fig.subplots()
     ax.set(xlim=(0, 2.06), ylim=(0, 1))
     ax.axis("off")
-    draw_seen(ax.inset_axes((0.02, 0.56, 0.17, 0.36)), image, masks, row, "the context")
-    draw_masks(ax.inset_axes((0.02, 0.05, 0.17, 0.36)), image, masks, row, "the whole image")
+    draw_seen(ax.inset_axes((0.02, 0.56, 0.17, 0.36)), image, masks, 0, "the context")
+    _whole(ax.inset_axes((0.02, 0.05, 0.17, 0.36)), image, blocks, masks)
     _box(ax, (0.53, 0.62), "context\nencoder", "learns by gradient", BY_GRADIENT)
     _box(ax, (1.05, 0.62), "predictor", "learns by gradient", BY_GRADIENT)
     _box(ax, (0.53, 0.11), "target\nencoder", "a moving average,\nno gradient", BY_AVERAGE)
-    tokens(ax, 0.74, len(targets), "predictions")
-    tokens(ax, 0.23, len(targets), "targets")
+    truth, answers = _coloured(made.targets, made.predictions)
+    _vectors(ax.inset_axes((0.77, 0.56, 0.17, 0.36)), blocks, answers, masks, "predictions")
+    _vectors(ax.inset_axes((0.77, 0.05, 0.17, 0.36)), blocks, truth[blocks], masks, "targets")
     for x, y, to in ((0.41, 0.74, 0.51), (0.85, 0.74, 1.03), (1.37, 0.74, 1.56)):
         _arrow(ax, (x, y), (to, y))
     _arrow(ax, (0.41, 0.23), (0.51, 0.23))
@@ -42,17 +101,48 @@ def three_networks(image: Tensor, masks: Masks, row: int = 0) -> Picture:
     _arrow(ax, (0.69, 0.58), (0.69, 0.38), ls="--")
     ax.text(0.72, 0.48, "copied slowly", va="center", fontsize=8.5)
     _arrow(ax, (1.21, 0.46), (1.21, 0.58))
-    ax.text(1.21, 0.42, "addresses of a target", ha="center", va="center", fontsize=8.5)
-    _arrow(ax, (1.76, 0.60), (1.76, 0.38), style="<|-|>")
-    ax.text(1.79, 0.49, "loss: how far\nfrom each other", va="center", fontsize=8.5)
+    ax.text(1.21, 0.42, "where the blocks are", ha="center", va="center", fontsize=8.5)
+    _arrow(ax, (1.76, 0.55), (1.76, 0.47), style="<|-|>")
+    ax.text(1.79, 0.51, "loss", va="center", fontsize=8.5)
+    N, rank = len(made.targets), made.ranks.mean().item()
     fig.alt_text = (
-        f"The three networks of I-JEPA. Above: the context encoder sees {len(context)} patches of an image; "
-        "the predictor gets its output and the addresses of a target block, and answers with predictions. "
-        "Both learn by gradient. Below: the target encoder, a slow copy of the context encoder without a "
-        f"gradient, sees the whole image; its output inside {len(targets)} hatched blocks is the targets. "
-        "The loss is how far predictions and targets are from each other."
+        f"The three networks of I-JEPA on one photograph. Above: the context encoder sees {len(context)} of "
+        f"{N} patches; the predictor gets its output and the places of {len(blocks)} hidden blocks, and "
+        "predicts a vector for each hidden patch, drawn as a colour. Both learn by gradient. Below: the "
+        "target encoder, a slow copy of the context encoder without a gradient, sees the whole image; its "
+        f"vectors inside the blocks are the targets. The loss compares the two. The true patch ranks "
+        f"{rank:.1f} of {N} on average, where guessing gives {(N + 1) / 2:g}."
     )
     return fig
+
+
+def _coloured(targets: Tensor, predictions: Tensor) -> tuple[Tensor, Tensor]:
+    """Targets (N, D) and predictions (M, T, D) as colours (N, 3) and (M, T, 3), by one PCA of the targets."""
+    middle = targets.mean(0)
+    axes = torch.linalg.svd(targets - middle, full_matrices=False).Vh[:3].T  # (D, 3)
+    scores = (targets - middle) @ axes  # (N, 3)
+    low, high = torch.quantile(scores, torch.tensor([0.01, 0.99]), dim=0)
+    return tuple(((x - low) / (high - low)).clamp(0, 1) for x in (scores, (predictions - middle) @ axes))
+
+
+def _whole(ax: Axes, image: Tensor, blocks, masks: Masks) -> None:
+    """What the target encoder sees: all of the image, of which blocks (M, T) are targets."""
+    P = image.shape[-2] // masks.grid[0]
+    show(ax, image, "the whole image")
+    for m, block in enumerate(blocks):
+        look = TARGETS[m % len(TARGETS)]
+        hatched(ax, block, masks.grid, P, f"target {m + 1}", look, 0.15)
+        outline(ax, divmod(int(block.min()), masks.grid[1]), masks.target_size, P, m, look[0])
+
+
+def _vectors(ax: Axes, blocks, colours, masks: Masks, name: str) -> None:
+    """Vectors of blocks (M, T) as colours (M, T, 3) at their places, and nothing elsewhere."""
+    drawn = torch.tensor(to_rgb(NOTHING)).repeat(masks.grid[0] * masks.grid[1], 1)  # (N, 3)
+    drawn[torch.as_tensor(blocks).flatten()] = colours.flatten(0, 1)
+    picture(ax, drawn.view(*masks.grid, 3), name).set_gid(name)
+    for m, block in enumerate(blocks):
+        corner = divmod(int(block.min()), masks.grid[1])
+        outline(ax, corner, masks.target_size, 1, m, TARGETS[m % len(TARGETS)][0])
 
 
 def _box(ax: Axes, corner: tuple[float, float], name: str, how: str, look: dict) -> None:
@@ -64,46 +154,13 @@ def _box(ax: Axes, corner: tuple[float, float], name: str, how: str, look: dict)
             fontsize=8.5)  # fmt: skip
 
 
-def tokens(ax: Axes, y: float, count: int, name: str) -> None:
-    """A row of squares, one a target block, in the looks that the blocks have on the image."""
-    for m in range(count):
-        colour, hatch = TARGETS[m % len(TARGETS)]
-        corner = (1.58 + 0.1 * (m % 4), y - 0.05 - 0.12 * (m // 4))
-        look = {"fc": (colour, 0.4), "ec": colour, "hatch": hatch, "gid": name}
-        ax.add_patch(FancyBboxPatch(corner, 0.055, 0.1, boxstyle="round,pad=0.005", **look))
-    ax.text(1.76, y + (0.13 if y > 0.5 else -0.1), name, ha="center", va="center", fontweight="bold")
-
-
 def _arrow(
     ax: Axes, start: tuple[float, float], end: tuple[float, float], style: str = "-|>", ls: str = "-"
 ) -> None:
     ax.add_patch(FancyArrowPatch(start, end, arrowstyle=style, mutation_scale=11, color=BLACK, ls=ls, lw=1.2))
 
 
-# --- timings ----------------------------------------------------------------------------------------
-
-
-@styled
-def timings(times: dict[str, list[float]], warm_up: int) -> Picture:
-    """Every single timing, {name: [seconds]}, in its round, and the median without the first `warm_up`."""
-    fig = figure(2.7)
-    ax, told = fig.subplots(), []
-    for (name, seconds), (colour, _), marker in zip(times.items(), LOOKS, "os^", strict=False):
-        rounds, middle = list(range(1, len(seconds) + 1)), median_seconds(seconds, warm_up)
-        ax.plot(rounds[warm_up:], seconds[warm_up:], marker, color=colour, label=name, gid=f"{name} counted")
-        ax.plot(rounds[:warm_up], seconds[:warm_up], marker, color=colour, mfc="none", gid=f"{name} warm-up")
-        ax.axhline(middle, color=colour, lw=1, ls="--", gid=f"{name} median")
-        counted = seconds[warm_up:]
-        told.append(
-            f"{name}: median {middle:.3g} s, single ones from {min(counted):.3g} to {max(counted):.3g} s"
-        )
-    ax.set(xlabel="round", ylabel="seconds", ylim=(0, None))
-    ax.legend(frameon=False, ncols=len(times), loc="lower right")
-    fig.alt_text = (
-        f"Single timings as dots, round after round; the first {warm_up} are hollow and do not count; dashed "
-        f"lines are medians. {'; '.join(told)}."
-    )
-    return fig
+# --- one machine beside another ---------------------------------------------------------------------
 
 
 @styled

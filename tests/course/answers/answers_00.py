@@ -1,156 +1,153 @@
 """Answers to the exercises of notebook 00: RIGHT ones in several ways, WRONG ones with what each is told."""
 
-import statistics
-
 import numpy as np
 import torch
 
-# --- typical_seconds ------------------------------------------------------------------------------------
+# --- patch_at -------------------------------------------------------------------------------------------
 
 
-def typical_seconds(times, warm_up):
-    kept = sorted(times[warm_up:])
-    middle = len(kept) // 2
-    return kept[middle] if len(kept) % 2 else (kept[middle - 1] + kept[middle]) / 2
+def patch_at(y, x, patch_size, columns):
+    row, column = y // patch_size, x // patch_size
+    return row * columns + column
 
 
-def by_statistics(times, warm_up):
-    return statistics.median(times[warm_up:])
+def by_counting(y, x, patch_size, columns):
+    before = 0
+    while y >= patch_size:
+        y, before = y - patch_size, before + columns
+    while x >= patch_size:
+        x, before = x - patch_size, before + 1
+    return before
 
 
-def by_numpy(times, warm_up):
-    return np.median(np.asarray(times[warm_up:], dtype=np.float32))
+def by_a_map_of_numbers(y, x, patch_size, columns):
+    rows = y // patch_size + 1
+    numbers = torch.arange(rows * columns).view(rows, columns)
+    return numbers.repeat_interleave(patch_size, 0).repeat_interleave(patch_size, 1)[y, x]
 
 
-def by_quantile(times, warm_up):
-    return torch.tensor(times[warm_up:], dtype=torch.float64).quantile(0.5)
+def by_numpy(y, x, patch_size, columns):
+    return np.ravel_multi_index((y // patch_size, x // patch_size), (y // patch_size + 1, columns))
 
 
-def by_taking_both_ends_away(times, warm_up):
-    kept = list(times[warm_up:])
-    while len(kept) > 2:
-        kept.remove(max(kept))
-        kept.remove(min(kept))
-    return sum(kept) / len(kept)
+def swapped(y, x, patch_size, columns):
+    row, column = x // patch_size, y // patch_size
+    return row * columns + column
 
 
-def average(times, warm_up):
-    kept = times[warm_up:]
-    return sum(kept) / len(kept)
+def of_pixels(y, x, patch_size, columns):
+    return y * columns * patch_size + x
 
 
-def all_of_them(times, warm_up):
-    return float(np.median(times))
+def from_one(y, x, patch_size, columns):
+    return y // patch_size * columns + x // patch_size + 1
 
 
-def the_record(times, warm_up):
-    return sorted(times[warm_up:])[0]
+def exact(y, x, patch_size, columns):
+    return y / patch_size * columns + x / patch_size
 
 
-def without_the_end(times, warm_up):
-    return float(np.median(times[:-warm_up] if warm_up else times))
+def row_of_patch_size(y, x, patch_size, columns):
+    return patch_size * (y // patch_size) + x // patch_size
 
 
-def sorted_too_early(times, warm_up):
-    return float(np.median(sorted(times)[warm_up:]))
+def only_the_column(y, x, patch_size, columns):
+    return x // patch_size
 
 
-def upper_of_two(times, warm_up):
-    kept = sorted(times[warm_up:])
-    return kept[len(kept) // 2]
+def within_the_patch(y, x, patch_size, columns):
+    return (y % patch_size) * columns + x % patch_size
 
 
-def middle_in_time(times, warm_up):
-    kept = times[warm_up:]
-    return kept[len(kept) // 2]
+# --- most_alike -----------------------------------------------------------------------------------------
 
 
-def sorts_the_callers_list(times, warm_up):
-    del times[:warm_up]
-    times.sort()
-    return statistics.median(times)
+def most_alike(tokens, patch):
+    centred = tokens - tokens.mean(0)
+    unit = centred / centred.norm(dim=1, keepdim=True)
+    cosine = unit @ unit[patch]
+    cosine[patch] = -2
+    return int(cosine.argmax())
 
 
-def all_that_count(times, warm_up):
-    return sorted(times[warm_up:])
+def in_loops(tokens, patch):
+    middle, best, found = sum(tokens) / len(tokens), -2.0, None
+    mine = tokens[patch] - middle
+    for number, token in enumerate(tokens):
+        other = token - middle
+        cosine = float((mine * other).sum() / (mine.square().sum() * other.square().sum()).sqrt())
+        if number != patch and cosine > best:
+            best, found = cosine, number
+    return found
 
 
-# --- steps_in_budget --------------------------------------------------------------------------------------
+def in_numpy(tokens, patch):
+    rows = tokens.numpy() - tokens.numpy().mean(0)
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    order = np.argsort(rows @ rows[patch])
+    return [number for number in order if number != patch][-1]
 
 
-def steps_in_budget(minutes, step_seconds, start_up):
-    left = 60 * minutes - start_up
-    return max(0, int(left // step_seconds))
+def by_angles(tokens, patch):
+    centred = (tokens - tokens.mean(0)).double()
+    angles = torch.arccos(torch.cosine_similarity(centred, centred[patch : patch + 1]).clamp(-1, 1))
+    return angles.index_fill(0, torch.tensor([patch]), 9.0).argmin()
 
 
-def by_counting(minutes, step_seconds, start_up):
-    passed, steps = start_up + step_seconds, 0
-    while passed <= minutes * 60:
-        passed += step_seconds
-        steps += 1
-    return steps
+def itself(tokens, patch):
+    centred = tokens - tokens.mean(0)
+    return torch.cosine_similarity(centred, centred[patch : patch + 1]).argmax()
 
 
-def in_minutes(minutes, step_seconds, start_up):
-    left = torch.tensor(minutes - start_up / 60, dtype=torch.float64)
-    return torch.floor(left / (step_seconds / 60)).clamp(min=0)
+def with_the_mean(tokens, patch):
+    cosine = torch.cosine_similarity(tokens, tokens[patch : patch + 1])
+    cosine[patch] = -2
+    return cosine.argmax()
 
 
-def in_numpy(minutes, step_seconds, start_up):
-    return np.maximum(0, np.floor_divide(minutes * 60.0 - start_up, step_seconds)).astype(int)
+def by_product(tokens, patch):
+    centred = tokens - tokens.mean(0)
+    product = centred @ centred[patch]
+    product[patch] = -torch.inf
+    return product.argmax()
 
 
-def minutes_for_seconds(minutes, step_seconds, start_up):
-    return max(0, int((minutes - start_up) / step_seconds))
+def by_distance(tokens, patch):
+    distance = torch.cdist(tokens[None], tokens[None])[0, patch]
+    distance[patch] = torch.inf
+    return distance.argmin()
 
 
-def rounded_up(minutes, step_seconds, start_up):
-    return max(0, int(-(-(minutes * 60 - start_up) // step_seconds)))
+def least(tokens, patch):
+    centred = tokens - tokens.mean(0)
+    return torch.cosine_similarity(centred, centred[patch : patch + 1]).argmin()
 
 
-def started_for_free(minutes, step_seconds, start_up):
-    return int(minutes * 60 / step_seconds)
-
-
-def started_at_every_step(minutes, step_seconds, start_up):
-    return int(minutes * 60 // (step_seconds + start_up))
-
-
-def not_whole(minutes, step_seconds, start_up):
-    return max(0, (minutes * 60 - start_up) / step_seconds)
-
-
-def fewer_than_none(minutes, step_seconds, start_up):
-    return (minutes * 60 - start_up) // step_seconds
-
-
-def steps_a_second(minutes, step_seconds, start_up):
-    return (minutes * 60 - start_up) * step_seconds
+def changes_the_tokens(tokens, patch):
+    tokens -= tokens.mean(0)
+    return in_loops(tokens, patch)
 
 
 RIGHT = {
-    "typical_seconds": [typical_seconds, by_statistics, by_numpy, by_quantile, by_taking_both_ends_away],
-    "steps_in_budget": [steps_in_budget, by_counting, in_minutes, in_numpy],
+    "patch_at": [patch_at, by_counting, by_a_map_of_numbers, by_numpy],
+    "most_alike": [most_alike, in_loops, in_numpy, by_angles],
 }
 WRONG = {
-    "typical_seconds": [
-        (average, "pulls it up"),
-        (all_of_them, "warm-up is still in it"),
-        (the_record, "best moment"),
-        (without_the_end, "last timings instead of the first"),
-        (sorted_too_early, "sorts before it drops"),
-        (upper_of_two, "upper of the two"),
-        (middle_in_time, "middle of the time"),
-        (sorts_the_callers_list, "changes its input"),
-        (all_that_count, "and one number of seconds is"),
+    "patch_at": [
+        (swapped, "Rows and columns are swapped"),
+        (of_pixels, "numbers the pixels"),
+        (from_one, "counts from 1"),
+        (exact, "patch and a bit"),
+        (row_of_patch_size, "here it holds patch_size"),
+        (only_the_column, "column alone"),
+        (within_the_patch, "place WITHIN"),
     ],
-    "steps_in_budget": [
-        (minutes_for_seconds, "factor of 60"),
-        (rounded_up, "rounds up"),
-        (started_for_free, "Starting is free"),
-        (started_at_every_step, "paid again at every step"),
-        (not_whole, "whole steps"),
-        (fewer_than_none, "negative number of steps"),
-        (steps_a_second, "division"),
+    "most_alike": [
+        (itself, "the patch itself, which"),
+        (with_the_mean, "what every patch has"),
+        (by_product, "long tokens win"),
+        (by_distance, "nearest token by distance"),
+        (least, "LEAST alike"),
+        (changes_the_tokens, "changes its input"),
     ],
 }

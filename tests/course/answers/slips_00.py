@@ -1,93 +1,98 @@
 """More wrong answers to the exercises of notebook 00: (the mistake, the answer, words of what it is told)."""
 
 import math
-import statistics
 import sys
 
-import numpy as np
 import torch
-
-# --- typical_seconds ------------------------------------------------------------------------------------
-
-
-def drops_in_place(times, warm_up):
-    for _ in range(warm_up):
-        times.pop(0)
-    return statistics.median(times)
+import torch.nn.functional as F
 
 
-def leaves_the_notebook(times, warm_up):
-    if not times[warm_up:]:
-        return 0.0
+def leaves_the_notebook(y, x, patch_size, columns):
     sys.exit("done")
 
 
-def silent_for_even_numbers(times, warm_up):
-    kept = sorted(times[warm_up:])
-    if len(kept) % 2:
-        return kept[len(kept) // 2]
+def silent_in_the_first_row(y, x, patch_size, columns):
+    if y >= patch_size:
+        return y // patch_size * columns + x // patch_size
 
 
-# --- steps_in_budget --------------------------------------------------------------------------------------
+def row_and_column(y, x, patch_size, columns):
+    return y // patch_size, x // patch_size
 
 
-def strictly_before_the_end(minutes, step, start_up):
-    steps, passed = 0, start_up + step
-    while passed < 60 * minutes:
-        steps, passed = steps + 1, passed + step
-    return steps
+def _cosine(tokens, patch, centre=True):
+    centred = tokens - tokens.mean(0) if centre else tokens
+    return F.cosine_similarity(centred, centred[patch][None])
 
 
-def first_step_for_free(minutes, step, start_up):
-    steps, passed = 0, start_up
-    while passed <= 60 * minutes:
-        steps, passed = steps + 1, passed + step
-    return steps
+def _best(scores, patch):
+    scores = scores.clone()
+    scores[patch] = -torch.inf
+    return int(scores.argmax())
 
 
-def stops_below_zero(minutes, step, start_up):
-    if 60 * minutes > start_up:
-        return int((60 * minutes - start_up) // step)
+def takes_it_out(tokens, patch):
+    scores = _cosine(tokens, patch)
+    return int(torch.cat([scores[:patch], scores[patch + 1 :]]).argmax())
+
+
+def second_of_the_rest(tokens, patch):
+    return int(_cosine(tokens, patch).argsort(descending=True)[2])
+
+
+def normalises_in_place(tokens, patch):
+    tokens -= tokens.mean(0)
+    tokens /= tokens.norm(dim=1, keepdim=True)
+    return _best(tokens @ tokens[patch], patch)
+
+
+def _by_channel(tokens, patch):
+    unit = F.normalize(tokens - tokens.mean(0), dim=0)
+    return unit @ unit[patch], patch
+
+
+def its_cosine(tokens, patch):
+    return float(_cosine(tokens, patch).topk(2).values[1])
 
 
 SLIPS = {
-    "typical_seconds": [
-        ("torch.median: lower middle", lambda t, w: torch.tensor(t[w:]).median().item(), "lower of the two"),
-        ("(n - 1) // 2 for any n", lambda t, w: sorted(t[w:])[(len(t[w:]) - 1) // 2], "lower of the two"),
-        ("not sorted", lambda t, w: t[w:][(len(t) - w) // 2], "middle of the time"),
-        ("the slowest dropped", lambda t, w: np.median(np.sort(t)[: len(t) - w]), "whoever drops"),
-        ("slowest of the rest", lambda t, w: sorted(t[w:])[-1], "slowest one"),
-        ("one too many dropped", lambda t, w: float(np.median(t[w + 1 :])), "one timing more"),
-        ("one too few dropped", lambda t, w: float(np.median(t[w - 1 if w else 0 :])), "one timing less"),
-        ("only the last ones", lambda t, w: statistics.median(t[-w:]), "last warm_up timings"),
-        ("total", lambda t, w: sum(t[w:]), "their sum"),
-        ("both ends dropped", lambda t, w: float(np.median(t[w : len(t) - w] or [0.0])), "at both ends"),
-        ("n // 2 + 1 for odd n", lambda t, w: sorted(t[w:])[(len(t) - w - 1) // 2 + 1], "misses the middle"),
-        ("in milliseconds", lambda t, w: 1000 * statistics.median(t[w:]), "1000 times"),
-        ("whole seconds", lambda t, w: round(statistics.median(t[w:])), "rounded to whole"),
-        ("the list changes", drops_in_place, "changes its input"),
+    "patch_at": [
+        ("down the columns", lambda y, x, p, c: y // p + x // p * p, "down the columns first"),
+        ("pixels in rows of columns", lambda y, x, p, c: y * c + x, "numbers the pixels"),
+        ("divided at the end", lambda y, x, p, c: (y * c + x) // p, "Divided too late"),
+        ("pixel over area", lambda y, x, p, c: (y * c * p + x) // (p * p), "Divided too late"),
+        ("rows from 1", lambda y, x, p, c: (y // p + 1) * c + x // p, "Off by one row"),
+        ("minus one", lambda y, x, p, c: y // p * c + x // p - 1, "one patch too few"),
+        ("rounded", lambda y, x, p, c: round(y / p) * c + round(x / p), "rounds to the nearest"),
+        ("rounded up", lambda y, x, p, c: math.ceil(y / p) * c + math.ceil(x / p), "rounds up"),
+        ("sum", lambda y, x, p, c: y // p + x // p, "are added"),
+        ("row alone", lambda y, x, p, c: y // p, "row alone"),
+        ("start of the row", lambda y, x, p, c: y // p * c, "first patch of its row"),
+        ("% for x", lambda y, x, p, c: y // p * c + x % p, "place WITHIN"),
+        ("% for both", lambda y, x, p, c: (y % p) * c + x % p, "place WITHIN"),
         ("sys.exit", leaves_the_notebook, "ends the whole program"),
-        ("no return for even n", silent_for_even_numbers, "returns nothing, though others"),
-        ("half precision", lambda t, w: torch.tensor(t[w:]).double().quantile(0.5).bfloat16(), "bfloat16"),
-        ("geometric mean", lambda t, w: statistics.geometric_mean(t[w:]), None),
+        ("nothing in row 0", silent_in_the_first_row, "returns nothing, though others"),
+        ("a pair", row_and_column, "it gives (2,), and one whole number is ()"),
+        ("twice", lambda y, x, p, c: 2 * (y // p * c + x // p), "times"),
+        ("as text", lambda y, x, p, c: str(y // p * c + x // p), "gives a str"),
+        ("another width", lambda y, x, p, c: y // p * (c - 1) + x // p, None),
     ],
-    "steps_in_budget": [
-        ("start-up in minutes too", lambda m, s, u: max(0, int(60 * (m - u) / s)), "in seconds already"),
-        ("hundred seconds", lambda m, s, u: max(0, int((100 * m - u) // s)), "60 seconds"),
-        ("absolute value", lambda m, s, u: abs(int((60 * m - u) // s)), "sign is only taken off"),
-        ("at least one", lambda m, s, u: max(1, int((60 * m - u) // s)), "one step at least"),
-        ("nearest", lambda m, s, u: max(0, round((60 * m - u) / s)), "to the nearest"),
-        ("counts place 0", lambda m, s, u: max(0, int((60 * m - u) // s)) + 1, "one step too many"),
-        ("free first step", first_step_for_free, "one step too many"),
-        ("strictly before the end", strictly_before_the_end, "ends exactly"),
-        ("one too few", lambda m, s, u: max(0, int((60 * m - u) // s) - 1), "one step too few"),
-        ("whole minutes", lambda m, s, u: max(0, int((60 * (m // 1) - u) // s)), "Only whole minutes"),
-        ("start-up added", lambda m, s, u: int((60 * m + u) / s), "adds time"),
-        ("start-up off the steps", lambda m, s, u: max(0, math.floor(60 * m / s - u)), "taken off the STEPS"),
-        ("multiplied", lambda m, s, u: max(0, int((60 * m - u) * s)), "division"),
-        ("seconds left", lambda m, s, u: max(0, m * 60 - u), "seconds that are left"),
-        ("None below zero", stops_below_zero, "returns nothing, though others"),
-        ("truncated towards 0", lambda m, s, u: int((60 * m - u) / s), "negative number of steps"),
-        ("as text", lambda m, s, u: str(max(0, int((60 * m - u) // s))), "gives a str"),
+    "most_alike": [
+        ("itself", lambda t, p: int(_cosine(t, p).argmax()), "the patch itself, which"),
+        ("not centred", lambda t, p: _best(_cosine(t, p, centre=False), p), "what every patch has"),
+        ("product", lambda t, p: _best((t - t.mean(0)) @ (t[p] - t.mean(0)), p), "long tokens win"),
+        ("plain product", lambda t, p: _best(t @ t[p], p), "with their mean still in them"),
+        ("distance", lambda t, p: _best(-(t - t[p]).square().sum(1), p), "nearest token by distance"),
+        ("the least", lambda t, p: int(_cosine(t, p).argmin()), "LEAST alike"),
+        ("mean of each token", lambda t, p: _best(_cosine(t - t.mean(1)[:, None], p, False), p), "dim 0"),
+        ("absolute", lambda t, p: _best(_cosine(t, p).abs(), p), "Opposite counts as alike"),
+        ("second", second_of_the_rest, "second most alike"),
+        ("lengths by channel", lambda t, p: _best(*_by_channel(t, p)), "wrong axis"),
+        ("from 1", lambda t, p: _best(_cosine(t, p), p) + 1, "numbered from 0"),
+        ("taken out", takes_it_out, "moved by one"),
+        ("in place", normalises_in_place, "changes its input"),
+        ("all of them", lambda t, p: _cosine(t, p), "and one whole number is ()"),
+        ("as text", lambda t, p: str(_best(_cosine(t, p), p)), "gives a str"),
+        ("the cosine", its_cosine, None),
     ],
 }
