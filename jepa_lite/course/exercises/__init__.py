@@ -7,7 +7,7 @@ one. In the order of the course:
 
 00  patch_at, most_alike
 01  l2_minimiser, least_loss, l1_minimiser
-02  unpatchify, address_table, pick_tokens
+02  unpatchify, pick_tokens, shift_matrix
 03  place_block, context_left, patch_rate
 04  attention, kept_tokens, pre_norm_block
 05  predictor_input, rows_used
@@ -33,8 +33,8 @@ from . import (  # noqa: F401 (importing a file registers its exercise, in the c
     least_loss,
     l1_minimiser,
     unpatchify,
-    address_table,
     pick_tokens,
+    shift_matrix,
     place_block,
     context_left,
     patch_rate,

@@ -3,8 +3,6 @@
 import numpy as np
 import torch
 
-from jepa_lite.method.patches import sincos_positions as library_positions
-
 # --- unpatchify -------------------------------------------------------------------------------------
 
 
@@ -86,69 +84,6 @@ def writes_into_its_input(patches, patch_size, grid):
     return images
 
 
-# --- address_table -------------------------------------------------------------------------------
-
-
-def address_table(grid, width):
-    rows, columns = grid
-    frequency = 10000.0 ** -(torch.arange(width // 4) / (width // 4))
-    row = torch.arange(rows).repeat_interleave(columns)[:, None] * frequency  # (N, width/4)
-    column = torch.arange(columns).repeat(rows)[:, None] * frequency
-    return torch.cat([column.sin(), column.cos(), row.sin(), row.cos()], 1)  # (N, width)
-
-
-def positions_in_loops(grid, width):
-    table = []
-    for row in range(grid[0]):
-        for column in range(grid[1]):
-            one = []
-            for place in (column, row):
-                angles = [place / 10000 ** (4 * i / width) for i in range(width // 4)]
-                one += [np.sin(a) for a in angles] + [np.cos(a) for a in angles]
-            table.append(one)
-    return table
-
-
-def positions_by_meshgrid(grid, width):
-    y, x = torch.meshgrid(torch.arange(grid[0]).double(), torch.arange(grid[1]).double(), indexing="ij")
-    frequency = torch.exp(-np.log(10000) * torch.arange(width // 4).double() / (width // 4))
-    halves = [torch.einsum("n,f->nf", place.flatten(), frequency) for place in (x, y)]
-    return torch.cat([f(half) for half in halves for f in (torch.sin, torch.cos)], 1)
-
-
-def rows_first(grid, width):
-    right = positions_by_meshgrid(grid, width)
-    return torch.cat([right[:, width // 2 :], right[:, : width // 2]], 1)
-
-
-def numbered_by_column(grid, width):
-    right = positions_by_meshgrid(grid, width).view(*grid, width)
-    return right.transpose(0, 1).reshape(-1, width)
-
-
-def alternating(grid, width):
-    right = positions_by_meshgrid(grid, width).view(-1, 2, 2, width // 4)
-    return right.transpose(2, 3).reshape(-1, width)
-
-
-def in_one_line(grid, width):
-    N, half = grid[0] * grid[1], width // 2
-    angles = torch.arange(N)[:, None] / 10000 ** (torch.arange(half) / half)
-    return torch.cat([angles.sin(), angles.cos()], 1)
-
-
-def slow_frequencies(grid, width):
-    rows, columns = grid
-    frequency = 10000.0 ** -(torch.arange(width // 4) / (width // 2))
-    row = torch.arange(rows).repeat_interleave(columns)[:, None] * frequency
-    column = torch.arange(columns).repeat(rows)[:, None] * frequency
-    return torch.cat([column.sin(), column.cos(), row.sin(), row.cos()], 1)
-
-
-def one_too_large(grid, width):
-    return library_positions(grid, width + 4)
-
-
 # --- pick_tokens -------------------------------------------------------------------------------------------
 
 
@@ -189,6 +124,89 @@ def as_if_it_were_a_mask(tokens, idx):
     return tokens[idx]
 
 
+# --- shift_matrix -----------------------------------------------------------------------------------
+
+
+def shift_matrix(down, right, width):
+    frequency = 10000.0 ** -(torch.arange(width // 4) / (width // 4))  # (width/4,)
+    halves = []
+    for step in (right, down):  # the column's half, then the row's
+        cos, sin = torch.diag(torch.cos(step * frequency)), torch.diag(torch.sin(step * frequency))
+        halves.append(torch.cat([torch.cat([cos, sin], 1), torch.cat([-sin, cos], 1)]))
+    return torch.block_diag(*halves)  # (width, width)
+
+
+def shift_in_loops(down, right, width):
+    quarter, matrix = width // 4, [[0.0] * width for _ in range(width)]
+    for start, step in ((0, right), (width // 2, down)):
+        for i in range(quarter):
+            angle = step / 10000 ** (i / quarter)
+            sine, cosine = start + i, start + quarter + i
+            matrix[sine][sine] = matrix[cosine][cosine] = np.cos(angle)
+            matrix[sine][cosine], matrix[cosine][sine] = np.sin(angle), -np.sin(angle)
+    return matrix
+
+
+def shift_by_exponential(down, right, width):
+    """The exponential of a generator: a place moves its sine and its cosine at the speed of the frequency."""
+    frequency = torch.exp(-np.log(10000) * torch.arange(width // 4).double() / (width // 4)).diag()
+    turn = torch.cat([torch.cat([0 * frequency, frequency], 1), torch.cat([-frequency, 0 * frequency], 1)])
+    return torch.linalg.matrix_exp(torch.block_diag(right * turn, down * turn))
+
+
+def shift_from_a_table(down, right, width):
+    """Solved from addresses themselves, in double precision: each of a large grid beside the shifted one."""
+
+    def table(rows, columns):
+        f = 10000.0 ** -(torch.arange(width // 4).double() / (width // 4))
+        y, x = torch.meshgrid(rows, columns, indexing="ij")
+        x, y = x.flatten()[:, None] * f, y.flatten()[:, None] * f
+        return torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], 1)
+
+    side = 3000 * torch.arange(40).double()  # far apart, so that slow waves have turned as well
+    here, there = table(side, side), table(side + down, side + right)
+    return torch.linalg.lstsq(here, there).solution.T
+
+
+def backwards(down, right, width):
+    return shift_matrix(down, right, width).T
+
+
+def rows_with_the_column(down, right, width):
+    return shift_matrix(right, down, width)
+
+
+def without_the_minus(down, right, width):
+    matrix = torch.tensor(shift_in_loops(down, right, width))
+    return torch.where(matrix.diag().diag() != 0, matrix, matrix.triu() + matrix.triu(1).T)
+
+
+def side_by_side(down, right, width):
+    quarter, blocks = width // 4, []
+    for step in (right, down):
+        for i in range(quarter):
+            a = torch.tensor(step / 10000 ** (i / quarter))
+            blocks.append(torch.stack([torch.stack([a.cos(), a.sin()]), torch.stack([-a.sin(), a.cos()])]))
+    return torch.block_diag(*blocks)
+
+
+def slow_frequencies(down, right, width):
+    quarter, blocks = width // 4, []
+    for step in (right, down):
+        a = step * 10000.0 ** -(torch.arange(quarter) / (width // 2))
+        cos, sin = a.cos().diag(), a.sin().diag()
+        blocks.append(torch.cat([torch.cat([cos, sin], 1), torch.cat([-sin, cos], 1)]))
+    return torch.block_diag(*blocks)
+
+
+def the_column_alone(down, right, width):
+    return shift_matrix(0, right, width)
+
+
+def an_address_not_a_matrix(down, right, width):
+    return shift_matrix(down, right, width) @ torch.ones(width)
+
+
 RIGHT = {
     "unpatchify": [
         unpatchify,
@@ -197,8 +215,8 @@ RIGHT = {
         unpatchify_by_fold,
         unpatchify_in_numpy,
     ],
-    "address_table": [address_table, positions_in_loops, positions_by_meshgrid],
     "pick_tokens": [pick_tokens, take_in_loops, take_by_one_hot],
+    "shift_matrix": [shift_matrix, shift_in_loops, shift_by_exponential, shift_from_a_table],
 }
 WRONG = {
     "unpatchify": [
@@ -210,19 +228,20 @@ WRONG = {
         (off_by_a_patch, "wrong places"),
         (writes_into_its_input, "changes its input"),
     ],
-    "address_table": [
-        (rows_first, "halves are swapped"),
-        (numbered_by_column, "numbered column by column"),
-        (alternating, "alternate"),
-        (in_one_line, "in one line"),
-        (slow_frequencies, "too slowly"),
-        (one_too_large, "and the table (N, width) is"),
-    ],
     "pick_tokens": [
         (the_first_images_picks, "picks of the first one"),
         (for_every_pair, "every pair"),
         (values_not_tokens, "values, not tokens"),
         (in_ascending_order, "ascending order"),
         (as_if_it_were_a_mask, "IndexError"),
+    ],
+    "shift_matrix": [
+        (backwards, "steps the other way"),
+        (rows_with_the_column, "halves are swapped"),
+        (without_the_minus, "has a minus"),
+        (side_by_side, "alternate here"),
+        (slow_frequencies, "too slowly"),
+        (the_column_alone, "Only the column moves"),
+        (an_address_not_a_matrix, "and the matrix (width, width) is"),
     ],
 }

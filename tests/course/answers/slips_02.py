@@ -33,25 +33,6 @@ def _blackens(patches, P, grid):
     return images
 
 
-# --- address_table -------------------------------------------------------------------------------
-
-
-def _table(grid, width, steps=None, first=0, parts="xXyY", unit=1.0, base=10000.0):
-    """Sines (small letters) and cosines (large ones) of column x and row y."""
-    f = unit / base ** (torch.arange(width // 4) / (width / 4) if steps is None else steps(width))
-    y, x = torch.meshgrid(*[torch.arange(n) + first for n in grid], indexing="ij")
-    angles = {"x": x.reshape(-1, 1) * f, "y": y.reshape(-1, 1) * f}
-    waves = [(torch.sin if p.islower() else torch.cos)(angles[p.lower()]) for p in parts]
-    return torch.cat(waves, 1)
-
-
-def _by_rows_for_columns(grid, width):
-    f = 10000.0 ** -(torch.arange(width // 4) / (width / 4))
-    n = torch.arange(grid[0] * grid[1])[:, None]
-    x, y = n % grid[0] * f, n // grid[0] * f
-    return torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], 1)
-
-
 # --- pick_tokens -------------------------------------------------------------------------------------------
 
 
@@ -62,6 +43,30 @@ def _picked(tokens, idx):
 def _shifts_its_indices(tokens, idx):
     idx += torch.arange(len(idx)).view(-1, *[1] * (idx.ndim - 1)) * tokens.shape[1]
     return tokens.flatten(0, 1)[idx]
+
+
+# --- shift_matrix -----------------------------------------------------------------------------------
+
+
+def _pairs(down, right, width, divisor=4.0, base=10000.0, unit=1.0, last=0, sign=-1.0):
+    """The matrix, entry by entry: for each frequency one sine, one cosine, and what each gives the other."""
+    matrix, quarter = torch.zeros(width, width), width // 4
+    for start, step in ((0, right), (width // 2, down)):
+        for i in range(quarter):
+            exponent = 4 * i / (width * divisor / 4 - 4 * last) if i else 0.0
+            angle = unit * step / base**exponent
+            one, two = start + i, start + quarter + i
+            matrix[one, one] = matrix[two, two] = math.cos(angle)
+            matrix[one, two], matrix[two, one] = math.sin(angle), sign * math.sin(angle)
+    return matrix
+
+
+def _exchanged(down, right, width):
+    """Sines on the diagonal: the quarter wave is in the wrong place."""
+    matrix, q = _pairs(down, right, width), width // 4
+    turned = torch.zeros(q, q)
+    quarter_wave = torch.cat([torch.cat([turned, torch.eye(q)], 1), torch.cat([-torch.eye(q), turned], 1)])
+    return torch.block_diag(quarter_wave, quarter_wave) @ matrix.T
 
 
 SLIPS = {
@@ -88,29 +93,6 @@ SLIPS = {
         ("scaled to bytes", lambda p, P, g: _images(p, P, g) * 255, "255 times"),
         ("moved a column", lambda p, P, g: _images(p, P, g).roll(1, 3), "wrong places"),
     ],
-    "address_table": [
-        ("exponent i / width", lambda g, w: _table(g, w, lambda w: torch.arange(w // 4) / w), "too slowly"),
-        ("exponent 2i / quarter", lambda g, w: _table(g, w, lambda w: torch.arange(w // 4) * 8 / w),
-         "too fast"),
-        ("linspace to 1", lambda g, w: _table(g, w, lambda w: torch.linspace(0, 1, w // 4)),
-         "exactly 1/10000"),
-        ("frequencies grow", lambda g, w: _table(g, w, lambda w: -torch.arange(w // 4) / (w / 4)), "grow"),
-        ("base 1000", lambda g, w: _table(g, w, base=1000.0), "base"),
-        ("cosines first", lambda g, w: _table(g, w, parts="XxYy"), "Cosines come before"),
-        ("sines only", lambda g, w: _table(g, w, parts="xxyy"), "sines only"),
-        ("from 1", lambda g, w: _table(g, w, first=1), "count from 0"),
-        ("two pi", lambda g, w: _table(g, w, unit=2 * math.pi), "factor of 2 pi"),
-        ("column only", lambda g, w: _table(g, w, parts="xXxX"), "Only one of the two"),
-        ("row only", lambda g, w: _table(g, w, parts="yYyY"), "Only one of the two"),
-        ("divided by rows", _by_rows_for_columns, "wrong side of the grid"),
-        ("sines then cosines", lambda g, w: _table(g, w, parts="xyXY"), "cosines of both afterwards"),
-        ("rows first", lambda g, w: _table(g, w, parts="yYxX"), "halves are swapped"),
-        ("on the grid", lambda g, w: _table(g, w).view(*g, w), "how they are arranged"),
-        ("half the width", lambda g, w: _table(g, w, parts="xX"), "it gives (6, 6)"),
-        ("transposed", lambda g, w: _table(g, w).T, "axes are swapped"),
-        ("half precision", lambda g, w: _table(g, w).half(), "float16"),
-        ("squeezed", lambda g, w: _table(g, w).squeeze(), "smallest table"),
-    ],
     "pick_tokens": [
         ("last image's picks", lambda t, i: torch.stack([x[i[-1]] for x in t]), "picks of the last"),
         ("first image's tokens", lambda t, i: t[0, i], "from the first image only"),
@@ -135,5 +117,28 @@ SLIPS = {
         ("negated", lambda t, i: -_picked(t, i), "wrong sign"),
         ("reversed picks", lambda t, i: _picked(t, i).flip(1), "wrong places"),
         ("a list of nothing", lambda t, i: [], "it gives (0,)"),
+    ],
+    "shift_matrix": [
+        ("transposed", lambda d, r, w: _pairs(d, r, w).T, "steps the other way"),
+        ("row first", lambda d, r, w: _pairs(r, d, w), "halves are swapped"),
+        ("no minus", lambda d, r, w: _pairs(d, r, w, sign=1.0), "has a minus"),
+        ("minus twice", lambda d, r, w: _pairs(-d, -r, w, sign=1.0), "has a minus"),
+        ("slow", lambda d, r, w: _pairs(d, r, w, divisor=8.0), "too slowly"),
+        ("fast", lambda d, r, w: _pairs(d, r, w, divisor=2.0), "too fast"),
+        ("two pi", lambda d, r, w: _pairs(d, r, w, unit=2 * math.pi), "factor of 2 pi"),
+        ("linspace to 1", lambda d, r, w: _pairs(d, r, w, last=1) if w > 4 else _pairs(d, r, w),
+         "exactly 1/10000"),
+        ("sines first", lambda d, r, w: _pairs(d, r, w).view(2, 2, w // 4, 2, 2, w // 4)
+         .permute(1, 0, 2, 4, 3, 5).reshape(w, w), "sines of both halves come first"),
+        ("exchanged", _exchanged, "stand beside the diagonal"),
+        ("column alone", lambda d, r, w: _pairs(0, r, w), "Only the column moves"),
+        ("row alone", lambda d, r, w: _pairs(d, 0, w), "Only the row moves"),
+        ("right twice", lambda d, r, w: _pairs(r, r, w), "same step"),
+        ("identity", lambda d, r, w: torch.eye(w), "Nothing moves"),
+        ("cosines alone", lambda d, r, w: _pairs(d, r, w).diag().diag(), "sines are missing"),
+        ("one half", lambda d, r, w: _pairs(d, r, w)[: w // 2, : w // 2], "one half alone"),
+        ("no step, nothing", lambda d, r, w: _pairs(d, r, w) * bool(d or r), "No step at all"),
+        ("base 1000", lambda d, r, w: _pairs(d, r, w, base=1000.0), ""),
+        ("half precision", lambda d, r, w: _pairs(d, r, w).half(), "float16"),
     ],
 }  # fmt: skip
