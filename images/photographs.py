@@ -18,9 +18,7 @@ from pathlib import Path
 import torch
 
 from jepa_lite import normalize, pretrained
-from jepa_lite.additions.stretched_positions import stretched
-from jepa_lite.course.first_look import untrained
-from jepa_lite.data import denormalize, find_image
+from jepa_lite.course.pointing import looks, seen, untrained
 from jepa_lite.data.photos import PHOTOS, photo_crops
 from jepa_lite.evaluation import probes
 from jepa_lite.figures.photographs import alike, looks_at, nearest, neighbours
@@ -30,29 +28,13 @@ from jepa_lite.method.patches import take
 from jepa_lite.training.checkpoints import load_model
 
 HERE = Path(__file__).parent
-SIZE = (256, 256)
-BLOCK = -2  # the last but one, chosen by eye
-POINTED = {  # photograph: the row and the column of the patch to look at
-    "cat": (11, 9), "flower": (14, 16), "astronaut": (20, 10), "palace": (14, 10), "coffee": (12, 15),
-    "motorcycle": (14, 17),
-}  # fmt: skip
-# photograph: row and column of the patch that looks, and what for: ellipses of patches, each a middle (row,
-# column) and half its height and width
-LOOKED_FOR = {
-    "cat": ((25, 20), [(12.4, 10, 3, 3.6), (14.6, 26, 3, 2.6)]),  # from the nose: the eyes
-    "flower": ((29, 20), [(16.2, 15.5, 10, 10.3)]),  # from one bloom: the other
-    "astronaut": ((26, 24), [(8, 13.5, 6, 5)]),  # from the helmet: the head
-    "palace": ((4, 26), [(19, 9, 10, 9)]),  # from the sky: the palace
-    "coffee": ((24, 6), [(8.5, 15.3, 8, 9.5)]),  # from the saucer: the cup
-    "motorcycle": ((20, 28), [(20.5, 5, 6, 5)]),  # from one wheel: the other
-}
 CROPS, ASKED, NEAREST = 1600, 400, 5
 
 
 def main():
     model = pretrained("imagenette")
     pictures = {
-        "photographs": alike(*seen()),
+        "photographs": alike(*seen(model)),
         "attention": looks_at(*looks(model)),
         "neighbours": neighbours(*crops(model), rows=list(range(len(PHOTOS)))),
     }
@@ -61,43 +43,6 @@ def main():
         print(f"images/{name}.png: {figure.alt_text}")
     for name, (right, rank) in predicted(model).items():
         print(f"{name}: {right:.1%} of the nearest patches are of the right photograph; own rank {rank:.1f}")
-
-
-@torch.no_grad()
-def seen():
-    """What `alike` draws: images, tokens, those of the untrained encoder, grid, the patches to look at."""
-    model = pretrained("imagenette")
-    images = normalize(torch.stack([find_image(name, SIZE) for name in POINTED]))
-    encoder, control = (stretched(one, SIZE) for one in (model.target_encoder, untrained(model)))
-    rows, columns = encoder.grid
-    patches = [row * columns + column for row, column in POINTED.values()]
-    tokens, random = (one.stages(images)[BLOCK] for one in (encoder, control))
-    return denormalize(images), tokens, random, (rows, columns), patches
-
-
-@torch.no_grad()
-def looks(model, seed=0):
-    """What `looks_at` draws: images, attention of the patches, that of the untrained encoder, grid, patches,
-    regions."""
-    images = normalize(torch.stack([find_image(name, SIZE) for name in LOOKED_FOR]))
-    encoder, control = (stretched(one, SIZE) for one in (model.target_encoder, untrained(model, seed)))
-    patches = [row * encoder.grid[1] + column for (row, column), _ in LOOKED_FOR.values()]
-    regions = torch.stack([within(ellipses, encoder.grid) for _, ellipses in LOOKED_FOR.values()])
-    asked = list(zip(images, patches, strict=True))
-    attention = [
-        torch.stack([one.attention_maps(image[None])[0, :, :, patch] for image, patch in asked])
-        for one in (encoder, control)
-    ]
-    return denormalize(images), *attention, encoder.grid, patches, regions
-
-
-def within(ellipses, grid):
-    """The patches of the grid whose middle lies in one of the ellipses: (N,), True inside."""
-    row, column = (torch.arange(side) + 0.5 for side in grid)
-    inside = torch.zeros(grid, dtype=torch.bool)
-    for y, x, height, width in ellipses:
-        inside |= ((row[:, None] - y) / height) ** 2 + ((column - x) / width) ** 2 <= 1
-    return inside.flatten()
 
 
 def crops(model):

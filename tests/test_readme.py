@@ -22,6 +22,7 @@ from benchmarks.tables import RESULTS, percent, result, table
 from jepa_lite import cli, normalize, pretrained
 from jepa_lite.additions.stretched_positions import stretched
 from jepa_lite.baselines.switches import Switches
+from jepa_lite.course import pointing
 from jepa_lite.data import find_image
 from jepa_lite.figures.photographs import best_head, likeness, twin
 
@@ -135,9 +136,9 @@ def quoted(pattern, page="docs/models.md"):
     return [int(number) / 100 for number in found.groups()]
 
 
-def test_the_patch_most_like_one_eye_of_the_cat_is_in_the_other_but_not_before_training(pictures):
-    _, tokens, control, grid, patches = pictures.seen()
-    cat = list(pictures.POINTED).index("cat")
+def test_the_patch_most_like_one_eye_of_the_cat_is_in_the_other_but_not_before_training():
+    _, tokens, control, grid, patches = pointing.seen(pretrained("imagenette"))
+    cat = list(pointing.POINTED).index("cat")
     found = []
     for values in (tokens, control):
         row, column = divmod(twin(likeness(values, patches)[cat], patches[cat], grid), grid[1])
@@ -145,10 +146,10 @@ def test_the_patch_most_like_one_eye_of_the_cat_is_in_the_other_but_not_before_t
     assert found == [True, False]
 
 
-def test_a_head_looks_at_the_eyes_of_the_cat_and_no_head_does_before_training(pictures):
-    cat, more = list(pictures.LOOKED_FOR).index("cat"), []
+def test_a_head_looks_at_the_eyes_of_the_cat_and_no_head_does_before_training():
+    cat, more = list(pointing.LOOKED_FOR).index("cat"), []
     for seed in range(3):
-        _, looks, control, _, _, regions = pictures.looks(pretrained("imagenette"), seed)
+        _, looks, control, _, _, regions = pointing.looks(pretrained("imagenette"), seed)
         trained, random = (
             [best_head(one, region).share for one, region in zip(kind, regions, strict=True)]
             for kind in (looks, control)
@@ -165,10 +166,10 @@ def test_a_head_looks_at_the_eyes_of_the_cat_and_no_head_does_before_training(pi
 
 
 @torch.no_grad()
-def test_that_head_looks_at_the_eyes_from_everywhere(pictures):
-    image = normalize(find_image("cat", pictures.SIZE)[None])
-    encoder = stretched(pretrained("imagenette").target_encoder, pictures.SIZE)
-    region = pictures.within(pictures.LOOKED_FOR["cat"][1], encoder.grid)
+def test_that_head_looks_at_the_eyes_from_everywhere():
+    image = normalize(find_image("cat", pointing.SIZE)[None])
+    encoder = stretched(pretrained("imagenette").target_encoder, pointing.SIZE)
+    region = pointing.within(pointing.LOOKED_FOR["cat"][1], encoder.grid)
     there = encoder.attention_maps(image)[0][..., region].sum(-1)  # (depth, heads, N)
     everywhere = float(there.mean(-1).max())
     (told,) = quoted(r"this head puts (\d+)% of its attention on the eyes on average")

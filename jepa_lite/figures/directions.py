@@ -5,6 +5,7 @@ Pure functions of what evaluation/directions.py finds: a figure with `alt_text`,
 
 import math
 
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from ..evaluation.directions import median_error
@@ -39,15 +40,30 @@ def directions(images: Tensor, grid: tuple[int, int], hidden: Tensor, found: dic
                 hidden[i].tolist(), found[name][i].tolist() if name else (), strict=bool(name)
             ):
                 square(ax, patch, grid, P, "hidden", fc=("white", VEIL), ec="none")
-                y, x = (P * (place + 0.5) - 0.5 for place in divmod(patch, grid[1]))
-                dy, dx = 0.42 * P * math.sin(angle), 0.42 * P * math.cos(angle)
-                ax.plot([x - dx, x + dx], [y - dy, y + dy], color=colour, lw=2.2, gid=name)
+                stroke(ax, patch, grid, P, angle, colour, name)
     errors = (f"{median_error(found, name):.0f} degrees with {name} addresses" for name in ("right", "wrong"))
     fig.alt_text = (
         f"{n} images with hidden tiles, and a stroke for the direction of each, true and predicted. The "
         f"predictions are off, in the median, by {' and '.join(errors)}."
     )
     return fig
+
+
+def stroke(
+    ax: Axes,
+    patch: int,
+    grid: tuple[int, int],
+    P: int,
+    angle: float,
+    colour: str,
+    gid: str,
+    width: float = 2.2,
+    dashes: str | tuple = "-",
+) -> None:
+    """A line through the middle of a patch, along a direction in radians."""
+    y, x = (P * (place + 0.5) - 0.5 for place in divmod(patch, grid[1]))
+    dy, dx = 0.42 * P * math.sin(angle), 0.42 * P * math.cos(angle)
+    ax.plot([x - dx, x + dx], [y - dy, y + dy], color=colour, lw=width, ls=dashes, gid=gid)
 
 
 def section(images: Tensor, grid: tuple[int, int], hidden: Tensor, found: dict[str, Tensor]) -> str:

@@ -197,31 +197,3 @@ def leaks(image: Tensor, idx: Tensor, grid: tuple[int, int], changes: dict[str, 
         f"when every hidden pixel does. {'; '.join(told)}."
     )
     return fig
-
-
-@styled
-def kept_attention(image: Tensor, weights: Tensor, idx: Tensor, grid: tuple[int, int], query: int) -> Picture:
-    """Where the patch `query` looks when only the patches idx (K,) are kept: weights (heads, K), by head.
-
-    In units of the even share 1/K. Dotted grey: dropped patches, at which nobody can look.
-    """
-    looks, K = weights.detach().cpu().float() * weights.shape[-1], weights.shape[-1]
-    heads = len(looks)
-    fig = figure(WIDTH / (heads + 1.6) * aspect(image) + 0.3)
-    axes = fig.subplots(1, heads + 1)
-    _show_kept(axes[0], image, idx, grid, f"{K} patches seen")
-    frame(axes[0], query, grid, image.shape[-2] // grid[0])
-    counts, top = effective_patches(looks / K).tolist(), max(2.0, float(looks.max()))
-    for head, (ax, look) in enumerate(zip(axes[1:], looks, strict=True), 1):
-        heat = picture(
-            ax, _on_grid(look, idx, grid), f"head {head}: {counts[head - 1]:.0f}", cmap=HEAT, vmin=0, vmax=top
-        )
-        hatched(ax, _rest(idx, grid), grid, 1, "dropped", DROPPED, 0.25, "#555555")
-        frame(ax, query, grid, 1)
-    fig.colorbar(heat, ax=axes, label="even shares", shrink=0.8, aspect=15)
-    fig.alt_text = (
-        f"An image of which {K} of {grid[0] * grid[1]} patches are seen, and where patch {int(query)} looks, "
-        f"by head. Attention is spread over {listed(counts, '{:.0f}')} patches, and reaches "
-        f"{float(looks.max()):.1f} times the even share."
-    )
-    return fig

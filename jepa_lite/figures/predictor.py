@@ -13,14 +13,11 @@ from torch import Tensor
 from ..data.image_forms import in_unit, many_images, one_image
 from ..method.masks import Masks
 from .encoder import draw_look, effective_patches, pca_colours, where_it_looks
-from .masks import draw_masks, draw_seen, mask_sets, outline
+from .masks import draw_masks, draw_seen, mask_sets
 from .style import (
-    BLUE,
-    GREEN,
     GREY,
     HEAT,
     HIDDEN,
-    VERMILION,
     WIDTH,
     Picture,
     aspect,
@@ -187,66 +184,5 @@ def explanation(
         f"spreads over {listed(spread, '{:.0f}')} patches in layers {listed([i + 1 for i in layers])}. "
         f"Predictions, by cosine to every patch: the true, framed one ranks {listed(ranks)} of {N} "
         f"(chance {(N + 1) / 2:g})."
-    )
-    return fig
-
-
-@styled
-def fillings(colours: Tensor, hole: list[int], grid: tuple[int, int], answers: dict[str, Tensor]) -> Picture:
-    """A hole of an image that has one colour a patch, as several predictors fill it, and the truth.
-
-    colours (N, 3), of mean 0 and variance near 1 (drawn as 0.4 + 0.14 times each); hole (T,): the patches of
-    a block; answers {name: (T, 3)}. Beside each name stands the mean squared error.
-    """
-    corner, last = (divmod(int(patch), grid[1]) for patch in (min(hole), max(hole)))
-    size, told = tuple(b - a + 1 for a, b in zip(corner, last, strict=True)), []
-    fig = figure(2.1)
-    given, *filled, truth = fig.subplots(1, len(answers) + 2)
-    _paint(given, colours, grid, "what is given")
-    hatched(given, hole, grid, 1, "hidden", HIDDEN, 1, "#BBBBBB")
-    for ax, (name, found) in zip(filled, answers.items(), strict=True):
-        error = (found - colours[hole]).square().mean().item()
-        _paint(ax, colours.index_put((torch.as_tensor(hole),), found), grid, f"{name}\nerror {error:.2f}")
-        told.append(f"{name}: error {error:.2f}, std of the answers {found.std(0).mean():.2f}")
-    _paint(truth, colours, grid, "the truth")
-    for ax in (*filled, truth):
-        outline(ax, corner, size, 1, 0, "white")
-    fig.alt_text = (
-        f"An image of one colour a patch with a hatched hole of {size[0]} by {size[1]} patches, its filling "
-        f"by {len(answers)} predictors, and the truth. {'; '.join(told)}. The truth has a std of "
-        f"{colours[hole].std(0).mean():.2f}."
-    )
-    return fig
-
-
-def _paint(ax, colours, grid, title):
-    show(ax, (0.4 + 0.14 * colours).T.reshape(3, *grid), title)
-
-
-@styled
-def errors_by_seed(errors: dict[str, dict], floors: dict[str, float]) -> Picture:
-    """Error against step, a panel a world: errors {world: {name: (seeds, steps)}}.
-
-    floors {world: error of one answer for all places}, dotted. Eight steps at a time are
-    averaged, and there are 24 or more; a line is the mean of the seeds, its band their range.
-    """
-    fig, told = figure(2.9), []
-    looks = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."))
-    panels = fig.subplots(1, len(errors), sharey=True, squeeze=False)[0]
-    for ax, (world, of) in zip(panels, errors.items(), strict=True):
-        for (name, values), (colour, dashes) in zip(of.items(), looks, strict=False):
-            smooth = F.avg_pool1d(torch.as_tensor(values)[:, None], 8, 4)[:, 0]  # (seeds, steps / 4 - 1)
-            steps = 4 + 4 * torch.arange(smooth.shape[1])
-            ax.fill_between(steps, smooth.amin(0), smooth.amax(0), color=colour, alpha=0.25, lw=0)
-            ax.plot(steps, smooth.mean(0), color=colour, ls=dashes, label=name, gid=f"{world} {name}")
-            early, ends = (listed(smooth[:, at].tolist(), "{:.2f}") for at in (4, -1))
-            told.append(f"{world}, {name}: {early} around step 20, {ends} at the end")
-        ax.axhline(floors[world], color=GREY, ls=":", label="the tint alone")
-        ax.set(title=world, xlabel="step")
-        ax.set_ylim(0)
-    panels[0].set_ylabel("error on new images")
-    panels[0].legend(frameon=False)
-    fig.alt_text = (
-        f"Error against step, mean and range of the seeds. {'; '.join(told)}. Dotted: the tint alone."
     )
     return fig

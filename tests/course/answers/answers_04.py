@@ -162,78 +162,6 @@ def in_ascending_order(patches, positions, weight, idx):
     return kept_tokens(patches, positions, weight, idx.sort(1).values)
 
 
-# --- pre_norm_block ---------------------------------------------------------------------------------
-
-
-def pre_norm_block(x, norm1, attn, norm2, mlp):
-    x = x + attn(norm1(x))
-    return x + mlp(norm2(x))
-
-
-def block_step_by_step(x, norm1, attn, norm2, mlp):
-    gathered = attn(norm1(x))
-    between = torch.add(x, gathered)
-    thought = mlp(norm2(between))
-    return between + thought
-
-
-def block_as_a_loop(x, norm1, attn, norm2, mlp):
-    for norm, part in ((norm1, attn), (norm2, mlp)):
-        x = torch.stack([x, part(norm(x))]).sum(0)
-    return x
-
-
-def block_in_numpy(x, norm1, attn, norm2, mlp):
-    y = x.numpy().astype(np.float64) + attn(norm1(x)).numpy()
-    return y + mlp(norm2(torch.from_numpy(y).float())).numpy()
-
-
-def post_norm(x, norm1, attn, norm2, mlp):
-    x = norm1(x + attn(x))
-    return norm2(x + mlp(x))
-
-
-def no_residual(x, norm1, attn, norm2, mlp):
-    x = attn(norm1(x))
-    return mlp(norm2(x))
-
-
-def one_norm_for_both(x, norm1, attn, norm2, mlp):
-    x = x + attn(norm1(x))
-    return x + mlp(norm1(x))
-
-
-def both_read_the_input(x, norm1, attn, norm2, mlp):
-    return x + mlp(norm2(x)) + attn(norm1(x))
-
-
-def adds_the_normalised_copy(x, norm1, attn, norm2, mlp):
-    x = norm1(x)
-    x = x + attn(x)
-    x = norm2(x)
-    return x + mlp(x)
-
-
-def no_norm_at_all(x, norm1, attn, norm2, mlp):
-    x = x + attn(x)
-    return x + mlp(x)
-
-
-def mlp_first(x, norm1, attn, norm2, mlp):
-    x = x + mlp(norm2(x))
-    return x + attn(norm1(x))
-
-
-def writes_into_its_input(x, norm1, attn, norm2, mlp):
-    x += attn(norm1(x))
-    x += mlp(norm2(x))
-    return x
-
-
-def only_the_attention(x, norm1, attn, norm2, mlp):
-    return x + attn(norm1(x))
-
-
 RIGHT = {
     "attention": [
         attention,
@@ -243,7 +171,6 @@ RIGHT = {
         attention_by_pytorch,
     ],
     "kept_tokens": [kept_tokens, tokens_in_loops, tokens_embedded_then_picked, tokens_by_one_hot],
-    "pre_norm_block": [pre_norm_block, block_step_by_step, block_as_a_loop, block_in_numpy],
 }
 WRONG = {
     "attention": [
@@ -268,16 +195,5 @@ WRONG = {
         (centred_on_all_patches, "It leaks"),
         (blanks_kept, "as blanks"),
         (in_ascending_order, "ascending order"),
-    ],
-    "pre_norm_block": [
-        (post_norm, "post-norm"),
-        (no_residual, "Nothing is added back"),
-        (one_norm_for_both, "One norm is used for both"),
-        (both_read_the_input, "from before attention"),
-        (adds_the_normalised_copy, "The normalised copy"),
-        (no_norm_at_all, "read x as it is"),
-        (mlp_first, "wrong order"),
-        (writes_into_its_input, "changes its input"),
-        (only_the_attention, "Only attention"),
     ],
 }

@@ -1,5 +1,7 @@
 """Answers to the exercises of notebook 05: RIGHT ones in several ways, WRONG ones with what each is told."""
 
+import itertools
+
 import torch
 
 # --- predictor_input --------------------------------------------------------------------------------
@@ -165,11 +167,124 @@ def indices_not_flags(context_idx, context_keep, target_idx, N):
     return rows_used(context_idx, context_keep, target_idx, N).nonzero()[:, 0]
 
 
+# --- expected_gain ----------------------------------------------------------------------------------
+
+
+def expected_gain(predictions, targets):
+    wrong = (predictions[:, :, None] - targets[:, None]).square()  # (B, S, S, D)
+    return wrong.mean() / (predictions - targets).square().mean()
+
+
+def gain_in_loops(predictions, targets):
+    B, S, D = targets.shape
+    wrong = right = 0.0
+    for b in range(B):
+        for i in range(S):
+            right += float((predictions[b, i] - targets[b, i]).square().sum()) / (B * S * D)
+            for j in range(S):
+                wrong += float((predictions[b, j] - targets[b, i]).square().sum()) / (B * S * S * D)
+    return wrong / right
+
+
+def gain_by_distances(predictions, targets):
+    wrong = torch.cdist(predictions, targets).square().mean() / targets.shape[2]
+    return wrong / torch.nn.functional.mse_loss(predictions, targets)
+
+
+def gain_by_variances(predictions, targets):
+    spread = predictions.var(1, correction=0).mean() + targets.var(1, correction=0).mean()
+    offset = (predictions.mean(1) - targets.mean(1)).square().mean()
+    return (spread + offset) / (predictions - targets).square().mean()
+
+
+def gain_by_turning(predictions, targets):
+    S = targets.shape[1]
+    losses = [(predictions.roll(shift, 1) - targets).square().mean() for shift in range(S)]
+    return sum(losses) / S / losses[0]
+
+
+def gain_by_all_shuffles(predictions, targets):
+    orders = list(itertools.permutations(range(targets.shape[1])))
+    losses = [(predictions[:, list(order)] - targets).square().mean() for order in orders]
+    return torch.stack(losses).mean() / losses[0]
+
+
+def own_answer_left_out(predictions, targets):
+    S = targets.shape[1]
+    losses = [(predictions.roll(shift, 1) - targets).square().mean() for shift in range(S)]
+    return sum(losses[1:]) / max(S - 1, 1) / losses[0]
+
+
+def across_images(predictions, targets):
+    return gain_in_loops(predictions.reshape(1, -1, predictions.shape[2]), targets.flatten(0, 1)[None])
+
+
+def images_shuffled(predictions, targets):
+    return gain_by_distances(predictions.transpose(0, 1), targets.transpose(0, 1))
+
+
+def upside_down(predictions, targets):
+    return 1 / gain_by_distances(predictions, targets)
+
+
+def turned_once(predictions, targets):
+    wrong = torch.cat([predictions[:, -1:], predictions[:, :-1]], 1)
+    return (wrong - targets).square().sum() / (predictions - targets).square().sum()
+
+
+def mean_answer(predictions, targets):
+    wrong = (predictions.mean(1, keepdim=True) - targets).square()
+    return wrong.mean() / (predictions - targets).square().mean()
+
+
+def not_squared(predictions, targets):
+    return torch.cdist(predictions, targets).mean() / (predictions - targets).norm(dim=2).mean()
+
+
+def loss_alone(predictions, targets):
+    return torch.cdist(predictions, targets).square().mean() / targets.shape[-1]
+
+
+def sums_of_one_and_means_of_the_other(predictions, targets):
+    return torch.cdist(predictions, targets).square().mean() / (predictions - targets).square().mean()
+
+
+def mean_of_ratios(predictions, targets):
+    return sum(gain_in_loops(p[None], t[None]) for p, t in zip(predictions, targets, strict=True)) / len(
+        targets
+    )
+
+
+def by_the_spread_of_answers(predictions, targets):
+    return 1 + 2 * predictions.var(1, correction=0).mean() / (predictions - targets).square().mean()
+
+
 RIGHT = {
     "predictor_input": [predictor_input, input_in_loops, positions_after_joining, input_by_one_hot],
+    "expected_gain": [
+        expected_gain,
+        gain_in_loops,
+        gain_by_distances,
+        gain_by_variances,
+        gain_by_turning,
+        gain_by_all_shuffles,
+    ],
     "rows_used": [rows_used, rows_by_sets, rows_by_counting, rows_by_gradient],
 }
 WRONG = {
+    "expected_gain": [
+        (own_answer_left_out, "right answer is left out"),
+        (across_images, "places of other images"),
+        (images_shuffled, "Images are shuffled"),
+        (upside_down, "upside down"),
+        (turned_once, "by one place"),
+        (mean_answer, "The answers are averaged"),
+        (not_squared, "not their squares"),
+        (loss_alone, "the loss of shuffled addresses. The gain"),
+        (sums_of_one_and_means_of_the_other, "D times too large"),
+        (mean_of_ratios, "image by image"),
+        (by_the_spread_of_answers, "1 + 2V / L"),
+    ],
     "predictor_input": [
         (targets_first, "come before the context"),
         (bare_context, "context has no address"),

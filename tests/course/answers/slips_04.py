@@ -69,14 +69,6 @@ def embeds_in_place(patches, positions, weight, idx):
     return _kept(patches, positions, weight, idx)
 
 
-# --- pre_norm_block ---------------------------------------------------------------------------------
-
-
-def adds_in_place(x, norm1, attn, norm2, mlp):
-    x.add_(attn(norm1(x)))
-    return x + mlp(norm2(x))
-
-
 SLIPS = {
     "attention": [
         ("softmax over queries", _with(share=lambda s: s.softmax(-2)), "runs over the queries"),
@@ -144,29 +136,5 @@ SLIPS = {
          p.shape[-1])) @ w + t[i],
          "RuntimeError, in the line"),
         ("half precision", lambda p, t, w, i: _kept(p, t, w, i).bfloat16(), "bfloat16"),
-    ],
-    "pre_norm_block": [
-        ("second sum missing", lambda x, n1, a, n2, m: m(n2(x + a(n1(x)))), "second sum is missing"),
-        ("first sum missing", lambda x, n1, a, n2, m: (y := a(n1(x))) + m(n2(y)), "first sum is missing"),
-        ("block's input again", lambda x, n1, a, n2, m: x + m(n2(x + a(n1(x)))), "carries the block's input"),
-        ("second norm missing", lambda x, n1, a, n2, m: (y := x + a(n1(x))) + m(y), "second norm is missing"),
-        ("first norm missing", lambda x, n1, a, n2, m: (y := x + a(x)) + m(n2(y)), "first norm is missing"),
-        ("norms swapped", lambda x, n1, a, n2, m: (y := x + a(n2(x))) + m(n1(y)), "two norms are swapped"),
-        ("attention alone", lambda x, n1, a, n2, m: x + a(n1(x)), "Only attention"),
-        ("MLP alone", lambda x, n1, a, n2, m: x + m(n2(x)), "Only the MLP"),
-        ("parts swapped", lambda x, n1, a, n2, m: (y := x + m(n1(x))) + a(n2(y)), "each other's place"),
-        ("attention twice", lambda x, n1, a, n2, m: (y := x + a(n1(x))) + a(n2(y)), "applied twice"),
-        ("norm of norm", lambda x, n1, a, n2, m: (y := x + a(n1(x))) + m(n2(n1(y))), "on top of each other"),
-        ("norm at the end", lambda x, n1, a, n2, m: n2((y := x + a(n1(x))) + m(n2(y))),
-         "what the block gives"),
-        ("input once more", lambda x, n1, a, n2, m: x + (y := x + a(n1(x))) + m(n2(y)), "once more"),
-        ("norm after the part", lambda x, n1, a, n2, m: (y := x + n1(a(x))) + n2(m(y)), "post-norm"),
-        ("normed input carried", lambda x, n1, a, n2, m: (y := (z := n1(x)) + a(z)) + m(n2(y)),
-         "normalised copy"),
-        ("in place", adds_in_place, "changes its input"),
-        ("squeezed", lambda x, n1, a, n2, m: ((y := x + a(n1(x))) + m(n2(y))).squeeze(), "one token"),
-        ("halved", lambda x, n1, a, n2, m: ((y := x + a(n1(x))) + m(n2(y))) / 2, "0.5 times"),
-        ("one image", lambda x, n1, a, n2, m: ((y := x + a(n1(x))) + m(n2(y)))[0], "it gives (5, 6)"),
-        ("differences", lambda x, n1, a, n2, m: (y := x - a(n1(x))) - m(n2(y)), None),
     ],
 }  # fmt: skip

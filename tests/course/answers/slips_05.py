@@ -65,7 +65,64 @@ def bool_minus_bool(ci, k, ti, N):
     return _flags(N, ci, ti) - _flags(N, ci[~k])
 
 
+# --- expected_gain ----------------------------------------------------------------------------------
+
+
+def _gain(p, t):
+    return torch.cdist(p, t).square().mean() / t.shape[2] / _mse(p, t)
+
+
+def _mse(p, t):
+    return (p - t).square().mean()
+
+
+def one_random_shuffle(p, t):
+    order = torch.randperm(p.shape[1], generator=torch.Generator().manual_seed(0))
+    return _mse(p[:, order], t) / _mse(p, t)
+
+
+def subtracts_in_place(p, t):
+    gain = _gain(p, t)
+    p -= t
+    return gain
+
+
+def never_for_one_place(p, t):
+    S = p.shape[1]
+    losses = [_mse(p.roll(shift, 1), t) for shift in range(S)]
+    return sum(losses[1:]) / (S - 1) / losses[0]
+
+
 SLIPS = {
+    "expected_gain": [
+        ("back to front", lambda p, t: _mse(p.flip(1), t) / _mse(p, t), "back to front"),
+        ("turned the other way", lambda p, t: _mse(p, t.roll(1, 1)) / _mse(p, t), "by one place"),
+        ("targets averaged", lambda p, t: _mse(p, t.mean(1, keepdim=True)) / _mse(p, t),
+         "The targets are averaged"),
+        ("answers averaged", lambda p, t: _mse(p.mean(1, keepdim=True), t) / _mse(p, t),
+         "The answers are averaged"),
+        ("absolute", lambda p, t: (p[:, None] - t[:, :, None]).abs().mean() / (p - t).abs().mean(),
+         "absolute error"),
+        ("difference", lambda p, t: (_gain(p, t) - 1) * _mse(p, t), "difference of the two"),
+        ("growth", lambda p, t: _gain(p, t) - 1, "as a share"),
+        ("one for each image", lambda p, t: (p[:, :, None] - t[:, None]).square().mean((1, 2, 3))
+         / (p - t).square().mean((1, 2)), "a ratio for each image"),
+        ("1 + V / L", lambda p, t: 1 + p.var(1, unbiased=False).mean() / _mse(p, t), "1 + V / L"),
+        ("no means", lambda p, t: (p.var(1, correction=0) + t.var(1, correction=0)).mean() / _mse(p, t),
+         "means are forgotten"),
+        ("sample variance", lambda p, t: (p.var(1) + t.var(1) + (p.mean(1) - t.mean(1)) ** 2).mean()
+         / _mse(p, t), "divided by S - 1"),
+        ("answers with answers", lambda p, t: torch.cdist(p, p).square().mean() / t.shape[2] / _mse(p, t),
+         "answers are compared with each other"),
+        ("targets with targets", lambda p, t: torch.cdist(t, t).square().mean() / t.shape[2] / _mse(p, t),
+         "targets are compared with each other"),
+        ("one random shuffle", one_random_shuffle, None),
+        ("in place", subtracts_in_place, "changes its input"),
+        ("S - 1 for one place", never_for_one_place, "right answer is left out"),
+        ("squeezed", lambda p, t: _gain(p.squeeze(), t.squeeze()), "one number (D = 1)"),
+        ("flattened", lambda p, t: torch.cdist(p.flatten(0, 1), t.flatten(0, 1)).square().mean()
+         / t.shape[2] / _mse(p, t), "places of other images"),
+    ],
     "predictor_input": [
         ("no addresses", lambda c, ci, ti, m, p: _joined(c, _mask(ti, m)), "No token has an address"),
         ("context's address twice", lambda c, ci, ti, m, p: _joined(c + 2 * p[ci], m + p[ti]), "added twice"),
