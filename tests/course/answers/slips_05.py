@@ -76,6 +76,10 @@ def _mse(p, t):
     return (p - t).square().mean()
 
 
+def _var(x):
+    return x.var(1, correction=min(1, x.shape[1] - 1))
+
+
 def one_random_shuffle(p, t):
     order = torch.randperm(p.shape[1], generator=torch.Generator().manual_seed(0))
     return _mse(p[:, order], t) / _mse(p, t)
@@ -110,7 +114,7 @@ SLIPS = {
         ("1 + V / L", lambda p, t: 1 + p.var(1, unbiased=False).mean() / _mse(p, t), "1 + V / L"),
         ("no means", lambda p, t: (p.var(1, correction=0) + t.var(1, correction=0)).mean() / _mse(p, t),
          "means are forgotten"),
-        ("sample variance", lambda p, t: (p.var(1) + t.var(1) + (p.mean(1) - t.mean(1)) ** 2).mean()
+        ("sample variance", lambda p, t: (_var(p) + _var(t) + (p.mean(1) - t.mean(1)) ** 2).mean()
          / _mse(p, t), "divided by S - 1"),
         ("answers with answers", lambda p, t: torch.cdist(p, p).square().mean() / t.shape[2] / _mse(p, t),
          "answers are compared with each other"),
