@@ -13,16 +13,13 @@ import torch
 from torch import Tensor
 
 from ..additions.stretched_positions import stretched
-from ..additions.whitened_patches import WhitenedLinear
 from ..data import PHOTOS, find_image, normalize
-from ..evaluation.probes import random_encoder
 from ..figures.photographs import likeness
 from ..figures.predictor import true_ranks
-from ..method.ijepa import IJEPA
 from ..method.masks import Masks, sample_masks
-from ..method.vit import Encoder
 from ..training.checkpoints import load_model
 from . import results
+from .pointing import untrained
 
 SHIPPED = "pretrained:imagenette"
 SIDE = 256  # pixels
@@ -61,14 +58,6 @@ def seen(name: str) -> Seen:
     encoders = [stretched(one, size) for one in (model.target_encoder, untrained(model))]
     tokens = [one.stages(normalize(image[None]))[BLOCK][0] for one in encoders]  # (N, D) each
     return Seen(image.float() / 255, *tokens, encoders[0].grid, encoders[0].patch_size)
-
-
-def untrained(model: IJEPA, seed: int = 0) -> Encoder:
-    """An encoder of the model's shape with random weights; a whitened input has the model's own matrix."""
-    encoder = random_encoder(model.config, seed)
-    if isinstance(encoder.embed, WhitenedLinear):
-        encoder.embed.mean, encoder.embed.whitening = model.encoder.embed.mean, model.encoder.embed.whitening
-    return encoder
 
 
 @torch.no_grad()

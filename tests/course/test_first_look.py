@@ -17,7 +17,8 @@ import torch
 
 from jepa_lite import pretrained
 from jepa_lite.course import first_look, results
-from jepa_lite.course.first_look import controls, most_alike, patch_at, predict, seen, untrained
+from jepa_lite.course.first_look import controls, most_alike, patch_at, predict, seen
+from jepa_lite.course.pointing import untrained
 from jepa_lite.data import PHOTOS, find_image
 from jepa_lite.figures.photographs import likeness
 from jepa_lite.figures.predictor import true_ranks
