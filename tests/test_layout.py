@@ -153,7 +153,8 @@ def test_public_functions_are_annotated():
         f"{path.relative_to(PACKAGE)}:{name}"
         for path in sorted(PACKAGE.rglob("*.py"))
         if path != PACKAGE / "cli.py"  # whose annotations are the command line: tyro reads them
-        if path.parent.name != "exercises"  # answers are written as a learner writes them
+        # Answers are written as a learner writes them.
+        if path.parent.name != "exercises" and path.name != "ijepa_in_one_file.py"
         for name, node in public_functions(ast.parse(path.read_text("utf-8")).body)
         if not is_annotated(node)
     ]

@@ -2,10 +2,17 @@
 
 A notebook builds the method by hand; this file keeps out of it what is not its subject. The models are
 short runs on made images: the first notebook that asks for one trains it while you watch, the next ones
-find it on the disk. Beside it: exercises (with their checks), figures (that one notebook draws), and the
-subjects of single notebooks: ambiguity (one signal, two worlds), timing, collapses (four ways), linear_toy
-(stop-gradient in formulas), effects (what the ablations changed), and neighbours (the losses of related
-methods on a toy).
+find it on the disk. Beside it: exercises (with their checks), figures (that a notebook draws), and the
+subjects of single notebooks, in their order:
+
+first_look, pointing        photographs through the shipped encoder, beside an untrained one
+ambiguity                   one signal, two worlds
+linear_toy, collapses       why a stop-gradient works; four ways to collapse
+ijepa_in_one_file, capstone the method as notebook 08 writes it, and the checks of a learner's own
+readings, completions       what a linear map finds in tokens; what else could be in a hole
+scaling, timing             what a long run takes; what a step takes here
+effects                     what the ablations changed
+neighbours                  the losses of related methods on a toy
 """
 
 import dataclasses

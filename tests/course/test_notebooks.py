@@ -4,7 +4,8 @@
 2. A header says question, what you will be able to do, what you need, minutes, data, and network: none.
 3. 15 to 25 cells beside the one that installs, none over 25 lines of code; kernel python3; no outputs and no
    widget state.
-4. A guess, two exercises or more that run unsolved, a figure to keep, three folded answers, what is next.
+4. A guess, two exercises or more that run unsolved, a figure to keep, three folded answers, what is next. The
+   last notebook has one exercise, a file that is empty as it comes.
 5. Links to files of the repository are alive, also to headings; every image has alt text.
 6. What a notebook names in code marks exists: in the library, in what it imports, or in the notebook itself.
 7. Each hand-made thing is asserted equal to the library's (notebooks 02 to 09, and 13).
@@ -24,6 +25,7 @@ import pytest
 
 import jepa_lite
 import repository
+from jepa_lite.course import capstone
 from jepa_lite.course.exercises import exercises
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +61,7 @@ each = pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
 
 
 def test_they_stand_in_one_line():
-    assert [path.stem[:2] for path in PATHS] == [f"{i:02d}" for i in range(14)]
+    assert [path.stem[:2] for path in PATHS] == [f"{i:02d}" for i in range(15)]
     readme = (ROOT / "README.md").read_text("utf-8")
     for path, after in zip(PATHS, [*PATHS[1:], None], strict=True):
         assert f"(notebooks/{path.name})" in readme, f"README.md does not link {path.name}"
@@ -126,7 +128,7 @@ def test_it_has_its_rhythm(path):
     assert len(re.findall(r"\*What to see:\*", text)) >= 2 and "*What would have shown this wrong:*" in text
 
 
-@each
+@pytest.mark.parametrize("path", PATHS[:-1], ids=lambda p: p.stem)
 def test_its_exercises_are_checked_and_run_unsolved(path):
     asked = {}
     for cell in tagged(path, "exercise"):
@@ -141,6 +143,16 @@ def test_its_exercises_are_checked_and_run_unsolved(path):
     assert 2 <= len(asked) <= 3
     titles = re.findall(r"(?m)^## Exercise (\d) · .+ \((?:optional, )?[●○]{3}, \d+ minutes\)$", prose(path))
     assert titles == [str(i + 1) for i in range(len(asked))], titles
+
+
+def test_the_last_ones_exercise_is_a_file():
+    assert tagged(PATHS[-1], "exercise") == ["check.my_ijepa(file)"]
+    (title,) = re.findall(r"(?m)^## Exercise · (.+)$", prose(PATHS[-1]))
+    assert re.fullmatch(r".+ \([●○]{3}, .+\)", title), title
+    specified = re.findall(r"(?m)^(\d+)\. `(\w+)\(", prose(PATHS[-1]))
+    assert specified == [(str(i), name) for i, name in enumerate(capstone.PARTS, 1)], (
+        "in the order of the checks"
+    )
 
 
 # 5 ---------------------------------------------------------------------------------------------------

@@ -8,16 +8,16 @@ one. In the order of the course:
 00  patch_at, most_alike
 01  l2_minimiser, least_loss, l1_minimiser
 02  unpatchify, pick_tokens, shift_matrix
-03  place_block, context_left, patch_rate
-04  attention, kept_tokens, pre_norm_block
-05  predictor_input, rows_used
+03  context_left, place_block, patch_rate
+04  kept_tokens, attention
+05  rows_used, predictor_input, expected_gain
 06  rank_of_spectrum, what_moves, fooling_encoder
 07  stop_gradient_loss, ema_closed_form, eigenvalues_at_rest
-08  warmup_cosine, decay_groups
-09  standardise, knn_predict
-10  rank_of_true, pca_to_colour
-11  tokens_per_step, rows_of_rank
-12  mend_the_sampler, interval, paired_effect
+08  decay_groups, mended_loop
+09  standardise, probe_without_peeking
+10  rank_of_true, best_smooth_l1
+11  tokens_per_step, rows_of_rank, weigh_groups
+12  interval, mend_the_sampler, still_decided
 13  covariance_term, centred_targets, epps_pulley
 """
 
@@ -35,20 +35,22 @@ from . import (  # noqa: F401 (importing a file registers its exercise, in the c
     unpatchify,
     pick_tokens,
     shift_matrix,
-    place_block,
     context_left,
+    place_block,
     patch_rate,
     kept_tokens,
     attention,
     rows_used,
+    predictor_input,
+    expected_gain,
     rank_of_spectrum,
     what_moves,
     fooling_encoder,
     stop_gradient_loss,
     ema_closed_form,
     eigenvalues_at_rest,
-    warmup_cosine,
     decay_groups,
+    mended_loop,
     standardise,
     probe_without_peeking,
     rank_of_true,

@@ -1,100 +1,10 @@
 """Answers to the exercises of notebook 08: RIGHT ones in several ways, WRONG ones with what each is told."""
 
-import math
-
-import numpy as np
 import torch
+import torch.nn.functional as F
 
-# --- warmup_cosine ------------------------------------------------------------------------------------
-
-
-def warmup_cosine(progress, lr, warmup, start, final):
-    rise = start + (1 - start) * progress / max(warmup, 1e-9)  # (S,)
-    q = (progress - warmup) / (1 - warmup)
-    fall = final + (1 - final) * (1 + torch.cos(torch.pi * q)) / 2
-    return lr * torch.where(progress < warmup, rise, fall)  # (S,)
-
-
-def rates_in_loops(progress, lr, warmup, start, final):
-    rates = []
-    for p in progress.tolist():
-        if p < warmup:
-            rates.append(lr * start + (lr - lr * start) * p / warmup)
-        else:
-            q = (p - warmup) / (1 - warmup)
-            rates.append(lr * final + lr * (1 - final) * math.cos(math.pi * q / 2) ** 2)
-    return rates
-
-
-def rates_in_numpy(progress, lr, warmup, start, final):
-    p = progress.numpy().astype(np.float64)
-    shares = final + (1 - final) * (0.5 + 0.5 * np.cos(np.pi * (p - warmup) / (1 - warmup)))
-    early = p < warmup
-    shares[early] = np.interp(p[early], [0, max(warmup, 1e-12)], [start, 1])
-    return lr * shares
-
-
-def from_zero(progress, lr, warmup, start, final):
-    rates = warmup_cosine(progress, lr, warmup, start, final)
-    early = progress < warmup
-    rates[early] = lr * progress[early] / warmup
-    return rates
-
-
-def at_full_rate_at_once(progress, lr, warmup, start, final):
-    rates = warmup_cosine(progress, lr, warmup, start, final)
-    rates[progress < warmup] = lr
-    return rates
-
-
-def cosine_of_the_whole_run(progress, lr, warmup, start, final):
-    rates = warmup_cosine(progress, lr, warmup, start, final)
-    late = progress >= warmup
-    rates[late] = lr * (final + (1 - final) * (1 + torch.cos(math.pi * progress[late])) / 2)
-    return rates
-
-
-def to_zero(progress, lr, warmup, start, final):
-    return warmup_cosine(progress, lr, warmup, start, 0.0)
-
-
-def in_a_straight_line(progress, lr, warmup, start, final):
-    rates = []
-    for p in progress.tolist():
-        if p < warmup:
-            rates.append(lr * (start + (1 - start) * p / warmup))
-        else:
-            rates.append(lr * (1 - (1 - final) * (p - warmup) / (1 - warmup)))
-    return torch.tensor(rates)
-
-
-def start_and_final_are_rates(progress, lr, warmup, start, final):
-    rise = start + (lr - start) * progress / max(warmup, 1e-9)
-    q = (progress - warmup) / (1 - warmup)
-    fall = final + (lr - final) * (1 + torch.cos(torch.pi * q)) / 2
-    return torch.where(progress < warmup, rise, fall)
-
-
-def rising_for_ever(progress, lr, warmup, start, final):
-    rise = start + (1 - start) * progress / max(warmup, 1e-9)
-    q = (progress - warmup) / (1 - warmup)
-    fall = final + (1 - final) * (1 - torch.cos(torch.pi * q)) / 2
-    return lr * torch.where(progress < warmup, rise, fall)
-
-
-def divides_by_no_warmup(progress, lr, warmup, start, final):
-    q = (progress - warmup) / (1 - warmup)
-    fall = final + (1 - final) * (1 + torch.cos(torch.pi * q)) / 2
-    rise = start + (1 - start) * progress / warmup
-    return lr * torch.where(progress <= warmup, rise, fall)
-
-
-def a_whole_cosine(progress, lr, warmup, start, final):
-    rise = start + (1 - start) * progress / max(warmup, 1e-9)
-    q = (progress - warmup) / (1 - warmup)
-    fall = final + (1 - final) * (1 + torch.cos(2 * torch.pi * q)) / 2
-    return lr * torch.where(progress < warmup, rise, fall)
-
+from jepa_lite import take
+from jepa_lite.method.masks import Masks
 
 # --- decay_groups -------------------------------------------------------------------------------------
 
@@ -196,22 +106,102 @@ def two_lists(model, weight_decay):
     return [group["params"] for group in decay_groups(model, weight_decay)]
 
 
+# --- mended_loop --------------------------------------------------------------------------------------
+
+
+def mended_loop(make, images, context_idx, target_idx, momentum):
+    model, optimizer = make()
+    losses = []
+    for x, seen, asked in zip(images, context_idx, target_idx, strict=True):
+        targets = take(model.as_targets(model.target_encoder(x)), asked)  # (B, M, T, D)
+        context = model.encoder(x, seen)  # (B, K, D)
+        predictions = model.predictor(context, seen, asked)  # (B, M, T, D)
+        loss = F.smooth_l1_loss(predictions, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        model.update_target(momentum)
+        losses.append(loss.item())
+    return losses
+
+
+def by_the_models_own_loss(make, images, context_idx, target_idx, momentum):
+    model, optimizer = make()
+    losses = torch.zeros(len(images))
+    for s in range(len(images)):
+        keep = torch.ones_like(context_idx[s]).bool()
+        masks = Masks(model.config.grid, context_idx[s], keep, target_idx[s], None, padded=False)
+        loss = model.loss(images[s], masks)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        model.update_target(momentum)
+        losses[s] = loss.detach()
+    return losses
+
+
+def average_by_hand(make, images, context_idx, target_idx, momentum):
+    model, optimizer = make()
+
+    def step(x, seen, asked):
+        with torch.no_grad():
+            targets = take(model.targets(x), asked)
+        loss = F.smooth_l1_loss(model.predictor(model.encoder(x, seen), seen, asked), targets)
+        optimizer.zero_grad(set_to_none=False)
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            for slow, quick in zip(
+                model.target_encoder.parameters(), model.encoder.parameters(), strict=True
+            ):
+                slow.copy_(momentum * slow + (1 - momentum) * quick)
+        return loss.detach()
+
+    return torch.stack([step(*batch) for batch in zip(images, context_idx, target_idx, strict=True)])
+
+
+def broken(make, images, context_idx, target_idx, momentum):
+    model, optimizer = make()
+    losses = []
+    for x, seen, asked in zip(images, context_idx, target_idx, strict=True):
+        targets = model.as_targets(take(model.target_encoder(x), asked))
+        context = take(model.encoder(x), seen)
+        predictions = model.predictor(context, torch.arange(seen.shape[1]).expand_as(seen), asked)
+        loss = F.smooth_l1_loss(predictions, targets)
+        loss.backward()
+        optimizer.step()
+        model.update_target(1 - momentum)
+        losses.append(loss.item())
+    return losses
+
+
+def with_one_fault(late=False, leak=False, lost=False, zero=True, swapped=False):
+    def looped(make, images, context_idx, target_idx, momentum):
+        model, optimizer = make()
+        losses = []
+        for x, seen, asked in zip(images, context_idx, target_idx, strict=True):
+            tokens = model.target_encoder(x)
+            targets = model.as_targets(take(tokens, asked)) if late else take(model.as_targets(tokens), asked)
+            context = take(model.encoder(x), seen) if leak else model.encoder(x, seen)
+            places = torch.arange(seen.shape[1]).repeat(len(seen), 1) if lost else seen
+            loss = F.smooth_l1_loss(model.predictor(context, places, asked), targets)
+            if zero:
+                optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            model.update_target(1 - momentum if swapped else momentum)
+            losses.append(loss.item())
+        return losses
+
+    looped.__name__ = f"{late}, {leak}, {lost}, {zero}, {swapped}"
+    return looped
+
+
 RIGHT = {
-    "warmup_cosine": [warmup_cosine, rates_in_loops, rates_in_numpy],
     "decay_groups": [decay_groups, by_the_kind_of_module, a_group_for_each],
+    "mended_loop": [mended_loop, by_the_models_own_loss, average_by_hand],
 }
 WRONG = {
-    "warmup_cosine": [
-        (from_zero, "begins at 0"),
-        (at_full_rate_at_once, "no warm-up"),
-        (cosine_of_the_whole_run, "counts from the start of the run"),
-        (to_zero, "ends at 0"),
-        (in_a_straight_line, "straight line"),
-        (start_and_final_are_rates, "shares of lr"),
-        (rising_for_ever, "it rises"),
-        (divides_by_no_warmup, "0 / 0"),
-        (a_whole_cosine, "whole cosine"),
-    ],
     "decay_groups": [
         (all_in_one_group, "Everything decays"),
         (the_other_way_round, "wrong way round"),
@@ -226,5 +216,13 @@ WRONG = {
         (the_papers_value, "was asked for"),
         (names_only, "not their names"),
         (two_lists, "list of dicts"),
+    ],
+    "mended_loop": [
+        (broken, "All five faults are left"),
+        (with_one_fault(late=True), "One fault is left. The targets are normalised"),
+        (with_one_fault(leak=True), "One fault is left. The context encoder reads"),
+        (with_one_fault(lost=True), "One fault is left. The predictor is told"),
+        (with_one_fault(zero=False), "One fault is left. Gradients add up"),
+        (with_one_fault(swapped=True), "One fault is left. The weights of the moving"),
     ],
 }

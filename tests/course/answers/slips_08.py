@@ -1,50 +1,9 @@
 """More wrong answers to the exercises of notebook 08: (the mistake, the answer, words of what it is told)."""
 
-import math
-
 import torch
+import torch.nn.functional as F
 
-# --- warmup_cosine ------------------------------------------------------------------------------------
-
-
-def _rates(rise=None, fall=None):
-    """Rates of `rise(p, w, start)` up to the warm-up's end and `fall(p, w, final)` after it, times lr."""
-    rise = rise or (lambda p, w, start: start + (1 - start) * p / w)
-    fall = fall or (lambda p, w, final: _half(1.0, final, (p - w) / (1 - w)))
-
-    def rates(p, lr, w, start, final):
-        return lr * torch.where(p < w, rise(p, max(w, 1e-12), start), fall(p, w, final))
-
-    return rates
-
-
-def _half(top, end, q):
-    return end + (top - end) * (torch.cos(math.pi * q) + 1) / 2
-
-
-def _q(p, w):
-    return (p - w) / (1 - w)
-
-
-def sorts_in_place(p, lr, w, start, final):
-    p.copy_(p.sort().values)
-    return _rates()(p, lr, w, start, final)
-
-
-def one_if_for_all(p, lr, w, start, final):
-    if p < w:
-        return lr * (start + (1 - start) * p / w)
-    return lr * _half(1.0, final, _q(p, w))
-
-
-def absolute_start(p, lr, w, start, final):
-    return torch.where(p < w, start + (lr - start) * p / max(w, 1e-9), lr * _half(1.0, final, _q(p, w)))
-
-
-def divides_by_warmup(p, lr, w, start, final):
-    share = (p / w).clamp(max=1)
-    return lr * torch.where(~(share >= 1), start + (1 - start) * share, _half(1.0, final, _q(p, w)))
-
+from jepa_lite import take
 
 # --- decay_groups -------------------------------------------------------------------------------------
 
@@ -89,37 +48,100 @@ def _copies(model, weight_decay):
     return groups + [{"params": [torch.zeros(3)], "weight_decay": 0.0}]
 
 
+# --- mended_loop --------------------------------------------------------------------------------------
+
+
+def _targets(model, x, asked):
+    return take(model.targets(x), asked)
+
+
+def _seen(model, x, seen):
+    return model.encoder(x, seen)
+
+
+def _move(model, optimizer, loss, momentum):
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    model.update_target(momentum)
+
+
+def _mended(targets=_targets, context=_seen, move=_move, distance=F.smooth_l1_loss, more=0.0, places=None):
+    """A right loop, of which the caller replaces a part."""
+
+    def loop(make, images, context_idx, target_idx, momentum):
+        model, optimizer = make()
+        losses = []
+        for x, seen, asked in zip(images, context_idx, target_idx, strict=True):
+            given = seen if places is None else places.expand_as(seen)
+            predictions = model.predictor(context(model, x, seen), given, asked)
+            loss = distance(predictions, targets(model, x, asked))
+            move(model, optimizer, loss, momentum)
+            losses.append(loss.item() + more)
+        return losses
+
+    return loop
+
+
+def _by_the_encoder(model, x, asked):
+    return take(model.as_targets(model.encoder(x)), asked)
+
+
+def _by_the_encoder_without_gradient(model, x, asked):
+    with torch.no_grad():
+        return _by_the_encoder(model, x, asked)
+
+
+def _normed_late(model, x, asked):
+    return model.as_targets(take(model.target_encoder(x), asked))
+
+
+def _never_normed(model, x, asked):
+    return take(model.target_encoder(x), asked)
+
+
+def _cut_afterwards(model, x, seen):
+    return take(model.encoder(x), seen)
+
+
+def _adding_up(model, optimizer, loss, momentum):
+    loss.backward()
+    optimizer.step()
+    model.update_target(momentum)
+
+
+def _following_at_once(model, optimizer, loss, momentum):
+    _move(model, optimizer, loss, 1 - momentum)
+
+
+def _following_early(model, optimizer, loss, momentum):
+    optimizer.zero_grad()
+    loss.backward()
+    model.update_target(momentum)
+    optimizer.step()
+
+
+def _adding_up_and_following_at_once(model, optimizer, loss, momentum):
+    _adding_up(model, optimizer, loss, 1 - momentum)
+
+
+def _zero_before_the_step(model, optimizer, loss, momentum):
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    model.update_target(momentum)
+
+
+def _last_loss(*given):
+    return _mended()(*given)[-1]
+
+
+def _in_place(make, images, context_idx, target_idx, momentum):
+    images -= images.mean()
+    return _mended()(make, images, context_idx, target_idx, momentum)
+
+
 SLIPS = {
-    "warmup_cosine": [
-        ("not halved", _rates(fall=lambda p, w, f: f + (1 - f) * (1 + torch.cos(torch.pi * _q(p, w)))),
-         "not halved"),
-        ("no 1 +", _rates(fall=lambda p, w, f: f + (1 - f) * torch.cos(torch.pi * _q(p, w))),
-         "no 1 + before"),
-        ("two pi", _rates(fall=lambda p, w, f: _half(1.0, f, 2 * _q(p, w))), "whole cosine"),
-        ("pi / 2", _rates(fall=lambda p, w, f: f + (1 - f) * torch.cos(math.pi / 2 * _q(p, w))), "quarter"),
-        ("final on top", _rates(fall=lambda p, w, f: f + _half(1.0, 0.0, _q(p, w))), "added on top"),
-        ("cut at final", _rates(fall=lambda p, w, f: _half(1.0, 0.0, _q(p, w)).clamp(min=f)), "cuts it off"),
-        ("start absolute", absolute_start, "start is taken as a learning rate"),
-        ("final absolute", lambda p, lr, w, s, f: _rates()(p, lr, w, s, f / lr),
-         "final is taken as a learning"),
-        ("swapped", lambda p, lr, w, s, f: _rates()(p, lr, w, f, s), "are swapped"),
-        ("start on top", _rates(rise=lambda p, w, s: s + p / w), "then ends at 1 + start"),
-        ("warm-up times", _rates(rise=lambda p, w, s: s + (1 - s) * p), "steeper or flatter"),
-        ("warm-up as a cosine", _rates(rise=lambda p, w, s: _half(s, 1.0, p / w)), "is a curve"),
-        ("constant", _rates(fall=lambda p, w, f: torch.ones_like(p)), "cosine is missing"),
-        ("not divided by 1 - warmup", _rates(fall=lambda p, w, f: _half(1.0, f, p - w)), "from 0 to 1"),
-        ("branches swapped", lambda p, lr, w, s, f: lr * torch.where(
-            p < w, _half(1.0, f, _q(p, w)), s + (1 - s) * p / max(w, 1e-9)), "changed places"),
-        ("lr forgotten", lambda p, lr, w, s, f: _rates()(p, 1.0, w, s, f), "multiply by lr"),
-        ("exponential", _rates(fall=lambda p, w, f: f ** _q(p, w)), "exponentially"),
-        ("linear", _rates(fall=lambda p, w, f: 1 - (1 - f) * _q(p, w)), "straight line"),
-        ("divides by no warm-up", divides_by_warmup, "Without a warm-up"),
-        ("one if", one_if_for_all, "ambiguous"),
-        ("in place", sorts_in_place, "changes its input"),
-        ("squeezed", lambda p, lr, w, s, f: _rates()(p, lr, w, s, f).squeeze(), "single step"),
-        ("degrees", _rates(fall=lambda p, w, f: f + (1 - f) * (1 + torch.cos(180 * _q(p, w))) / 2), None),
-        ("half precision", lambda p, lr, w, s, f: _rates()(p, lr, w, s, f).bfloat16(), "bfloat16"),
-    ],
     "decay_groups": [
         ("nothing decays", lambda m, d: _split(m, d, lambda n, p: False), "Nothing decays"),
 
@@ -150,5 +172,26 @@ SLIPS = {
         ("freezes", freezes, "changes its input"),
         ("shrinks", zeroes, "changes its input"),
         ("mirror image", lambda m, d: _split(m, d, lambda n, p: not _right(n, p)), "wrong way round"),
+    ],
+    "mended_loop": [
+        ("two left, addresses and sums", _mended(move=_adding_up, places=torch.arange(9)),
+         "Two faults are left. For example: The predictor is told"),
+        ("two left, leak and late norm", _mended(_normed_late, _cut_afterwards),
+         "Two faults are left. For example: The targets are normalised"),
+        ("two left, both in the weights", _mended(move=_adding_up_and_following_at_once),
+         "Two faults are left. For example: Gradients add up"),
+        ("three left", _mended(_normed_late, _cut_afterwards, _adding_up), "Three faults are left"),
+        ("four left", _mended(_normed_late, _cut_afterwards, _adding_up_and_following_at_once),
+         "Four faults are left"),
+        ("targets that learn", _mended(_by_the_encoder), "the gradient reaches them"),
+        ("the encoder, detached", _mended(_by_the_encoder_without_gradient), "although without a gradient"),
+        ("a step late", _mended(move=_following_early), "always a step late"),
+        ("moves at once", _mended(move=_following_at_once), "weights of the moving average are swapped"),
+        ("no norm at all", _mended(_never_normed), None),
+        ("zero before the step", _mended(move=_zero_before_the_step), None),
+        ("squared distance", _mended(distance=F.mse_loss), None),
+        ("the last loss alone", _last_loss, "it gives ()"),
+        ("changes the images", _in_place, "changes its input"),
+        ("one too large", _mended(more=1.0), "1 too large"),
     ],
 }  # fmt: skip
