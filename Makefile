@@ -1,16 +1,17 @@
 # The course in seven commands. Each first makes .venv if it is missing or older than pyproject.toml, with uv where
 # that is installed and else with pip. CONTRIBUTING.md says how to do the same without make.
-#   make lab                      open the notebooks; the whole folder is served, because they link to it
+#   make lab                      open your copies of the notebooks, in my-notebooks/ (FRESH=03: the course's 03 anew)
 #   make demo                     train, measure and explain an I-JEPA in minutes
 #   make test                     every test and every notebook (a part of them: make test ARGS=tests/method/test_vit.py)
 #   make test-quick               the tests that take no time: no notebooks, no browser, nothing slow
 #   make lint                     what must hold of the code's form
 #   make site                     the course and the library as a site in build/site; executes the notebooks first
-#   make install                  only make .venv, with what the notebooks need
+#   make install                  only make .venv, with what the notebooks need, and my-notebooks/
 # PYTHON=... chooses the interpreter, CONSTRAINTS=... a file of versions, UV= leaves uv out.
 
 VENV := .venv
 ARGS :=
+FRESH :=
 CONSTRAINTS :=
 PYTHON :=
 BIN := $(VENV)/bin
@@ -25,9 +26,11 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 install: $(VENV)/.course
+	@$(BIN)/python my_notebooks.py $(FRESH)
 
-lab: $(VENV)/.course
-	@$(BIN)/python -m jupyterlab --ip=127.0.0.1 --ServerApp.root_dir=. notebooks/00_start_here.ipynb
+# The whole folder is served, because notebooks link files outside of their own.
+lab: install
+	@$(BIN)/python -m jupyterlab --ip=127.0.0.1 --ServerApp.root_dir=. my-notebooks/00_start_here.ipynb
 
 demo: $(VENV)/.course
 	@$(BIN)/jepa-lite demo $(ARGS)

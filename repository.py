@@ -34,7 +34,7 @@ def badges(notebook: str = "", repository: str = REPOSITORY) -> str:
     name = notebook or FIRST
     doors = {
         "Google Colab": f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{name}",
-        "Binder": f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/notebooks/{name}",
+        "Binder": f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/my-notebooks/{name}",
         "Codespaces": f"https://codespaces.new/{repository}",
     }
     return " ".join(

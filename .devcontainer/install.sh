@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv with what the notebooks need, as `make lab` would, and PyTorch without CUDA: containers have no GPU.
+# Makes .venv and my-notebooks/, as `make lab` would, with PyTorch without CUDA because containers have no GPU.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -3,12 +3,13 @@
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FIRST = "notebooks/00_start_here.ipynb"  # what it opens
-SERVED = ("notebooks", "images", "benchmarks", "jepa_lite", "README.md", "CONTRIBUTING.md")
+FIRST = "my-notebooks/00_start_here.ipynb"  # what it opens
+SERVED = ("notebooks", "images", "benchmarks", "jepa_lite", "README.md", "CONTRIBUTING.md", "my_notebooks.py")
 
 
 def lab_command():
@@ -20,9 +21,10 @@ def lab_command():
 
 
 def copy_course(to):
-    """A copy of the checkout as far as notebooks look at it: JupyterLab saves what it has run."""
+    """A copy of the checkout as far as notebooks look at it, with my-notebooks/, since JupyterLab saves."""
     for name in SERVED:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, to / name)
+    subprocess.run([sys.executable, "my_notebooks.py"], cwd=to, check=True)

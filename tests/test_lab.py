@@ -1,7 +1,7 @@
 """What must hold of `make lab`, which can run any code as its user: the very command is started, and asked.
 
 1. Without the token, or with another one, it gives nothing away; with the token of its own runtime file it
-   lists the notebooks, opens the first one, and serves every file that a notebook shows or links.
+   lists the notebooks, opens one's own copy of the first, and serves every file that a copy shows or links.
 2. It listens on 127.0.0.1 and on no other address of the machine.
 3. No document, command or configuration of the project turns token or password off, or starts JupyterLab in
    notebooks/, from where it cannot serve what they link.
@@ -95,7 +95,7 @@ def started(process, home):
 
 PRIVATE = [
     "/api/contents",
-    "/api/contents/notebooks/02_patches.ipynb",
+    "/api/contents/my-notebooks/02_patches.ipynb",
     "/api/kernels",
     "/api/sessions",
     "/api/terminals",
@@ -109,14 +109,14 @@ def test_without_its_token_nothing_is_given_away(lab, token):
         assert status == 403 and "ipynb" not in body, (
             f"{path} with the token {token!r}: {status} {body[:300]}"
         )
-    for path in ("/lab", "/tree", "/files/notebooks/02_patches.ipynb"):  # pages: to the login, or nowhere
+    for path in ("/lab", "/tree", "/files/my-notebooks/02_patches.ipynb"):  # pages: to the login, or nowhere
         status, body = lab.get(path, token)
         assert status in (302, 403, 404) and "cells" not in body, f"{path}: {status} {body[:300]}"
 
 
 def test_with_its_token_the_notebooks_are_there(lab):
     assert re.fullmatch(r"[0-9a-f]{32,}", lab.token), f"the token {lab.token!r} can be guessed"
-    status, body = lab.get("/api/contents/notebooks", lab.token)
+    status, body = lab.get("/api/contents/my-notebooks", lab.token)
     listed = {entry["name"] for entry in json.loads(body)["content"]}
     wanted = {p.name for p in (ROOT / "notebooks").glob("*.ipynb")}
     assert status == 200 and wanted and wanted <= listed, f"{status}: {listed}"
@@ -134,7 +134,7 @@ def test_it_serves_what_notebooks_link(lab, path):
     links = re.findall(r"\]\(([^):\s]+)\)", prose) + re.findall(r'(?:href|src)="([^":]+)"', prose)
     assert f"../images/course/{path.stem[:2]}.png" in links
     for link in set(links):
-        goal = posixpath.normpath(posixpath.join("notebooks", link.partition("#")[0]))
+        goal = posixpath.normpath(posixpath.join("my-notebooks", link.partition("#")[0]))
         status, body = lab.get(f"/api/contents/{goal}?content=0", lab.token)
         assert status == 200, f"{path.name} links {link}, and the server says {status} {body}"
 

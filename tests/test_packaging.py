@@ -38,6 +38,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from make_lab import FIRST
 from packaging.requirements import Requirement
 
 import jepa_lite
@@ -47,7 +48,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 CONDA_NAMES = {"torch": "pytorch"}  # where conda-forge's name is not PyPI's
 IMPORT_NAMES = {"sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow"}
-MADE_HERE = {".git", ".venv", "runs", "data", ".pytest_cache", ".ruff_cache", ".hypothesis"}
+MADE_HERE = {".git", ".venv", "runs", "data", "my-notebooks", ".pytest_cache", ".ruff_cache", ".hypothesis"}
 
 
 def project_files():
@@ -474,7 +475,9 @@ def test_make_installs_what_a_target_needs(make, uv):
     for lines, extra in ((first, "course"), (test, "test")):
         (install,) = [line for line in lines if " install " in line]
         assert install.startswith(installer) and install.endswith(f"-e .[{extra}]"), install
-    assert again == [line for line in first if "-m jupyterlab" in line] and len(again) == 1, again
+    copies, lab = again
+    assert copies == "python my_notebooks.py" and lab.startswith("python -m jupyterlab ")
+    assert first[-2:] == again, first
     assert not [line for line in test if "venv" in line.split()], "one environment is made for both"
     assert test[-1].startswith("python -m pytest")
 
@@ -486,13 +489,13 @@ def test_containers_install_what_make_does_without_cuda():
     kernel = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
     assert kernel.endswith("/.venv/bin/python"), "what make makes"
     opened = container["customizations"]["codespaces"]["openFiles"]
-    assert opened and all((ROOT / path).exists() for path in opened)
+    assert opened == [FIRST], "the copy, which make install makes"
     script = text(".devcontainer/install.sh")
     assert script.endswith("make install\n") and cpu in script and "UV_TORCH_BACKEND=cpu" in script
     first, *packages = [line for line in text("binder/requirements.txt").splitlines() if line[0] != "#"]
     assert first == f"--extra-index-url {cpu}", "an index on a later line would come too late"
     assert floors(packages).items() <= floors(PROJECT["project"]["dependencies"]).items()
-    assert '".[course]"' in text("binder/postBuild")
+    assert text("binder/postBuild").endswith('".[course]"\npython my_notebooks.py\n')
     version = text("binder/runtime.txt").strip().removeprefix("python-")
     assert f"Programming Language :: Python :: {version}" in PROJECT["project"]["classifiers"]
     scripts = [ROOT / "binder/postBuild", ROOT / ".devcontainer/install.sh"]

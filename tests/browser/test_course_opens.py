@@ -12,7 +12,7 @@ import pytest
 from front_ends import open_lab
 from make_lab import FIRST
 
-QUICK = "notebooks/02_patches.ipynb"
+QUICK = "my-notebooks/02_patches.ipynb"
 # How many images, the links of the text, and of both what is dead.
 LOOKED_AT = """async () => {
   for (const cell of document.querySelectorAll(".jp-Cell")) {

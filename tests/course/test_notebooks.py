@@ -268,7 +268,7 @@ def test_badges_come_and_go_with_the_repository(path):
         "colab.research.google.com", "mybinder.org", "codespaces.new"
     ]  # fmt: skip
     assert urls[0][2].endswith(f"/someone/jepa-lite/blob/main/notebooks/{path.name}"), urls[0]
-    assert urls[1][2].endswith(f"/someone/jepa-lite/main?urlpath=lab/tree/notebooks/{path.name}"), urls[1]
+    assert urls[1][2].endswith(f"/someone/jepa-lite/main?urlpath=lab/tree/my-notebooks/{path.name}"), urls[1]
     for alt, image, _ in urls:
         assert len(alt) > 30 and (path.parent / image).exists(), (alt, image)
     assert "git+https://github.com/someone/jepa-lite" in install
