@@ -1,6 +1,7 @@
 """Build the site:  python -m website.build [--out build/site] [--executed build/executed] [--as-is]
 
-First executes the notebooks whose outputs are missing or stale, which takes minutes (--as-is does not).
+First executes the notebooks whose outputs are missing or stale, which takes minutes. With --as-is their pages
+show the outputs that are committed.
 """
 
 import argparse
@@ -33,7 +34,7 @@ def main() -> int:
     kept = os.environ.get(executed.VARIABLE) or ROOT / "build" / "executed"
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "site", help="the folder of the site")
     parser.add_argument("--executed", type=Path, default=Path(kept), help="the folder of executed notebooks")
-    parser.add_argument("--as-is", action="store_true", help="execute nothing; stale pages lack outputs")
+    parser.add_argument("--as-is", action="store_true", help="execute nothing; show committed outputs")
     options = parser.parse_args()
     if not options.as_is:
         notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -1,15 +1,17 @@
 """Notebooks with their outputs: where they are kept, which are stale, and how one is executed.
 
-The notebooks of the repository have no outputs. The test suite executes each of them anyway, and leaves them
-with their outputs in the folder that JEPA_LITE_EXECUTED names. The site takes them from there, and executes
-what is missing or stale itself. Outputs are stale if the notebook's code, the library or a result changed.
+Committed notebooks hold only some of their outputs (images/course.py). The test suite executes each of them
+anyway, and leaves them with all outputs in the folder that JEPA_LITE_EXECUTED names. The site takes them from
+there, and executes what is missing or stale itself. Outputs are stale if the notebook's code, the library or
+a result changed.
 """
 
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import nbformat
 
@@ -62,22 +64,28 @@ def execute(paths: Iterable[Path], folder: Path) -> None:
     """Execute notebooks where they lie, one after the other, and keep each in `folder`.
 
     Raises nbclient's CellExecutionError for a notebook that fails."""
+    with tempfile.TemporaryDirectory(prefix="jepa-lite-course-") as models:  # trained once for all of them
+        for path in paths:
+            print(f"executing {path.name}", flush=True)
+            keep(run(path, {"JEPA_LITE_COURSE": models}), path.name, folder)
+
+
+def run(path: Path, variables: Mapping[str, str] = MappingProxyType({})) -> nbformat.NotebookNode:
+    """Execute a notebook in its folder, with more environment variables, and leave its file as it is.
+
+    Raises nbclient's CellExecutionError where a cell fails."""
     from nbclient import NotebookClient
     from traitlets.config import Config
 
-    with tempfile.TemporaryDirectory(prefix="jepa-lite-course-") as models:  # trained once for all of them
-        environment = os.environ | {"JEPA_LITE_COURSE": models}
-        for path in paths:
-            print(f"executing {path.name}", flush=True)
-            notebook = nbformat.read(path, 4)
-            resources = {"metadata": {"path": str(path.parent)}}
-            kernel = {"connection_file": f"{models}/kernel.json"} | SOCKETS
-            client = NotebookClient(
-                notebook,
-                timeout=PATIENCE,
-                kernel_name="python3",
-                resources=resources,
-                config=Config(KernelManager=kernel),
-            )
-            client.execute(env=environment)
-            keep(notebook, path.name, folder)
+    notebook = nbformat.read(path, 4)
+    with tempfile.TemporaryDirectory(prefix="jepa-lite-kernel-") as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=PATIENCE,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(path.parent)}},
+            config=Config(KernelManager={"connection_file": f"{folder}/kernel.json"} | SOCKETS),
+        )
+        # Notebook 14's file is empty there, whatever a learner has beside the notebooks.
+        client.execute(env=os.environ | {"JEPA_LITE_CAPSTONE": folder} | variables)
+    return notebook

@@ -1,9 +1,9 @@
-"""What must hold of the course as it is written. (That it runs, conftest.py at the root sees to.)
+"""What must hold of the course as it is written. (That it runs, conftest.py at the root sees to; what
+must hold of its outputs is in test_outputs.py.)
 
 1. The notebooks are numbered in one line, each linked from the README and from the one before.
 2. A header says question, what you will be able to do, what you need, minutes, data, and network: none.
-3. 15 to 25 cells beside the one that installs, none over 25 lines of code; kernel python3; no outputs and no
-   widget state.
+3. 15 to 25 cells beside the one that installs, none over 25 lines of code; kernel python3.
 4. A guess, two exercises or more that run unsolved, a figure to keep, three folded answers, what is next. The
    last notebook has one exercise, a file that is empty as it comes.
 5. Links to files of the repository are alive, also to headings; every image has alt text.
@@ -96,7 +96,7 @@ def test_the_syllabus_says_what_the_header_says(path):
 
 
 @each
-def test_it_is_short_and_clean(path):
+def test_it_is_short(path):
     notebook = json.loads(path.read_text("utf-8"))
     count = len(notebook["cells"]) - 1
     assert 15 <= count <= 25, f"{path.name} has {count} cells beside the one that installs"
@@ -104,10 +104,7 @@ def test_it_is_short_and_clean(path):
         lines = source(cell).splitlines()
         if cell["cell_type"] == "code":
             assert len(lines) <= 25, f"{path.name}, cell {number} has {len(lines)} lines of code"
-            assert not cell["outputs"] and cell["execution_count"] is None, f"cell {number} holds outputs"
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
-    assert set(notebook["metadata"]) <= {"kernelspec", "language_info"}, notebook["metadata"].keys()
-    assert path.stat().st_size <= 300 * 1024
     ids = [cell["id"] for cell in notebook["cells"]]
     assert len(set(ids)) == len(ids), "cells need ids of their own"
 
