@@ -30,7 +30,7 @@ def main():
     facts |= {"times": times, "step_seconds": median_seconds(times, WARM_UP), "notebooks": {}} | machine()
     write_json(RESULTS, facts)  # notebook 00 reads it
     with tempfile.TemporaryDirectory() as models:
-        os.environ["JEPA_LITE_COURSE"] = models
+        os.environ["JEPA_LITE_COURSE"] = os.environ["JEPA_LITE_CAPSTONE"] = models
         for path in sorted((ROOT / "notebooks").glob("[01][0-9]_*.ipynb")):
             facts["notebooks"][path.stem] = seconds = notebook_seconds(path)
             print(f"{path.stem}: {seconds:.1f} s", flush=True)

@@ -366,7 +366,7 @@ def test_an_ordinary_install_has_what_notebooks_ask_for(installed, tmp_path):
     notebooks = "".join(text(path) for path in project_files() if path.suffix == ".ipynb")
     names = set(re.findall(r'\bresults\(\\"(\w+)\\"\)', notebooks))
     revealed = set(re.findall(r"\bcheck\.(\w+)\(", notebooks))
-    assert {"demo", "ablations", "course"} <= names and len(revealed) > 20
+    assert {"demo", "alarms", "collapse"} <= names and len(revealed) > 20
     command = [sys.executable, "-c", ASKED, json.dumps(sorted(names)), json.dumps(sorted(revealed))]
     environment = os.environ | {"PYTHONPATH": str(installed)}
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

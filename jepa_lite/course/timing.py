@@ -9,6 +9,7 @@ import re
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from ..data.shapes import shapes
@@ -68,11 +69,19 @@ def packages_sentence(missing: list[str]) -> str:
 
 def step_times(rounds: int) -> list[float]:
     """Seconds of so many training steps, one after another, of the course's `recipe` on made images."""
-    run, seconds = Run(recipe(train__steps=rounds), shapes(IMAGES, 64, seed=SEED)[0]), []
+    run = Run(recipe(train__steps=rounds), shapes(IMAGES, 64, seed=SEED)[0])
+    return take_turns({"step": run.train_step}, rounds)["step"]
+
+
+def take_turns(actions: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
+    """Call each of {name: function} once a round: {name: [seconds, one a round]}. What is compared takes
+    turns, because other programs slow a machine down for a while."""
+    seconds = {name: [] for name in actions}
     for _ in range(rounds):
-        began = time.perf_counter()
-        run.train_step()
-        seconds.append(time.perf_counter() - began)
+        for name, action in actions.items():
+            began = time.perf_counter()
+            action()
+            seconds[name].append(time.perf_counter() - began)
     return seconds
 
 

@@ -1,6 +1,6 @@
 """Claims tested here, of timing and of the check of a machine:
 
-1. Every step is timed, and its seconds are its own.
+1. Every step is timed, and its seconds are its own; of several actions each has its turn in every round.
 2. The median ignores the warm-up and one outlier, changes nothing, and refuses an empty rest.
 3. Packages that are missing or too old are named with their least version, and only these; the sentence then
    holds the command that helps.
@@ -22,6 +22,7 @@ from jepa_lite.course.timing import (
     packages_sentence,
     speed_sentence,
     step_times,
+    take_turns,
     too_old,
 )
 
@@ -51,6 +52,14 @@ def spend(monkeypatch):
 def test_every_step_is_timed(spend):
     spend([1.0, 0.25, 2.0])
     assert step_times(3) == [1.0, 0.25, 2.0]
+
+
+def test_turns_are_taken(monkeypatch):
+    now, left = [100.0], iter([1.0, 0.25, 2.0, 0.5])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    actions = {name: lambda: now.__setitem__(0, now[0] + next(left)) for name in ("slow", "quick")}
+    seconds = take_turns(actions, 2)
+    assert seconds == {"slow": [1.0, 2.0], "quick": [0.25, 0.5]} and list(seconds) == list(actions)
 
 
 def test_the_median_is_of_what_is_left():
