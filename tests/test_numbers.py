@@ -52,6 +52,7 @@ EXCEPTIONS = {  # {a page: {words around numbers that no data file holds: what t
         "linear probe on 1% of ImageNet's labels": "the paper's",
         "a frame is 16.7 ms": "a second by 60",
         "a rate of 1.2e-2 was worse than 6e-3": "settings",
+        "A momentum of 0.999 is too slow": "a setting",
     },
     "CONTRIBUTING.md": {
         "Python 3.11": "a version",
