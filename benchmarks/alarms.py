@@ -77,7 +77,7 @@ def row(name, changes, x, y, z, labels):
     at_first = run.measures()
     warnings.simplefilter("ignore", CollapseWarning)
     for record in recorded(run, None, title=name):
-        for sentence in record.get("alarms", ()):
+        for sentence in (*record.get("alarms", ()), *record.get("notes", ())):
             alarms.setdefault(next(m for m in WATCHED if f" {m} is" in sentence), record["step"])
         if record["step"] % EVERY == 0:
             curve.append({k: record[k] for k in ("step", "loss", "gap", *WATCHED)})

@@ -152,7 +152,7 @@ def alarms():
     claim = f"""In {count(len(good), "run")} of the table the features become better than random weights, by
         more than {100 * MARGIN:.0f} points of 20-NN accuracy. An alarm of collapse rings in
         {count(len(false))} of these, and in {count(len(rang))} of the {count(len(bad), "other run")}. The
-        alarm about addresses rings in {count(len(blind))}, of which
+        note on addresses is made in {count(len(blind))}, of which
         {count(len([row for row in blind if row in good]))} learn, because features can be good although
         predictions ignore the address. No limit was chosen on these runs."""
     on = f"""images of `fields`, or what the row names, during {data["config"]["train"]["steps"]} steps

@@ -9,7 +9,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST = "my-notebooks/00_start_here.ipynb"  # what it opens
-SERVED = ("notebooks", "images", "benchmarks", "jepa_lite", "README.md", "CONTRIBUTING.md", "my_notebooks.py")
+SERVED = (
+    "notebooks",
+    "images",
+    "benchmarks",
+    "docs",
+    "jepa_lite",
+    "README.md",
+    "CONTRIBUTING.md",
+    "my_notebooks.py",
+)
 
 
 def lab_command():

@@ -240,7 +240,7 @@ def test_help_fits_a_screen(name, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["pretrain", "--preset", "vast"], "preset must be one of demo, stripes"),
+        (["pretrain", "--preset", "vast"], "preset must be one of demo, laptop"),
         (["pretrain", "--data", "folder", "--root", "nowhere"], "nowhere"),
         (["pretrain", "--data", "imagenets"], "imagenets"),
         (["pretrain", "--set", "model.dept=3"], "no setting 'model.dept'"),

@@ -4,6 +4,7 @@ Browsers draw MathML themselves, so no page needs a script for its formulas.
 """
 
 import os
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -76,8 +77,15 @@ def missing(app: Sphinx, env, node: pending_xref, words: nodes.Node) -> nodes.No
 
 def _formula(translator, node):
     block = isinstance(node, nodes.math_block)
-    translator.body.append(latex2mathml.tex2mathml(node.astext(), as_block=block))
+    translator.body.append(latex2mathml.tex2mathml(_plain(node.astext()), as_block=block))
     raise nodes.SkipNode
+
+
+def _plain(latex):
+    """Without what notebooks may write and docutils does not know: sizes of brackets, \\dots, \\tfrac12."""
+    latex = re.sub(r"\\[bB]igg?[lrm]?(?![A-Za-z])", "", latex)
+    latex = re.sub(r"\\([dt]?frac)(\d)(\d)", r"\\\1{\2}{\3}", latex)
+    return re.sub(r"\\dots(?![A-Za-z])", r"\\ldots", latex)
 
 
 def setup(app: Sphinx) -> dict:

@@ -176,7 +176,7 @@ def test_numbers_are_short():
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--preset", "vast"], "preset must be one of demo, stripes"),
+        (["--preset", "vast"], "preset must be one of demo, laptop"),
         (["--images", "1"], "at least 2 images are needed to train on, not 1; give --images"),
         (["--seconds", "0"], "seconds must be above 0"),
         (["--seconds", "nan"], "seconds must be above 0"),

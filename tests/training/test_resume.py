@@ -41,7 +41,8 @@ SETTINGS = (
     "model.image_size=[24,40]", "model.patch_size=4", "model.width=16", "model.depth=1", "model.heads=2",
     "model.predictor_width=16", "model.predictor_depth=1", "model.predictor_heads=2",
     f"train.steps={STEPS}", "train.seconds=null", "train.batch_size=9", "train.groups=2", "train.log_every=5",
-    "train.crop_scale=[0.4,1.0]", "train.flip=true", "train.probes=3", "train.save_every=0.02",
+    "train.crop_scale=[0.4,1.0]", "train.flip=true", "train.optimizer=adamw", "train.probes=3",
+    "train.save_every=0.02",
 )  # fmt: skip
 STREAM = ("train.stream=true", "train.workers=0")
 
