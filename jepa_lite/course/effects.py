@@ -58,17 +58,6 @@ def interval(values: ArrayLike) -> tuple[float, float]:
     return float(values.mean()), float(t * values.std(ddof=1) / math.sqrt(n))
 
 
-def paired_effect(changed: ArrayLike, reference: ArrayLike) -> tuple[float, float]:
-    """(mean, half width) of changed - reference, seed by seed: both (n,), in the same order of seeds.
-
-    What a seed does to both runs alike cancels, so the interval is of what the change did.
-    """
-    changed, reference = np.asarray(changed, dtype=float), np.asarray(reference, dtype=float)
-    if changed.shape != reference.shape:
-        raise ValueError(f"{len(changed)} and {len(reference)} values are no pairs")
-    return interval(changed - reference)
-
-
 def decided_together(differences: ArrayLike) -> np.ndarray:
     """Which rows of differences (changes, seeds) are not noise, when all are tested at once: bool (changes,).
 

@@ -29,7 +29,6 @@ from jepa_lite.course.effects import (
     decided_together,
     effects,
     interval,
-    paired_effect,
     standing,
     tables,
     verdict,
@@ -121,9 +120,6 @@ def test_what_a_seed_does_to_both_runs_cancels():
     assert effect["mean"] == pytest.approx(-10) and effect["half"] == pytest.approx(2.484, abs=1e-3)
     alone = interval([100 * r["ijepa"]["linear"] for r in TABLE["rows"][1]["runs"]])[1]
     assert alone > 10 * effect["half"], "the seeds' own spread is far larger than that of their differences"
-    assert paired_effect([1.0, 4.0, 9.0], [0.5, 1.0, 2.0]) == interval([0.5, 3.0, 7.0])
-    with pytest.raises(ValueError, match="3 and 2 values are no pairs"):
-        paired_effect([1.0, 2.0, 3.0], [1.0, 2.0])
 
 
 def test_only_seeds_that_both_have_are_paired():
