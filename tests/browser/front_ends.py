@@ -68,6 +68,21 @@ def write_notebook(path, sources):
     path.write_text(json.dumps(notebook), "utf-8")
 
 
+def save(page, path):
+    """Saves the notebook that is open, and waits until the outputs of all its cells are in the file.
+
+    JupyterLab empties the file before it writes it, so that a reader may find nothing in it for a moment.
+    """
+    page.locator(".jp-Notebook").press("Control+s")
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with contextlib.suppress(ValueError):
+            if all(cell["outputs"] for cell in json.loads(path.read_text("utf-8"))["cells"]):
+                return
+        page.wait_for_timeout(100)
+    raise TimeoutError(f"{path} has cells without outputs {PATIENCE} seconds after it was saved")
+
+
 def environment(home):
     """Environment variables with a home, configuration and settings of their own, and this library."""
     kinds = {f"JUPYTER_{kind}_DIR": home / kind.lower() for kind in ("CONFIG", "DATA", "RUNTIME")}

@@ -11,7 +11,7 @@ import json
 
 import pytest
 from controls import faint
-from front_ends import open_lab, write_notebook
+from front_ends import open_lab, save, write_notebook
 
 from jepa_lite import course
 from jepa_lite.figures import html
@@ -48,11 +48,9 @@ def test_jupyterlab_shows_the_figure_of_its_theme(home, lab, new_page):
     page.locator(".noUi-handle").press("ArrowRight")
     page.locator(".jepa-night[alt*='your guess 0.55']").wait_for()
     assert page.evaluate(SHOWN) == [DARK] * 2 and themed(page, "light") == [LIGHT] * 2
-    page.locator(".jp-Notebook").press("Control+s")
-    page.locator(".jp-Notebook").wait_for()
     saved = home / "notebooks" / "figures.ipynb"
-    while not (outputs := json.loads(saved.read_text("utf-8"))["cells"][0]["outputs"]):
-        page.wait_for_timeout(100)
+    save(page, saved)
+    outputs = json.loads(saved.read_text("utf-8"))["cells"][0]["outputs"]
     write_notebook(saved.with_name("stranger.ipynb"), FIGURES[:1])
     stranger = json.loads(saved.with_name("stranger.ipynb").read_text("utf-8"))
     stranger["cells"][0]["outputs"] = outputs

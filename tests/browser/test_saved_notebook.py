@@ -15,7 +15,7 @@ import sys
 
 import pytest
 from cells import SETTLED, WIDGETS
-from front_ends import environment, open_lab, run_all, write_notebook
+from front_ends import environment, open_lab, run_all, save, write_notebook
 from PIL import Image
 
 MOST = 300 * 1024  # bytes of a widget in the file
@@ -29,11 +29,7 @@ def saved(browser, home, lab):
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     open_lab(page, lab, f"notebooks/{path.name}")
     page.wait_for_function(SETTLED, arg=len(WIDGETS), timeout=120_000)
-    page.locator(".jp-Notebook").press("Control+s")
-    for _ in range(200):
-        if is_saved(path):
-            break
-        page.wait_for_timeout(100)
+    save(page, path)
     first = path.read_text("utf-8")
     page.reload()
     page.locator(".jp-CodeCell").first.wait_for(timeout=60_000)
@@ -42,14 +38,6 @@ def saved(browser, home, lab):
     page.close()
     path.write_text(first, "utf-8")
     return path
-
-
-def is_saved(path):
-    """Whether the outputs of all cells are in the file, which is empty for a moment while it is written."""
-    try:
-        return all(cell["outputs"] for cell in json.loads(path.read_text("utf-8"))["cells"])
-    except ValueError:
-        return False
 
 
 def outputs(path):
