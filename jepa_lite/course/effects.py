@@ -129,40 +129,49 @@ def standing(effect: dict) -> str:
     return "same sign" if effect["mean"] * effect["paper"] > 0 else "opposite sign"
 
 
-def verdicts(table: dict, probe: str = "linear") -> str:
-    """Every effect in words, as a table in Markdown: ours, its verdict, the paper's, and how the two stand.
+def verdicts(table: dict) -> str:
+    """Every effect in words by both probes, as a table in Markdown, beside the effect in the paper.
 
-    table, probe: as in `effects`. The verdict is of each change alone; "also together" marks those that
+    table: as in `effects`. The verdict is of each change alone; "also together" marks those that
     `decided_together` decides, over the seeds that all of them have. The address gain is a mean over seeds.
     """
-    found = [effect for effect in effects(table, probe) if effect["group"] != "control"]
-    ran = [effect for effect in found if effect["seeds"]]
-    common = sorted(set.intersection(*(set(effect["seeds"]) for effect in ran))) if ran else []
-    rows = [[e["differences"][e["seeds"].index(seed)] for seed in common] for e in ran]
-    together = dict(zip([e["name"] for e in ran], decided_together(rows) if common else [], strict=False))
+    found = [effect for effect in effects(table, "linear") if effect["group"] != "control"]
+    by_probe = _in_words(table, "linear"), _in_words(table, "knn")
     gains = {row["name"]: _mean_gain(row) for row in table["rows"]}
     head = [
         "change",
-        "points here",
-        "verdict",
+        "linear probe",
+        "20-NN",
         "address gain",
         "the paper's change",
         "its points",
         "the signs",
     ]
     reference = table["rows"][0]["name"]
-    first = [reference, "", "the reference", gains[reference], "", "", ""]
+    first = [reference, "the reference", "the reference", gains[reference], "", "", ""]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", f"| {' | '.join(first)} |"]
     for effect in found:
-        what, *_, where = PAPER.get(effect["name"], ("", 0, 0, ""))
-        half = "" if math.isnan(effect["half"]) else f" ± {effect['half']:.1f}"
-        here = f"{effect['mean']:+.1f}{half}" if effect["seeds"] else ""
-        words = verdict(effect) + (", also together" if together.get(effect["name"]) else "")
+        name = effect["name"]
+        what, *_, where = PAPER.get(name, ("", 0, 0, ""))
         paper = "" if effect["paper"] is None else f"{effect['paper']:+.1f}"
-        cells = [effect["name"], here, words, gains.get(effect["name"], "")]
+        cells = [name, *(words[name] for words in by_probe), gains.get(name, "")]
         cells += [f"{what} ({where})" if what else "", paper, standing(effect)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _in_words(table, probe):
+    """{name: "-10.0 ± 2.5, lower"} of every effect."""
+    ran = [effect for effect in effects(table, probe) if effect["group"] != "control" and effect["seeds"]]
+    common = sorted(set.intersection(*(set(effect["seeds"]) for effect in ran))) if ran else []
+    rows = [[e["differences"][e["seeds"].index(seed)] for seed in common] for e in ran]
+    together = dict(zip([e["name"] for e in ran], decided_together(rows) if common else [], strict=False))
+    words = {effect["name"]: verdict(effect) for effect in effects(table, probe)}
+    for effect in ran:
+        half = "" if math.isnan(effect["half"]) else f" ± {effect['half']:.1f}"
+        also = ", also together" if together.get(effect["name"]) else ""
+        words[effect["name"]] = f"{effect['mean']:+.1f}{half}, {words[effect['name']]}{also}"
+    return words
 
 
 def _mean_gain(row: dict) -> str:

@@ -298,10 +298,12 @@ def test_every_change_has_a_verdict_in_words(monkeypatch):
     assert (
         set(lines) == names | {"as in the course"} and len({line.count("|") for line in lines.values()}) == 1
     )
-    assert "| the reference | 1.22 |" in lines["as in the course"]
-    assert "-10.0 ± 2.5 | lower" in lines["random patches"] and lines["random patches"].endswith(
-        "same sign |"
-    )
+    assert "| the reference | the reference | 1.22 |" in lines["as in the course"]
+    assert "| -10.0 ± 2.5, lower" in lines["random patches"]
+    assert lines["random patches"].endswith("same sign |")
+    _, _, linear, neighbours, *_ = lines["random patches"].split("|")
+    (knn,) = (e for e in effects(TABLE, "knn") if e["name"] == "random patches")
+    assert f"{knn['mean']:+.1f} ± {knn['half']:.1f}, {verdict(knn)}" in neighbours != linear
     assert "Table 6, ViT-B/16" in lines["random patches"] and "-36.6" in lines["random patches"]
     assert "undecided" in lines["released collator"] and "not in the paper" in lines["released collator"]
     assert "one seed" in lines["momentum 0.9"]
