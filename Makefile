@@ -30,7 +30,7 @@ install: $(VENV)/.course
 
 # The whole folder is served, because notebooks link files outside of their own.
 lab: install
-	@$(BIN)/python -m jupyterlab --ip=127.0.0.1 --ServerApp.root_dir=. my-notebooks/00_start_here.ipynb
+	@$(BIN)/python -m jupyterlab --ip=127.0.0.1 --ServerApp.root_dir=. $(ARGS) my-notebooks/00_start_here.ipynb
 
 demo: $(VENV)/.course
 	@$(BIN)/jepa-lite demo $(ARGS)

@@ -22,9 +22,9 @@ SERVED = (
 
 
 def lab_command():
-    """The command, run by this Python."""
+    """The command, run by this Python and without options of a user's own."""
     line = re.search(r"^lab:.*\n\t@?(.+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)[1]
-    words = shlex.split(line)
+    words = shlex.split(line.replace("$(ARGS) ", ""))
     assert words[:3] == ["$(BIN)/python", "-m", "jupyterlab"] and words[-1] == FIRST, f"make lab runs {line}"
     return [sys.executable, *words[1:]]
 
