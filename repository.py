@@ -84,6 +84,7 @@ def readme_with_doors(text: str, repository: str = REPOSITORY) -> str:
 
 def absolute(text: str, repository: str, tag: str) -> str:
     """Markdown whose links to files of the repository lead to GitHub, at the state called `tag`."""
+    raw = f"https://raw.githubusercontent.com/{repository}/{tag}"
 
     def full(found):
         before, target = found.groups()
@@ -91,10 +92,12 @@ def absolute(text: str, repository: str, tag: str) -> str:
             return found[0]
         path = target.partition("#")[0]
         if before.startswith("!"):
-            return f"{before}(https://raw.githubusercontent.com/{repository}/{tag}/{target})"
+            return f"{before}({raw}/{target})"
         kind = "tree" if (ROOT / path).is_dir() else "blob"
         return f"{before}(https://github.com/{repository}/{kind}/{tag}/{target})"
 
+    # A picture by day and by night is written in HTML.
+    text = re.sub(r'\b(src|srcset)="(?![a-z]+:)([^"]+)"', rf'\1="{raw}/\2"', text)
     # The picture inside of a badge first: it stands in the brackets of a link.
     text = re.sub(r"(!\[[^\]]*\])\(([^)\s]+)\)", full, text)
     return re.sub(r"((?<!!)\[(?:!\[[^\]]*\]\([^)]*\)|[^\[\]])*\])\(([^)\s]+)\)", full, text)

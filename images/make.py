@@ -1,9 +1,15 @@
-"""Make the README's pictures:  python images/make.py runs/demo  (a folder that `make demo` wrote)."""
+"""Make the pictures of made images:  python images/make.py runs/demo  (a folder that `make demo` wrote).
 
+Each is made twice, by day and by night: masks.png and masks_dark.png, and the like. The README and the pages
+in docs/ show the one that fits the reader's theme.
+"""
+
+import io
 import sys
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from jepa_lite.config import MaskConfig
 from jepa_lite.data import denormalize, normalize
@@ -35,12 +41,16 @@ def main(folder):
     angle = directions_of(draw_fields(MADE, SEED), grid)
     masks = sample_masks(grid, MADE, config.masks, torch.Generator().manual_seed(3))
     hidden, found = hidden_directions(model, drawn, angle, masks, COLUMNS)
-    save(directions.directions(drawn[:COLUMNS] / 255, grid, hidden, found), "directions")
+    save(directions.directions(drawn[:COLUMNS] / 255, grid, hidden, found), "directions", colours=256)
 
 
-def save(figure, name):
-    figure.savefig(HERE / f"{name}.png", dpi=110)
-    print(f"images/{name}.png: {figure.alt_text}")
+def save(figure, name, dpi=110, colours=None):
+    """Write a figure by day and by night; `colours` is a palette, without which fine hatching is large."""
+    for png, suffix in zip(figure.day_and_night(dpi), ("", "_dark"), strict=True):
+        image = Image.open(io.BytesIO(png)).convert("RGB")  # nothing in it is transparent
+        image = image.quantize(colours) if colours else image
+        image.save(HERE / f"{name}{suffix}.png", optimize=True)
+    print(f"images/{name}.png, {name}_dark.png: {figure.alt_text}")
 
 
 if __name__ == "__main__":

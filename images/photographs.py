@@ -4,6 +4,8 @@ photographs.png   which patches are alike; the README's first picture
 attention.png     the head that looks most at a thing
 neighbours.png    the nearest crops, by pooled features
 
+Each is made twice, by day and by night: photographs.png and photographs_dark.png, and the like.
+
 The photographs come with scikit-image and scikit-learn; none was trained on. The first two are seen at 256
 pixels, four times the size that the encoder was trained at, at stretched addresses. Beside each stands a
 network with random weights, of the same shape and with the same whitened input.
@@ -13,9 +15,8 @@ photograph, but so do those nearest to the mean of the visible patches, for whic
 (`predicted`, printed at the end); and of OTHER photographs even those nearest to the truth look unlike it.
 """
 
-from pathlib import Path
-
 import torch
+from make import save
 
 from jepa_lite import normalize, pretrained
 from jepa_lite.course.pointing import looks, seen, untrained
@@ -27,7 +28,6 @@ from jepa_lite.method.masks import sample_masks
 from jepa_lite.method.patches import take
 from jepa_lite.training.checkpoints import load_model
 
-HERE = Path(__file__).parent
 CROPS, ASKED, NEAREST = 1600, 400, 5
 
 
@@ -39,8 +39,7 @@ def main():
         "neighbours": neighbours(*crops(model), rows=list(range(len(PHOTOS)))),
     }
     for name, figure in pictures.items():
-        figure.savefig(HERE / f"{name}.png", dpi=90 if name == "neighbours" else 110)
-        print(f"images/{name}.png: {figure.alt_text}")
+        save(figure, name, dpi=90 if name == "neighbours" else 110)
     for name, (right, rank) in predicted(model).items():
         print(f"{name}: {right:.1%} of the nearest patches are of the right photograph; own rank {rank:.1f}")
 

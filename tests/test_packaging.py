@@ -520,7 +520,10 @@ def test_the_wheel_says_what_it_is(installed):
 def test_on_pypi_every_link_of_the_readme_is_absolute():
     page = repository.readme_with_doors(text("README.md"), "someone/jepa-lite")
     full = repository.absolute(page, "someone/jepa-lite", "v1.2.3")
-    found = [re.findall(r"\]\(([^)\s]+)\)", version) for version in (page, full)]
+    found = [
+        ["".join(pair) for pair in re.findall(r'\]\(([^)\s]+)\)|\bsrc(?:set)?="([^"]+)"', version)]
+        for version in (page, full)
+    ]
     assert len(found[0]) == len(found[1]) > 50
     github = ("https://github.com/someone/jepa-lite", "https://raw.githubusercontent.com/someone/jepa-lite")
     for before, after in zip(*found, strict=True):
@@ -531,8 +534,9 @@ def test_on_pypi_every_link_of_the_readme_is_absolute():
         kind = "/v1.2.3" if path.suffix in (".png", ".svg") and "raw" in after else "/blob/v1.2.3"
         home = github["raw" in after] + ("/tree/v1.2.3" if path.is_dir() else kind)
         assert after == f"{home}/{before}", f"{before} became {after}"
-    shown = re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", full)
-    assert len(shown) > 5 and all(url.startswith(github[1]) for url in shown), shown
+    pairs = re.findall(r'!\[[^\]]*\]\(([^)\s]+)\)|\bsrc(?:set)?="([^"]+)"', full)
+    shown = ["".join(pair) for pair in pairs]
+    assert len(shown) > 10 and all(url.startswith(github[1]) for url in shown), shown
 
 
 def test_links_of_the_project_lead_to_the_repository():

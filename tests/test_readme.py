@@ -1,7 +1,8 @@
 """Claims about the README, benchmarks/README.md and the pages beside them.
 
 1. The tables are the data under benchmarks/results, to the last digit.
-2. Every relative link leads to a file, and every picture has alt text.
+2. Every relative link leads to a file, and every picture has alt text. A picture that was made by night, too,
+   follows the reader's theme, and both are of one size.
 3. The Python of the README runs, and the commands of `jepa-lite` that the pages name exist. It is short.
 4. The benchmark data says how it was made: command, seed, versions, machine.
 5. The scripts that make data and pictures still find what they import.
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from benchmarks import tables
 from benchmarks.tables import RESULTS, percent, result, table
@@ -35,6 +37,10 @@ PHOTOGRAPHS = {  # how the README calls the rows of results/real_images.json, in
     "pixel baseline, ten minutes": "pixel baseline, 5,000 steps",
     "ten minutes": "**I-JEPA**, 5,000 steps",
 }
+BOTH = re.compile(
+    r'<picture><source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">'
+    r'<img alt="([^"]+)" src="([^"]+)"></picture>'
+)
 PROBES = {"linear": "linear, %", "linear_last4": "last 4, %", "knn": "20-NN, %"}
 
 
@@ -126,7 +132,9 @@ def pictures():
     """images/photographs.py, as a module."""
     spec = importlib.util.spec_from_file_location("pictures", ROOT / "images" / "photographs.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "images"))
+        spec.loader.exec_module(module)
     return module
 
 
@@ -259,6 +267,20 @@ def test_links_lead_somewhere(page):
     for alt, target in re.findall(r"(!?\[[^\]]*\])\(([^)]+)\)", text):
         assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
         assert not alt.startswith("![]"), f"{page.name}: {target} has no alt text"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_pictures_follow_the_readers_theme(page):
+    text = page.read_text("utf-8")
+    shown = BOTH.findall(text)
+    assert len(shown) == text.count("<picture") == text.count("<img"), "as the site and PyPI expect them"
+    for night, alt, day in shown:
+        assert night == day.replace(".png", "_dark.png") and len(alt) > 14, (night, alt)
+        white, dark = (Image.open(page.parent / path).convert("RGB") for path in (day, night))
+        assert white.size == dark.size, f"{night} was made of another figure than {day}"
+        assert min(white.getpixel((0, 0))) > 200 and max(dark.getpixel((0, 0))) < 60, (day, night)
+    for alone in re.findall(r"!\[[^\]]*\]\(([^)]+)\.png\)", text):
+        assert not (page.parent / f"{alone}_dark.png").exists(), f"{alone}.png has a picture by night, too"
 
 
 def test_the_readme_is_short():

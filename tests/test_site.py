@@ -241,9 +241,12 @@ def test_links_lead_to_the_nearest_that_there_is(monkeypatch, home):
         ("[a](../README.md#b)", "[a](repo:README.md#b)"),
         ("[a](02.ipynb), [c](https://x.invalid/a.md) and [d](#e)", "[a](repo:notebooks/02.ipynb), "
          "[c](https://x.invalid/a.md) and [d](#e)"),
-        ("![a [b] c](../images/masks.png)", "![a [b] c](../images/masks.png)"),
+        ("![a [b] c](../images/live_training.png)", "![a [b] c](../images/live_training.png)"),
         ("![a](../images/mask_explorer.png)", "![a](../images/mask_explorer.png){.only-light} "
          "![a](../images/mask_explorer_dark.png){.only-dark}"),
+        ('<picture><source media="(prefers-color-scheme: dark)" srcset="../images/masks_dark.png">'
+         '<img alt="a" src="../images/masks.png"></picture>',
+         "![a](../images/masks.png){.only-light} ![a](../images/masks_dark.png){.only-dark}"),
         ("[![a](b.png)](../LICENSE)", "[![a](b.png)](repo:LICENSE)"),
         ("a <!-- b\nc -->d", "a d"),
         (

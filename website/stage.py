@@ -21,6 +21,7 @@ SHIPPED = ("images", "benchmarks/results")  # folders whose files the site has, 
 SYLLABUS = re.compile(r"<!-- syllabus -->\n(.*?)\n<!-- end -->", re.S)
 FOLD = re.compile(r"(<details><summary>.*?</summary>)\s*(.*?)\s*(</details>)", re.S)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#|repo:)([^()\s]+)\)")
+PICTURE = re.compile(r'<picture><source [^>]*><img alt="([^"]*)" src="([^"]+)"></picture>')
 DATA = re.compile(r'src="data:image/(png|jpeg);base64,([^"]+)"')
 WIDGET, LIVE = "application/vnd.jupyter.widget-view+json", "MaskExplorer("
 SHOWN = "As it begins. In the notebook it can be touched."
@@ -76,7 +77,10 @@ def stage(to: Path, outputs: Path | None) -> None:
 
 
 def markdown(text: str, path: str) -> str:
-    """Markdown of the file at `path` for a page: without comments, with marked links, with dark pictures."""
+    """Markdown of the file at `path` for a page: without comments, with marked links, with dark pictures.
+
+    A <picture> follows the system's theme, so it is turned into two pictures that follow the page's own."""
+    text = PICTURE.sub(r"![\1](\2)", text)
     text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.S)
     text = FOLD.sub(r"\1\n\n\2\n\n\3", text)  # between empty lines Markdown is Markdown
     here = PurePosixPath(path).parent
@@ -125,10 +129,11 @@ def front(text: str) -> str:
     """The README as the front page."""
     rows = syllabus()
     text = SYLLABUS.sub(lambda _: cards(rows), text, count=1)
-    text = re.sub(r"(?=^!\[)", BUTTONS % rows[0]["notebook"].replace("\\", ""), text, count=1, flags=re.M)
+    buttons = BUTTONS % rows[0]["notebook"].replace("\\", "")
+    text = re.sub(r"(?=^<picture>)", buttons, text, count=1, flags=re.M)
     live = f"```{{raw}} html\n{explorer.fragment()}```"
-    text = re.sub(r"^!\[.*?\]\(images/mask_explorer\.png\)$", lambda _: live, text, count=1, flags=re.M)
-    return text + contents()
+    shown = r"^<picture>.*images/mask_explorer\.png.*$"
+    return re.sub(shown, lambda _: live, text, count=1, flags=re.M) + contents()
 
 
 def cards(rows: list[dict]) -> str:
