@@ -56,6 +56,8 @@ DIALS = {  # beside the preset as it is, of which each changes one thing
     "momentum up to 1": ["train.momentum=[0.98,1]"],
     "short warm-up": ["train.warmup=0.05"],
     "image's mean out": ["model.target_image_mean=0"],
+    "image's mean times two": ["model.target_image_mean=2"],
+    "image's mean times four": ["model.target_image_mean=4"],
     "bfloat16": ["train.amp=true"],
     "width 192": ["model.width=192", "model.predictor_width=96"],
 }

@@ -63,8 +63,8 @@ class ModelConfig:
     # Norm of the targets, without weights, so that no shrinking of them can save loss. "layer": each
     # token's own, as released. "place" and "whiten": over the batch (additions/target_norms.py). "none".
     target_norm: str = "layer"
-    # Share of each image's mean token that stays in its targets. Below 1, less is asked of what the image is,
-    # and more of what lies where.
+    # Factor of each image's mean token in its targets. Below 1, less is asked of what the image is, and more
+    # of what lies where; above 1 the other way round.
     target_image_mean: float = 1.0
     # The released code uses smooth-L1; the paper writes L2.
     loss: str = "smooth_l1"
@@ -99,7 +99,7 @@ class ModelConfig:
         mimetic = self.init == "mimetic" or self.init_mlp_gain == 1
         require(mimetic, 'init_mlp_gain is a part of init="mimetic"; choose that, or leave the gain at 1')
         one_of(self.target_norm, tuple(TARGET_NORMS), "target_norm")
-        numbers(self, "target_image_mean", high=1)
+        numbers(self, "target_image_mean", high=100)
         one_of(self.loss, ("smooth_l1", "l2"), "loss")
 
     def _check_weights(self):

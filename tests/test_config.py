@@ -36,7 +36,7 @@ IMPOSSIBLE = [
     ("model", "predictor_positions", ["fixed", "", None]),
     ("model", "predicts", ["pixel", None]),
     ("model", "target_norm", ["batch", None, True]),
-    ("model", "target_image_mean", [-0.1, 1.1, NAN]),
+    ("model", "target_image_mean", [-0.1, 101, NAN]),
     ("model", "patch_embedding", ["white", None]),
     ("model", "init", ["normal", None]),
     ("model", "init_mlp_gain", [0, -1.0, NAN, 2.0]),  # 2.0: without init="mimetic"

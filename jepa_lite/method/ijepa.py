@@ -50,8 +50,8 @@ class IJEPA(nn.Module):
         return self.as_targets(tokens)
 
     def as_targets(self, tokens: Tensor) -> Tensor:
-        """The target encoder's tokens (B, N, D), normalised; `target_image_mean` of an image's mean stays."""
-        if self.config.target_image_mean < 1:
+        """The target encoder's tokens (B, N, D), an image's mean times `target_image_mean`, normalised."""
+        if self.config.target_image_mean != 1:
             tokens = tokens - (1 - self.config.target_image_mean) * tokens.mean(1, keepdim=True)
         return TARGET_NORMS[self.config.target_norm](tokens)
 

@@ -1,7 +1,8 @@
 """What is claimed of the method, and tested here.
 
 1. The loss equals a plain loop over images, blocks and patches written from the paper's definition, with
-   smooth-L1 and L2, and every norm of the targets, "place" over the whole batch.
+   smooth-L1 and L2, and every norm of the targets, "place" over the whole batch. An image's mean counts
+   `target_image_mean` times in its targets.
 2. Targets come from the whole image; the prediction comes from the context alone.
 3. No gradient reaches the target encoder, and no optimiser moves it; context encoder and predictor get one.
 4. `update_target` is the closed form of a moving average over parameters and buffers; 1 freezes, 0 copies.
@@ -86,6 +87,17 @@ def test_what_the_norms_promise():
         assert (tokens.var(axis, correction=0) - 1).abs().max() < 1e-3
     raw = model_with(target_norm="none")
     assert torch.equal(raw.targets(images), raw.target_encoder(images))
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 4.0])
+def test_the_mean_of_an_image_counts_as_often_as_it_is_told(factor):
+    images = drawn(5, 3, 20, 28)
+    tokens, changed = (
+        model_with(target_norm="none", target_image_mean=f).targets(images) for f in (1.0, factor)
+    )
+    means, others = tokens.mean(1, keepdim=True), changed.mean(1, keepdim=True)
+    torch.testing.assert_close(others, factor * means)
+    torch.testing.assert_close(changed - others, tokens - means)
 
 
 def change_outside(images, places):
