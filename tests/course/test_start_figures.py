@@ -3,8 +3,8 @@
 1. The first look: the patch is framed on the photograph, in each map the most similar one that is not near,
    and the maps are likenesses of the encoder that stands beside them. Alt text says where.
 2. The drawing has three networks, of which only the target encoder is dashed, and shows vectors inside the
-   target blocks alone; the context it shows holds no target. Predictions that equal their targets look the
-   same. Alt text counts.
+   target blocks alone, on a ground that is no image, so that it turns dark on a dark page; the context it
+   shows holds no target. Predictions that equal their targets look the same. Alt text counts.
 3. The bars are the numbers; a notebook here is its seconds there over the ratio; alt text holds the ratio. No
    notebooks yet, or one, is drawn as well.
 """
@@ -12,11 +12,13 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 
 from jepa_lite.config import MaskConfig
 from jepa_lite.course.figures.start import beside_reference, first_look, three_networks
 from jepa_lite.course.first_look import Prediction, Seen
 from jepa_lite.figures.photographs import likeness
+from jepa_lite.figures.style import NOTHING
 from jepa_lite.method.masks import sample_masks
 from jepa_lite.method.patches import take
 
@@ -74,11 +76,11 @@ def test_the_drawing_shows_who_sees_what(grid, targets):
         assert len(marked(whole, f"target {m}")) == len(block), "the whole image has the blocks hatched"
     hidden = torch.zeros(N, dtype=torch.bool)
     hidden[masks.target_idx.flatten()] = True
-    drawn = [np.asarray(one.images[0].get_array()).reshape(N, 3) for one in vectors]
+    drawn = [np.asarray(one.images[0].get_array()).reshape(N, 4) for one in vectors]
     assert [one.images[0].get_gid() for one in vectors] == ["predictions", "targets"]
-    for colours in drawn:
-        nothing = np.isclose(colours, 0xED / 255, atol=1e-6).all(1)
-        assert (nothing == ~hidden.numpy()).all(), "vectors stand inside the blocks and nowhere else"
+    for one, colours in zip(vectors, drawn, strict=True):
+        assert (colours[:, 3] == hidden.numpy()).all(), "vectors stand inside the blocks and nowhere else"
+        assert to_hex(one.get_facecolor()).upper() == NOTHING, "around them the ground shows"
     assert np.allclose(*drawn, atol=1e-5), "predictions that equal their targets have their colours"
     assert f"sees {seen} of {N} patches" in fig.alt_text and f"{targets} hidden blocks" in fig.alt_text
     assert f"ranks 2.5 of {N} on average, where guessing gives {(N + 1) / 2:g}" in fig.alt_text

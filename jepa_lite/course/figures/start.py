@@ -6,8 +6,8 @@ sees what and who learns how (paper, section 3, Figure 3), not how large anythin
 """
 
 import torch
+import torch.nn.functional as F
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import Tensor
 
@@ -137,9 +137,10 @@ def _whole(ax: Axes, image: Tensor, blocks, masks: Masks) -> None:
 
 def _vectors(ax: Axes, blocks, colours, masks: Masks, name: str) -> None:
     """Vectors of blocks (M, T) as colours (M, T, 3) at their places, and nothing elsewhere."""
-    drawn = torch.tensor(to_rgb(NOTHING)).repeat(masks.grid[0] * masks.grid[1], 1)  # (N, 3)
-    drawn[torch.as_tensor(blocks).flatten()] = colours.flatten(0, 1)
-    picture(ax, drawn.view(*masks.grid, 3), name).set_gid(name)
+    drawn = torch.zeros(masks.grid[0] * masks.grid[1], 4)  # (N, RGBA); clear, so that the ground shows
+    drawn[torch.as_tensor(blocks).flatten()] = F.pad(colours.flatten(0, 1), (0, 1), value=1.0)
+    picture(ax, drawn.view(*masks.grid, 4), name).set_gid(name)
+    ax.set_facecolor(NOTHING)  # a patch and no image, so that it is dark on a dark page
     for m, block in enumerate(blocks):
         corner = divmod(int(block.min()), masks.grid[1])
         outline(ax, corner, masks.target_size, 1, m, TARGETS[m % len(TARGETS)][0])
