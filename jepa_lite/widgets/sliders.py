@@ -63,7 +63,10 @@ class Dial(_Drawn):
         high: float = 1.0,
         step: float = 0.05,
     ) -> None:
-        self.slider = ipywidgets.FloatSlider(value, min=low, max=high, step=step, description=name, **LOOK)
+        digits = ".2f" if step % 1 else ".0f"  # 27 and not 27.00, where only whole numbers are offered
+        self.slider = ipywidgets.FloatSlider(
+            value, min=low, max=high, step=step, description=name, readout_format=digits, **LOOK
+        )
         super().__init__(draw, [self.slider])
 
 

@@ -219,6 +219,8 @@ def test_the_dial_follows_its_slider():
     data, about = shown
     assert "odds 1.00" in about["image/png"]["alt"] and data["image/png"] in dial.picture.value
     assert "application/vnd.jupyter.widget-view+json" in data and data["text/plain"].startswith("Dial: ")
+    whole = Dial(dial.draw, "odds", 0, step=1)
+    assert (dial.slider.readout_format, whole.slider.readout_format) == (".2f", ".0f")
 
 
 def test_the_dial_says_what_cannot_be_drawn():
