@@ -1,7 +1,7 @@
 """Run notebooks and keep the outputs that teach a reader who runs nothing: python images/course.py [02 05]
 
 The outputs of cells tagged `show` or `keep` are written into the notebook, and the figure of the cell tagged
-`keep` also to images/course/NN.png. PNGs are reduced to a palette of 128 colours so that they stay small. All
+`keep` also to images/course/NN.png. PNGs are reduced to a palette of 48 colours so that they stay small. All
 else that a run leaves in a notebook is dropped: other outputs, views and states of widgets, figures for dark
 pages, counts, times and progress bars. If the result has a fault, for example a printed path of this machine,
 the command names the cell and leaves the notebook as it was.
