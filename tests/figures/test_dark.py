@@ -154,12 +154,9 @@ def test_greys_are_turned_over_and_colours_stay():
         assert _turned(colour) == colour
 
 
-@pytest.mark.parametrize(
-    "marks", [lambda ax: ax.plot([1, 1, 1], "ko"), lambda ax: ax.scatter([0, 1, 2], [1, 1, 1], c="k")]
-)
-def test_marks_that_take_the_colour_of_their_line_are_turned_once(marks):
+def test_marks_that_take_the_colour_of_their_line_are_turned_once():
     fig = style.figure(1.5)
-    marks(fig.subplots())
+    fig.subplots().plot([1, 1, 1], "ko")
     for png, ink in zip(fig.day_and_night(DPI), ("black", INK), strict=True):
         same = np.abs(pixels(png) - colors.to_rgb(ink)).max(-1) < 0.02  # (rows, columns)
         assert same[40:-70, 80:].sum() > 100, f"inside of the axes nothing is {ink}"
