@@ -61,7 +61,8 @@ def position_similarity(positions: Tensor | dict[str, Tensor], grid: tuple[int, 
     found, tall = similarities(positions, grid), grid[0] / grid[1]
     columns = min(len(found), 4)
     lines = -(-len(found) // columns)
-    fig = figure(lines * (0.8 * WIDTH / max(columns, 2) * tall + 0.4))
+    map_width = WIDTH / max(columns, 2) - 0.73  # inches, beside a colour bar with its label
+    fig = figure(lines * (map_width * tall + 0.4))
     axes = fig.subplots(lines, columns, squeeze=False)
     told = []
     for ax in axes.flat[len(found) :]:

@@ -26,7 +26,7 @@ def _told(masks: Masks, row: int) -> str:
 def pairs(panels: dict[str, tuple[Tensor, Masks, int]]) -> Picture:
     """What is hidden, beside what the context encoder sees: {name: (image (C, H, W), masks, its row)}."""
     tallest = max(aspect(image) for image, _, _ in panels.values())
-    fig = figure(WIDTH / (2 * max(len(panels), 2)) * tallest + 0.35)
+    fig = figure(WIDTH / (2 * max(len(panels), 2)) * tallest + 0.2)
     axes = fig.subplots(1, 2 * len(panels), squeeze=False)[0]
     for (name, (image, masks, row)), left, right in zip(panels.items(), axes[::2], axes[1::2], strict=True):
         draw_masks(left, image, masks, row, name)

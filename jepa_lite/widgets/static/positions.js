@@ -5,7 +5,7 @@
 
 import { board, drawHeat, floats, follow, framed, heatScale, make, onTheme, place, sized, trouble } from "./kit.js";
 
-const BOARD = 290; // page pixels
+const BOARD = 260; // page pixels: three boards stand side by side where JupyterLab is 1,280 wide
 
 // --- pure -------------------------------------------------------------------------------------------
 
