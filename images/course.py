@@ -1,10 +1,11 @@
 """Run notebooks and keep the outputs that teach a reader who runs nothing: python images/course.py [02 05]
 
 The outputs of cells tagged `show` or `keep` are written into the notebook, and the figure of the cell tagged
-`keep` also to images/course/NN.png. PNGs are reduced to a palette of 48 colours so that they stay small. All
-else that a run leaves in a notebook is dropped: other outputs, views and states of widgets, figures for dark
-pages, counts, times and progress bars. If the result has a fault, for example a printed path of this machine,
-the command names the cell and leaves the notebook as it was.
+`keep` also to images/course/NN.png. PNGs are reduced to a palette so that they stay small: of 128 colours,
+or of 48 where the notebook would be too large. All else that a run leaves in a notebook is dropped: other
+outputs, views and states of widgets, figures for dark pages, counts, times and progress bars. If the result
+has a fault, for example a printed path of this machine, the command names the cell and leaves the notebook
+as it was.
 """
 
 import base64
@@ -26,7 +27,7 @@ from website.executed import run  # noqa: E402
 
 TAGS = {"keep", "show"}
 LIMIT = 300 * 1024  # bytes of a notebook's file
-COLOURS = 48  # of a picture
+COLOURS = 128, 48  # of a picture: as many as fit
 PICTURES = ("image/png", "image/jpeg")
 WORDS = ("text/plain", "text/html", "text/markdown", "text/latex")
 TIMES = {"execution", "ExecuteTime"}  # where front ends note when a cell ran
@@ -54,11 +55,11 @@ def is_shown(cell: dict) -> bool:
 # What is committed -----------------------------------------------------------------------------------------
 
 
-def with_outputs(notebook: dict, ran: dict) -> dict:
+def with_outputs(notebook: dict, ran: dict, colours: int = COLOURS[0]) -> dict:
     """A notebook with those outputs of `ran`, the same notebook executed, that are committed."""
     made = copy.deepcopy(notebook)
     for cell, executed in zip(code_cells(made), code_cells(ran), strict=True):
-        cell["outputs"] = kept(executed["outputs"]) if is_shown(cell) else []
+        cell["outputs"] = kept(executed["outputs"], colours) if is_shown(cell) else []
         cell["execution_count"] = None
         cell["metadata"] = {name: value for name, value in cell["metadata"].items() if name not in TIMES}
     made["metadata"] = {name: value for name, value in made["metadata"].items() if name in METADATA}
@@ -66,7 +67,7 @@ def with_outputs(notebook: dict, ran: dict) -> dict:
     return made
 
 
-def kept(outputs: list[dict]) -> list[dict]:
+def kept(outputs: list[dict], colours: int = COLOURS[0]) -> list[dict]:
     """What a cell printed and displayed, without what needs a kernel: its outputs as they are committed."""
     found = []
     for output in outputs:
@@ -76,7 +77,7 @@ def kept(outputs: list[dict]) -> list[dict]:
                 text = "".join(before) + "".join(output["text"])
                 text = re.sub(r"(?m)^.*\r(?!\n)", "", text)  # a line that was written over
                 found.append({"output_type": "stream", "name": "stdout", "text": text.splitlines(True)})
-        elif "data" in output and (data := still(output)):
+        elif "data" in output and (data := still(output, colours)):
             alt = {kind: {"alt": "".join(data["text/plain"])} for kind in PICTURES if kind in data}
             found.append({"output_type": "display_data", "data": data, "metadata": alt})
         elif output["output_type"] == "error":
@@ -84,23 +85,23 @@ def kept(outputs: list[dict]) -> list[dict]:
     return found
 
 
-def still(output: dict) -> dict:
+def still(output: dict, colours: int) -> dict:
     """The data of an output that need no kernel: a picture with its alt text, or else text, or nothing."""
     data = output["data"]
     for kind in PICTURES:
         if kind in data:
             alt = output["metadata"].get(kind, {}).get("alt") or "".join(data.get("text/plain", ""))
-            pixels = small(data[kind]) if kind == "image/png" else "".join(data[kind])
+            pixels = small(data[kind], colours) if kind == "image/png" else "".join(data[kind])
             return {kind: pixels, "text/plain": alt.splitlines(True)}
     if any("widget-view" in kind for kind in data):
         return {}
     return {kind: "".join(data[kind]).splitlines(True) for kind in WORDS if kind in data}
 
 
-def small(png: str) -> str:
+def small(png: str, colours: int) -> str:
     """A PNG in base64 with its colours reduced to a palette."""
     picture, file = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"), io.BytesIO()
-    picture.quantize(COLOURS).save(file, "png", optimize=True)
+    picture.quantize(colours).save(file, "png", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
 
 
@@ -165,7 +166,11 @@ def keep(path: Path, figure: Path) -> str:
 
     Returns the figure's alt text. If a cell fails (nbclient's CellExecutionError) or the outputs have faults
     (ValueError), nothing is written."""
-    made = with_outputs(json.loads(path.read_text("utf-8")), run(path))
+    before, ran = json.loads(path.read_text("utf-8")), run(path)
+    for colours in COLOURS:
+        made = with_outputs(before, ran, colours)
+        if len(text_of(made).encode()) <= LIMIT:
+            break
     pixels, alt = figure_to_keep(made)
     if wrong := faults(made):
         raise ValueError("; ".join(wrong))
