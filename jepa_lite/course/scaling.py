@@ -8,6 +8,8 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,8 +54,9 @@ def cifar10_numbers(table: dict) -> str:
         if name in named:
             how = named[name].format(len(rows))
         else:
-            steps, seconds = rows[0]["steps"], rows[0]["cpu_seconds"]
-            how = f"I-JEPA, {steps:,} steps, {seconds:.0f} seconds of one core, seeds: {len(rows)}"
+            model, steps, seconds = rows[0]["config"]["model"], rows[0]["steps"], rows[0]["cpu_seconds"]
+            how = f"I-JEPA, {steps:,} steps, {seconds / 60:.0f} minutes of one core, seeds: {len(rows)}"
+            name = "width {width}, depth {depth}, patch {patch_size}".format(**model)
         lines.append(f"| {name} | {mean:.1f} | {how}; this repository |")
     for epochs, linear in REPORTED.items():
         chosen = ", chosen on the test set" if epochs == max(REPORTED) else ""
@@ -125,12 +128,20 @@ def _filled(shapes: dict[str, tuple | Tensor], generator) -> dict[str, Tensor]:
 # --- lines of a terminal ----------------------------------------------------------------------------
 
 
+def _folded(command: str) -> str:
+    """A command on lines that fit a notebook's page, as a shell lets one go on."""
+    rows = textwrap.wrap(
+        command, 96, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return " \\\n".join(rows)
+
+
 def terminal(main: Callable[[list[str]], None], folder: str | Path, line: str) -> None:
     """Print and do what a terminal in `folder` would with "jepa-lite LINE"; main: the command line's.
 
     What is said of progress alone is left out.
     """
-    print(f"$ jepa-lite {line}")
+    print(_folded(f"$ jepa-lite {line}"))
     said = io.StringIO()
     try:
         with contextlib.chdir(folder), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
@@ -146,17 +157,24 @@ def stopped_by_ctrl_c(config: Config, data: str, root: str | Path, out: str | Pa
         if record["step"] == step:
             signal.raise_signal(signal.SIGINT)
 
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            pretrain(config, data, root=root, out=out, watch=watch)
-    except Stopped as stopped:
-        print(f"Ctrl-C: {stopped}")
+    standard_error = os.dup(2)
+    with tempfile.TemporaryFile() as answer:  # a handler of signals writes to the descriptor itself
+        os.dup2(answer.fileno(), 2)
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):
+                pretrain(config, data, root=root, out=out, watch=watch)
+        except Stopped as stopped:
+            answer.seek(0)
+            print(answer.read().decode().strip(), f"Ctrl-C: {stopped}", sep="\n")
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
 
 
 def torchrun(line: str, folder: str | Path, processes: int) -> None:
     """Print and do "torchrun -m jepa_lite LINE" in `folder`, on the CPU; RuntimeError if it fails."""
     shared = ["--standalone", f"--nproc-per-node={processes}", "-m", "jepa_lite", *shlex.split(line)]
-    print("$ torchrun", *shared)
+    print(_folded(" ".join(["$ torchrun", *shared])))
     alone = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-m", "torch.distributed.run", *shared]
     done = subprocess.run(command, env=alone, cwd=folder, capture_output=True, text=True, timeout=300)

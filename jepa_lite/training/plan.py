@@ -239,7 +239,7 @@ def table(plan: Plan) -> str:
     passes = f"{p.steps * p.batch / p.images:.3g}"
     rows = [
         ("parameters", _short(p.trained), "trained"),
-        ("", _short(p.encoder), "encoder; as many again, a moving average, are its targets'"),
+        ("", _short(p.encoder), "encoder; the target encoder has as many, which are not trained"),
         ("", _short(p.predictor), "predictor"),
         ("tokens an image", f"{p.context_tokens:.0f}", "read by the context encoder (mean)"),
         ("", f"{p.target_tokens:.0f}", "in a target block (mean)"),
@@ -258,8 +258,8 @@ def table(plan: Plan) -> str:
     ]
     how = "a thin slice of the network, a few blocks deep" if t.thin else "the whole network"
     note = (
-        f"Time was measured on steps of {counted(t.batch, 'image')} with {how}, and scaled by FLOPs.\n"
-        "Reading files, probes and checkpoints come on top."
+        f"Time was measured on steps of {counted(t.batch, 'image')} with {how}.\n"
+        "It was scaled by FLOPs. Reading files, probes and checkpoints come on top."
     )
     width = max(shutil.get_terminal_size((110, 24)).columns, 48)
     lines = [

@@ -14,6 +14,7 @@
 9. CIFAR-10's table has our numbers from the data, and says of others' best how it was chosen.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -87,7 +88,10 @@ def test_a_reading_tells_only_when_asked(run, measure):
     assert not any((drawn.get_gid() or "").startswith("alarm") for drawn in hidden.axes[1].lines)
     marked = [drawn.get_gid() for drawn in told.axes[1].lines if (drawn.get_gid() or "").startswith("alarm")]
     assert marked == [f"alarm {name}" for name in run["alarms"]]
-    assert run["name"] in told.alt_text and run["name"] in told.axes[0].get_title("left")
+    title, called = told.axes[0].get_title("left"), run["name"].replace("`", "")
+    assert called in told.alt_text and called in title.replace("\n", " ")
+    assert max(map(len, title.splitlines())) <= 85, "the title is wider than the axes"
+    assert ("note: address_gain" in told.alt_text) == ("address_gain" in run["alarms"])
     assert all(f"{name} at step {step}" in told.alt_text for name, step in run["alarms"].items())
 
 
@@ -162,11 +166,13 @@ def test_cifars_table_has_sources():
     assert "| raw pixels | 42.1 | no network; this repository |" in said
     assert "300 epochs on a GPU, chosen on the test set; others |" in said and "| 60.3 | 25 epochs" in said
     assert "untrained, mean of 3 seeds" in said and said.count("others |") == 3
+    assert "| width 96, depth 4, patch 4 | 51.1 | I-JEPA, 5,000 steps, 21 minutes of one core" in said
 
 
-def test_ctrl_c_is_pressed_after_the_step(monkeypatch, capsys):
+def test_ctrl_c_is_pressed_after_the_step(monkeypatch, capfd):
     def stand_in(config, data, root, out, watch):
         print("training 10%", file=sys.stderr)
+        os.write(2, b"\nSIGINT: finishing this step\n")
         assert (config, data, root, out) == ("a config", "folder", "images", "runs")
         watch({"step": 2})
         try:
@@ -176,8 +182,18 @@ def test_ctrl_c_is_pressed_after_the_step(monkeypatch, capsys):
 
     monkeypatch.setattr(scaling, "pretrain", stand_in)
     scaling.stopped_by_ctrl_c("a config", "folder", "images", "runs", step=3)
-    said = capsys.readouterr()
-    assert said.out == "Ctrl-C: stopped by SIGINT after step 4\n" and not said.err
+    said = capfd.readouterr()
+    answer = "SIGINT: finishing this step\nCtrl-C: stopped by SIGINT after step 4\n"
+    assert said.out == answer and not said.err
+
+
+def test_a_long_line_of_a_terminal_is_folded(tmp_path, capsys):
+    words = [f"--option-{i}=value" for i in range(12)]
+    terminal(lambda given: print(given == words), tmp_path, " ".join(words))
+    *command, answer = capsys.readouterr().out.splitlines()
+    assert answer == "True" and all(len(row) <= 100 for row in command), command
+    shell = "\n".join(command).removeprefix("$ jepa-lite ").replace("\\\n", "")
+    assert len(command) > 1 and shell.split() == words
 
 
 def test_a_line_of_a_terminal(tmp_path, capsys):

@@ -3,6 +3,8 @@
 Pure functions, state -> Figure with `alt_text`.
 """
 
+import textwrap
+
 import numpy as np
 
 from ...data.images import Images
@@ -151,9 +153,13 @@ def log_reading(run: dict, measure: str, name: str, tell: bool = False) -> Pictu
     if tell:
         for alarm, step in run["alarms"].items():
             axes[1].axvline(step, color=VERMILION, ls="--", lw=1.4, gid=f"alarm {alarm}")
-        rang = [f"{alarm} at step {step}" for alarm, step in run["alarms"].items()]
-        truth = f": {run['name']}; alarms: {listed(rang, '{}') if rang else 'none'}"
-    axes[0].set_title(f"{name}{truth}", loc="left", color=BLACK, fontsize=9)
+        rang = {alarm: f"{alarm} at step {step}" for alarm, step in run["alarms"].items()}
+        noted = rang.pop("address_gain", None)  # not an alarm, as features can be good without it
+        truth = f": {run['name'].replace('`', '')}; "
+        truth += f"alarms: {listed(list(rang.values()), '{}') if rang else 'none'}"
+        truth += f"; note: {noted}" if noted else ""
+    title = textwrap.fill(f"{name}{truth}", 85)
+    axes[0].set_title(title, loc="left", color=BLACK, fontsize=9)
     fig.alt_text = f"{name}{truth}. Steps {log[0]['step']} to {log[-1]['step']}: {'; '.join(told)}."
     return fig
 
