@@ -74,8 +74,9 @@ class Choices(_Drawn):
     """Choices from lists: {what is chosen: its options, the first one first}, a slider for each list."""
 
     def __init__(self, draw: Callable[..., Picture], lists: dict[str, list]) -> None:
+        wide = {"style": {"description_width": f"{max(map(len, lists)) + 1}ch"}}  # the sliders begin together
         self.lists = [
-            ipywidgets.SelectionSlider(options=options, description=name, readout=False, **LOOK)
+            ipywidgets.SelectionSlider(options=options, description=name, readout=False, **LOOK | wide)
             for name, options in lists.items()
         ]
         super().__init__(draw, self.lists)
@@ -84,6 +85,6 @@ class Choices(_Drawn):
 
 def _in_words(slider: ipywidgets.SelectionSlider) -> ipywidgets.HBox:
     """A slider through a list, and its choice in full beside it: its own readout cuts long words off."""
-    words = ipywidgets.Label(slider.label)
+    words = ipywidgets.Label(slider.label, layout={"margin": "2px 2px 2px 16px"})  # clear of the handle
     slider.observe(lambda _: setattr(words, "value", slider.label), "value")
     return ipywidgets.HBox([slider, words])
