@@ -73,7 +73,7 @@ def label_curves(table: dict[str, dict], chosen: int | None = None, chance: floa
     ax.set_xticks(counts, counts)
     ax.xaxis.set_minor_locator(NullLocator())
     if chance is not None:
-        ax.axhline(chance, color=BLACK, ls=":", lw=1, label=f"chance, {chance:.2f}", gid="chance")
+        ax.axhline(chance, color=BLACK, ls=":", lw=1, label=f"chance, {chance:.3g}", gid="chance")
     if chosen is not None:
         ax.axvline(chosen, color=ORANGE, lw=6, alpha=0.3, gid="chosen")
     ax.set(ylim=(0, 1), xlabel="labelled images per class", ylabel="nearest-neighbour accuracy")
@@ -141,7 +141,8 @@ def photograph_rows(found: dict, data: str) -> list[dict]:
 def photograph_bars(tables: dict[str, list[dict]], chance: float) -> Picture:
     """Tables of controls side by side: tables {title: rows}, rows {"name", "linear", "knn", "linear_last4"?}.
 
-    A measure that a row lacks has no bar; chance is a dotted line. Rows may differ from table to table.
+    A measure that a row lacks has no bar; chance, from 0 to 1, is a dotted line. Rows may differ from table
+    to table.
     """
     most = max(map(len, tables.values()))
     fig = figure(0.62 * most + 0.9)
@@ -156,11 +157,12 @@ def photograph_bars(tables: dict[str, list[dict]], chance: float) -> Picture:
                     ax.text(x + 0.015, y, f"{100 * x:.0f}", va="center", fontsize=8.5)
             said = ", ".join(f"{NAMES[key]} {100 * row[key]:.0f}%" for key in PROBES if key in row)
             told.append(f"{title}, {row['name']}: {said}")
-        ax.axvline(chance, color=BLACK, ls=":", lw=1, gid=f"{title} chance")
+        level = ax.axvline(chance, color=BLACK, ls=":", lw=1, gid=f"{title} chance")
         ax.set_yticks(range(len(rows)), [row["name"] for row in rows])
-        ax.set(title=title, xlim=(0, 1.1), ylim=(most - 0.5, -0.5), xlabel="held-out accuracy")
+        ax.set(title=title, xlim=(0, 1), ylim=(most - 0.5, -0.5), xlabel="held-out accuracy")
     handles = [Patch(fc=colour, ec="#333333", hatch=hatch) for colour, hatch in PROBES.values()]
-    fig.legend(handles, [NAMES[key] for key in PROBES], loc="outside upper center", ncols=3, frameon=False)
+    words = [*(NAMES[key] for key in PROBES), f"chance, {100 * chance:.0f}%"]
+    fig.legend([*handles, level], words, loc="outside upper center", ncols=4, frameon=False)
     fig.alt_text = f"Bars of held-out accuracy. {'; '.join(told)}. Chance is {100 * chance:.0f}%."
     return fig
 
