@@ -5,6 +5,7 @@ Pure functions from numbers to a Figure with `alt_text`, as in style.py.
 
 import math
 
+from matplotlib.lines import Line2D
 from torch import Tensor
 
 from ...evaluation.directions import degrees_between
@@ -30,6 +31,12 @@ PANELS = (
     ("address_gain", "address gain", ORANGE, "^", None),
     ("knn", "20-NN accuracy", VERMILION, "o", 1.0),
 )
+
+STROKES = {  # how directions are drawn: those that the context shows, the hidden ones, and the predicted ones
+    "seen": {"color": BLACK, "lw": 1.2},
+    "true": {"color": "#B5B5B5", "lw": 5},
+    "predicted": {"color": BLUE, "lw": 1.8},
+}
 
 
 @styled
@@ -139,10 +146,13 @@ def hidden_strokes(
         ax.spines[:].set(visible=True, color="#BBBBBB")
         for patch in hidden[i].unique().tolist():
             square(ax, patch, grid, 1, "hidden", fc="#EEEEEE", ec="none")
-        _strokes(ax, grid, seen[i], angle[i, seen[i]], "seen", color=BLACK, lw=1.2)
-        _strokes(ax, grid, hidden[i], true[i], "true", color="#B5B5B5", lw=5)
-        _strokes(ax, grid, hidden[i], predicted[i], "predicted", color=BLUE, lw=1.8)
-    fig.suptitle("black: seen    wide grey: hidden, true    narrow blue: hidden, predicted", fontsize=9.5)
+        _strokes(ax, grid, seen[i], angle[i, seen[i]], "seen")
+        _strokes(ax, grid, hidden[i], true[i], "true")
+        _strokes(ax, grid, hidden[i], predicted[i], "predicted")
+    words = ("seen", "hidden, true", "hidden, predicted")
+    pairs = zip(words, STROKES.values(), strict=True)
+    handles = [Line2D([], [], label=label, **look) for label, look in pairs]
+    fig.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
     fig.alt_text = (
         f"{n} images as strokes, one a tile. Thin strokes are the directions that the context shows. On grey "
         f"ground are the hidden tiles, each with a wide stroke for its true direction and a narrow one on it "
@@ -151,8 +161,8 @@ def hidden_strokes(
     return fig
 
 
-def _strokes(ax, grid, patches, angles, gid, **look):
+def _strokes(ax, grid, patches, angles, gid):
     for patch, angle in zip(patches.tolist(), angles.tolist(), strict=True):
         y, x = divmod(patch, grid[1])
         dy, dx = 0.38 * math.sin(angle), 0.38 * math.cos(angle)
-        ax.plot([x - dx, x + dx], [y - dy, y + dy], gid=gid, solid_capstyle="round", **look)
+        ax.plot([x - dx, x + dx], [y - dy, y + dy], gid=gid, solid_capstyle="round", **STROKES[gid])
