@@ -97,12 +97,13 @@ def _turn(artist, undo):
         return  # its colours are values
     if isinstance(artist, Patch) and _coloured(artist.get_facecolor()):
         return
-    for name in names:
-        now = getattr(artist, f"get_{name}")()
+    # All are read before one is set, because a marker without a colour of its own has its line's.
+    for name, now in [(name, getattr(artist, f"get_{name}")()) for name in names]:
         several = isinstance(artist, Collection)
         then = [_turned(colour) for colour in now] if several else _turned(now)
         if not np.array_equal(colors.to_rgba_array(now), colors.to_rgba_array(then)):
-            _change(artist, name, then, undo)
+            undo.callback(getattr(artist, f"set_{name}"), now)
+            getattr(artist, f"set_{name}")(then)
 
 
 def _coloured(face):

@@ -178,6 +178,17 @@ def test_images_and_coloured_bars_stay():
     assert blue.sum() > 1000 and np.allclose(day[blue], dark[blue], atol=0.02)
 
 
+def test_marks_without_a_colour_of_their_own_follow_their_line():
+    fig = style.figure(1.0)
+    ax = fig.subplots()
+    ax.plot([0, 1], [0, 1], "|", color=style.BLACK, ms=30, mew=4)
+    ax.set_axis_off()
+    for _ in range(2):  # the second drawing sees what the first one has put back
+        day, night = map(pixels, fig.day_and_night(DPI))
+        ink, light = day.max(-1) < 0.1, night.min(-1) > 0.8
+        assert ink.sum() > 200 and (ink == light).mean() > 0.99
+
+
 # 3 -------------------------------------------------------------------------------------------------------
 
 
