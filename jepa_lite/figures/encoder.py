@@ -69,7 +69,7 @@ def pca_features(
         colours, share = pca_colours(values)
         for ax, coloured in zip(line, colours, strict=True):
             picture(ax, coloured.reshape(*grid, 3))
-        line[0].set_ylabel(name)
+        line[0].set_ylabel(name.replace(" ", "\n"))  # a row may be lower than the name is long
         told.append(f"{name}: the components hold {percent(share)} of the variance")
         if n > 1:
             total = max(colours.var((0, 1)).sum(), 1e-12)

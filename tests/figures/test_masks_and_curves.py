@@ -16,6 +16,7 @@
 
 import base64
 import html
+import io
 import re
 
 import matplotlib
@@ -303,6 +304,17 @@ def test_features_are_drawn_where_they_belong(grid, channels, P, _, n, with_cont
     np.testing.assert_allclose(shown, images[n - 1, 0] if channels == 1 else images[n - 1].permute(1, 2, 0))
     share = encoder.pca_colours(tokens)[1]
     assert f"{100 * share:.0f}%" in fig.alt_text and ("random weights" in fig.alt_text) == with_control
+
+
+def test_labels_of_feature_rows_are_whole():
+    tokens = torch.randn(8, 64, 8, generator=seeded(2))
+    fig = rendered(encoder.pca_features(picture((8, 8), 3, 8, 8), tokens, (8, 8), tokens))
+    for _ in range(2):  # the layout of images is settled at the second drawing
+        fig.savefig(io.BytesIO(), dpi=100)
+    for ax in fig.axes[::8]:
+        box, height = ax.yaxis.label.get_window_extent(dpi=100), 100 * fig.get_figheight()
+        within = box.x0 >= 0 and box.y0 >= 0 and box.y1 <= height
+        assert within, f"{ax.get_ylabel()!r} reaches beyond the figure: {box}"
 
 
 def test_alt_text_of_features_tells_position_from_content():
