@@ -20,10 +20,10 @@ from matplotlib.typing import ColorType
 
 GROUND, INK = "#17181b", "#e8e8ea"  # those of html.py and kit.css
 GREY = 0.08  # colours whose red, green and blue differ by less are greys
-PARTS = {  # what may follow another colour comes before it, or it would be turned over twice
-    Line2D: ("markerfacecolor", "markeredgecolor", "color"),
+PARTS = {
+    Line2D: ("color", "markerfacecolor", "markeredgecolor"),
     Patch: ("facecolor", "edgecolor"),
-    Collection: ("edgecolor", "facecolor"),
+    Collection: ("facecolor", "edgecolor"),
 }
 
 

@@ -154,14 +154,6 @@ def test_greys_are_turned_over_and_colours_stay():
         assert _turned(colour) == colour
 
 
-def test_marks_that_take_the_colour_of_their_line_are_turned_once():
-    fig = style.figure(1.5)
-    fig.subplots().plot([1, 1, 1], "ko")
-    for png, ink in zip(fig.day_and_night(DPI), ("black", INK), strict=True):
-        same = np.abs(pixels(png) - colors.to_rgb(ink)).max(-1) < 0.02  # (rows, columns)
-        assert same[40:-70, 80:].sum() > 100, f"inside of the axes nothing is {ink}"
-
-
 def test_contrast_is_that_of_the_guidelines():
     assert _contrast("black", "white") == pytest.approx(21)
     assert _contrast("#767676", "white") == pytest.approx(4.54, abs=0.01) == _contrast("white", "#767676")
