@@ -206,10 +206,12 @@ def ablations():
 
 def course():
     data = result("course")
-    claim = f"""On {count(data["machine"]["threads"], "core")} of an idle server, a notebook takes {span(data["notebooks"].values(), ".0f")}
+    cores = count(data["machine"]["threads"], "core")
+    claim = f"""On {cores} of an idle server, a notebook takes {span(data["notebooks"].values(), ".0f")}
         seconds, and a training step of the course's run takes {1000 * data["step_seconds"]:.0f}
         milliseconds. Notebook 00 compares your machine with this step."""
-    on = f"""every notebook once, in order, so that 05 trains the course's model and 09 its pixel baseline. The step is a median after the warm-up, on {data["images"]} made
+    on = f"""every notebook once, in order, so that 05 trains the course's model and 09 its pixel baseline.
+        The step is a median after the warm-up, on {data["images"]} made
         images"""
     return [card("How long the notebooks take", "course", claim, tables.course_table(), on)]
 
