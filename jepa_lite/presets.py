@@ -1,9 +1,9 @@
 """Named settings: `preset(name)` is a `Config`, and beside every value stands where it comes from.
 
-"paper A.1": appendix A.1 of the paper (arXiv 2301.08243). "small data": what others report for I-JEPA
-from scratch (the best for CIFAR-10: 77.2 linear). "measured here": benchmarks/README.md. "tried": in single
-short runs, not kept as data; for photographs DIALS of benchmarks/real_images.py takes each back. "ours, not
-tested": a guess of ours. The first four were run, on two cores; no preset for a GPU was.
+"paper A.1": appendix A.1 of the paper (arXiv 2301.08243). "small data": what others were said to use for
+I-JEPA from scratch, without a page that we could cite. "measured here": benchmarks/README.md. "tried": in
+single short runs, not kept as data; for photographs DIALS of benchmarks/real_images.py takes each back.
+"ours, not tested": a guess of ours. The presets for two cores were run; no preset for a GPU was.
 
 Where paper and released code differ, presets follow the paper: weight decay rises linearly (the code: on a
 cosine), and decays neither the mask token nor positions (the code: the mask token too). The paper names
@@ -147,7 +147,7 @@ _CIFAR = _small(
     size=(384, 5, 6),  # small data: width and depth of the best; six heads of 64 are ours, as in ViT-S
     image_size=32,
     patch_size=4,  # small data
-    epochs=300,  # small data: 60.3 after 25 epochs, 65.3 after 50, 77.2 after 300
+    epochs=300,  # small data
     batch_size=512,  # ours, not tested: 97 steps an epoch
     predictor=(192, 3, 6),  # ours, not tested: half the width and depth, as the paper's B/16 has it
     # norm="place" is measured here for short runs alone; ours, not tested at this length
@@ -160,7 +160,7 @@ PRESETS = {
     "cifar10": _CIFAR,
     "cifar100": _CIFAR,  # ours, not tested: as many images, of the same size
     "stl10": _small(
-        size="small",  # ours, not tested (small data reports 77.1 linear)
+        size="small",  # ours, not tested
         image_size=96,  # the set's own
         patch_size=8,  # ours, not tested: 144 patches, near the paper's 196
         epochs=300,  # ours, not tested: as for CIFAR-10
@@ -168,7 +168,7 @@ PRESETS = {
         predictor=(192, 6, 6),  # ours, not tested: half the width and depth
     ),
     "imagenette": _small(
-        size="small",  # ours, not tested (small data reports 34.0 linear; an MAE there 84.1)
+        size="small",  # ours, not tested
         image_size=160,  # the set's smaller copies
         patch_size=16,  # paper A.1; 100 patches
         epochs=600,  # ours, not tested: 9,469 images are few
@@ -176,7 +176,7 @@ PRESETS = {
         predictor=(192, 6, 6),  # ours, not tested: half the width and depth
     ),
     "imagenet100": _small(
-        size="small",  # small data: ViT-S (42.3 linear)
+        size="small",  # small data: ViT-S
         image_size=224,  # paper A.1
         patch_size=16,  # paper A.1
         epochs=300,  # paper A.1, of H/14; ours for this set, not tested
