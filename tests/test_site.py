@@ -9,7 +9,7 @@
 5. The search index is there and knows the course.
 6. A link to a file leads to its page, to a file of the site, to the repository where it is known, or is text.
 7. Executed notebooks are kept without solved cells, and are stale once their code or the library changed.
-8. Docstrings keep their shapes and tables.
+8. Docstrings keep their shapes and tables, and tables in outputs of notebooks are tables.
 9. The site is published from the notebooks that CI has executed, and by nothing that may change the code.
 """
 
@@ -167,6 +167,13 @@ def test_every_picture_has_alt_text(pages):
             if tag == "img":
                 decoration = "logo" in told.get("class", "") or "logo" in told.get("src", "")
                 assert "alt" in told and (decoration or len(told["alt"]) > 14), f"{name}: {told}"
+
+
+@pytest.mark.slow
+def test_tables_in_outputs_are_tables(pages):
+    assert "<table" in pages["notebooks/12_what_mattered.html"].article
+    broken = [name for name, page in pages.items() if re.search(r"<p>\s*\| ", page.article)]
+    assert not broken, f"lines of Markdown stand where a table should be: {broken}"
 
 
 @pytest.mark.slow

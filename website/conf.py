@@ -24,6 +24,7 @@ nb_execution_mode = "off"  # executed.py has done it
 nb_output_stderr = "remove"  # progress bars
 nb_ipywidgets_js = {}  # from another machine, and of no use without a kernel
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # of outputs, among which are tables
 
 viewcode_follow_imported_members = False
 autodoc_member_order = "bysource"
