@@ -162,11 +162,12 @@ def verdicts(table: dict) -> str:
 
 def _in_words(table, probe):
     """{name: "-10.0 ± 2.5, lower"} of every effect."""
-    ran = [effect for effect in effects(table, probe) if effect["group"] != "control" and effect["seeds"]]
+    found = [effect for effect in effects(table, probe) if effect["group"] != "control"]
+    ran = [effect for effect in found if effect["seeds"]]
     common = sorted(set.intersection(*(set(effect["seeds"]) for effect in ran))) if ran else []
     rows = [[e["differences"][e["seeds"].index(seed)] for seed in common] for e in ran]
     together = dict(zip([e["name"] for e in ran], decided_together(rows) if common else [], strict=False))
-    words = {effect["name"]: verdict(effect) for effect in effects(table, probe)}
+    words = {effect["name"]: verdict(effect) for effect in found}
     for effect in ran:
         half = "" if math.isnan(effect["half"]) else f" ± {effect['half']:.1f}"
         also = ", also together" if together.get(effect["name"]) else ""
