@@ -9,10 +9,12 @@ course's (jepa_lite/course/__init__.py), cut so that the reference has learned a
 is a tree of class folders of CIFAR-10's training images, and the run is the preset `laptop` with a smaller
 encoder, cut likewise. Probes are fitted on training images, and tested on images that no setting was chosen
 on: of CIFAR-10 those that benchmarks/real_images.py calls `report`. What stands in a file already is not run
-again: delete the file to start anew.
+again: delete the file to start anew. Several of these may run at once, `--share 0/2` and `--share 1/2`, each
+with every second run; `--device cuda` is for a GPU.
 """
 
 import argparse
+import itertools
 import json
 import time
 import warnings
@@ -32,6 +34,7 @@ from jepa_lite.evaluation.measures import address_gain, own_image_rank
 from jepa_lite.evaluation.probes import features, knn, linear, pixels, random_encoder
 from jepa_lite.presets import preset
 from jepa_lite.randomness import generator_for
+from jepa_lite.system.locks import locked
 from jepa_lite.training.collapse_alarms import CollapseWarning
 from jepa_lite.training.provenance import machine, write_json
 from jepa_lite.training.run import Run
@@ -116,42 +119,57 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("world", nargs="?", choices=("fields", "cifar10"), default="fields")
     parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--share", default="0/1", type=lambda words: tuple(map(int, words.split("/"))))
     asked = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", CollapseWarning)
-    run_all(cifar10(asked.folder) if asked.world == "cifar10" else fields(), asked.world)
+    run_all(cifar10(asked.folder) if asked.world == "cifar10" else fields(), asked)
 
 
-def run_all(world, name):
+def run_all(world, asked):
     """Every row that is not in the results yet. A row that changes nothing of this world's is left out."""
-    rows = json.loads(world.results.read_text("utf-8"))["rows"] if world.results.exists() else []
-    command = f"python benchmarks/ablations.py{'' if name == 'fields' else f' {name} PATH'}"
+    command = f"python benchmarks/ablations.py{'' if asked.world == 'fields' else f' {asked.world} PATH'}"
     facts = {"command": command, "seeds": list(SEEDS), "config": world.config.to_dict()}
     images, x, _, z, _ = world.images(SEEDS[0])
     facts |= {"images": len(images), "labelled": len(x), "held_out": len(z)}
-    for seed in SEEDS:  # seed by seed, so that what is there early is a whole table
+    number, of = asked.share
+    # seed by seed, so that what is there early is a whole table
+    for seed, row_name in itertools.islice(itertools.product(SEEDS, world.rows), number, None, of):
+        group, changes, switched = world.rows[row_name]
         reference = world.config.with_values({"train.seed": seed})
-        for row_name, (group, changes, switched) in world.rows.items():
-            config = reference.with_values(changes)
-            if group != "reference" and not switched and config == reference:
-                continue
+        config = reference.with_values(changes)
+        unchanged = group != "reference" and not switched and config == reference
+        if unchanged or seed in [run["seed"] for row in results(world, row_name) for run in row["runs"]]:
+            continue
+        run = measured(config, reference, switched, seed, world.images(seed), asked.device)
+        print(seed, row_name, run, flush=True)
+        with locked(world.results.with_suffix(".lock"), busy=bool):
+            rows = results(world)
             row = next((row for row in rows if row["name"] == row_name), None)
             if row is None:
                 rows.append(
                     row := {"name": row_name, "group": group, "changes": changes | switched, "runs": []}
                 )
-            if seed in [run["seed"] for run in row["runs"]]:
-                continue
-            row["runs"].append(measured(config, reference, switched, seed, *world.images(seed)))
-            print(seed, row_name, row["runs"][-1], flush=True)
-            write_json(world.results, facts | {"rows": rows, "controls": controls(rows)} | machine())
+            row["runs"] = sorted([*row["runs"], run], key=lambda run: run["seed"])
+            rows.sort(key=lambda row: list(world.rows).index(row["name"]))
+            facts |= {"rows": rows, "controls": controls(rows)}
+            write_json(world.results, facts | machine(asked.device))
 
 
-def measured(config, reference, switched, seed, images, x, y, z, labels):
-    began = time.process_time()
-    run = Run(config, images, model=switched_model(config.model, switched, seed) if switched else None)
+def results(world, name=None):
+    rows = json.loads(world.results.read_text("utf-8"))["rows"] if world.results.exists() else []
+    return [row for row in rows if name in (None, row["name"])]
+
+
+def measured(config, reference, switched, seed, images, device):
+    images, x, y, z, labels = images
+    began, started = time.process_time(), time.perf_counter()
+    model = switched_model(config.model, switched, seed) if switched else None
+    run = Run(config, images, device, model=model)
     log = list(run.steps())
     found = {"seed": seed, "cpu_seconds": round(time.process_time() - began)}
+    found |= {"seconds": round(time.perf_counter() - started)}
     found["loss"] = sum(record["loss"] for record in log[-LAST:]) / LAST
     found |= run.measures() | looked_at(run, z[:CHECKED]) | {"context_share": context_share(config)}
     views = {"ijepa": partial(features, run.model.target_encoder)}
@@ -175,7 +193,7 @@ def switched_model(config, switched, seed):
 def looked_at(run, images):
     """What the predictor makes of addresses, on held-out images, under the run's own masks."""
     masks = sample_masks(run.config.model.grid, len(images), run.config.masks, generator_for(0))
-    x, model = normalize(images), run.model
+    masks, x, model = masks.to(run.device), normalize(images.to(run.device)), run.model
     return {
         "address_gain": address_gain(model, x, masks),
         "own_image_rank": own_image_rank(model.predict(x, masks), model.targets(x), masks.target_idx),
@@ -190,7 +208,8 @@ def context_share(config):
 
 def controls(rows):
     """Raw pixels and random weights of each seed, as the reference row measured them."""
-    return {name: [run[name] for run in rows[0]["runs"]] for name in ("random", "pixels")}
+    runs = [run for row in rows for run in row["runs"] if row["group"] == "reference"]
+    return {name: [run[name] for run in runs] for name in ("random", "pixels")}
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ and `report`, a tenth or so each, and the rest. Settings are chosen with `--on c
 the rest, accuracy on `choose`. What is reported is trained and probed on all but `report`, accuracy on
 `report`, which no choice has seen. A run's length is a number of steps, so that it is the same on a busy
 machine; the seconds of processor and clock that it took are recorded. One that was interrupted goes on from
-its checkpoint; one that is done is measured as it is. `--dials`: DIALS one at a time, of three seeds, on
-`choose`, without those that are in the results. `--controls`: raw pixels and random weights. `--ship`, added
-to the words of a run that is done: its weights become the package's (docs/models.md). `--shipped` measures
-what the package has.
+its checkpoint; one that is done is measured as it is. `--device cuda` trains on a GPU, and the row says so.
+`--dials`: DIALS one at a time, of three seeds, on `choose`, without those that are in the results.
+`--controls`: raw pixels and random weights. `--ship`, added to the words of a run that is done: its weights
+become the package's (docs/models.md). `--shipped` measures what the package has.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def measure(asked, images, labels):
         "cpu_seconds": round(sum(r["cpu_seconds"] for r in log), 1), "threads": torch.get_num_threads(),
         **probed(run.model.target_encoder, *sets), **looked_at(run, sets[2][:CHECKED]),
         "loss": sum(r["loss"] for r in log[-50:]) / len(log[-50:]),
-        "curve": curve(log, run.batch_size), "config": config.to_dict(),
+        "curve": curve(log, run.batch_size), "config": config.to_dict(), **machine(asked.device),
     })  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def keep(kind, *rows):
         with locked(RESULTS.with_suffix(".lock"), busy=bool):  # two may run, of one thread each
             found = results()
             others = [other for other in found[kind] if about(other) != about(row)]
-            found[kind] = sorted([*others, row | machine()], key=about)
+            found[kind] = sorted([*others, machine() | row], key=about)
             facts = {"command": "python benchmarks/real_images.py", "held_out": HELD_OUT}
             write_json(RESULTS, found | facts | machine())
         print(json.dumps({k: v for k, v in row.items() if k not in ("curve", "config")}), flush=True)
@@ -137,6 +137,7 @@ def arguments(words):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--on", choices=("choose", "report"), default="report")
     parser.add_argument("--name", default="I-JEPA")
+    parser.add_argument("--device", default="cpu")
     for flag in ("--dials", "--controls", "--ship", "--shipped"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--set", nargs="*", default=[])
@@ -174,7 +175,7 @@ def trained(config, x, y, z, labels, asked):
         probed[0] += time.process_time() - started
         return {"knn": accuracy}
 
-    run = run_in(asked.out, config.with_values({"train.probes": 8}), x, probe=probe)
+    run = run_in(asked.out, config.with_values({"train.probes": 8}), x, asked.device, probe)
     describe(asked.out, run, data=asked.data, on=asked.on)
     before = time.process_time()
     for record in recorded(run, asked.out, asked.name):
@@ -197,7 +198,7 @@ def probed(encoder, x, y, z, labels):
 def looked_at(run, images):
     """The measures without labels, on held-out images."""
     masks = sample_masks(run.config.model.grid, len(images), run.config.masks, generator_for(0))
-    x, model = normalize(images), run.model
+    masks, x, model = masks.to(run.device), normalize(images.to(run.device)), run.model
     predictions, targets = model.predict(x, masks), model.targets(x)
     return {
         "rank": measures.effective_rank(model.target_encoder(x).mean(1)),
