@@ -1,9 +1,8 @@
 """The training loop, as a generator that yields one record a step (paper, appendix A.1).
 
-A notebook can step it, plot it, pause it and stop it; `Run.state` holds all that a resumed run needs.
-Every random choice of step s is a function of (seed, s) alone (randomness.py), so there is no generator
-to save. `torchrun --nproc-per-node=N -m jepa_lite pretrain ...` splits each batch over N processes
-(distributed.py), with the options of `jepa-lite pretrain`. Saving, logging and signals are pretrain.py's.
+A notebook can step, plot, pause and stop it; `Run.state` holds all that a resumed run needs. Every random
+choice of step s is a function of (seed, s) alone (randomness.py): no generator is saved. Under `torchrun -m
+jepa_lite pretrain` each process takes a share of the batch. Saving, logging and signals are pretrain.py's.
 """
 
 import contextlib
@@ -37,6 +36,7 @@ from .provenance import has_compiler
 from .step_timer import Clock
 
 SAMPLE = 256  # images that are measured
+TILES = {"triton.coalesce_tiling_analysis": False}  # fails where sizes change (PyTorch's issue 181563)
 
 
 class Run:
@@ -67,7 +67,8 @@ class Run:
         self._reader, self._read_until = None, None  # images on their way, for the step after the last read
         loss = averaging(self.model) if self.world > 1 else self.model
         # Sizes of contexts and blocks change from step to step: dynamic, or each would be compiled anew.
-        self.loss = torch.compile(loss, dynamic=True) if config.train.compile else loss
+        self.loss = torch.compile(loss, dynamic=True, options=TILES) if config.train.compile else loss
+        torch.backends.cuda.enable_cudnn_sdp(False)  # attention that is planned anew for each of these sizes
 
     # --- where the run stands --------------------------------------------------------------------
 

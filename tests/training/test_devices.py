@@ -228,6 +228,7 @@ def test_the_loops_own_step_runs_on_fake_cuda(
         monkeypatch.setattr(Files, "batches", lambda self, orders: (self.read(*order) for order in orders))
     elif source == "in memory":
         pretend_cuda[0] = 4 * images.nbytes  # a quarter of which it would take, and that is too much
+    torch.backends.cuda.enable_cudnn_sdp(True)
     with fake_tensors():
         run = fake_run("cuda:0", images, monkeypatch, fields, amp=amp, optimizer=optimizer)
         seen, precisions = [], set()
@@ -243,6 +244,7 @@ def test_the_loops_own_step_runs_on_fake_cuda(
         assert all(group["fused"] for group in run.optimizer.param_groups if "betas" in group)
         if source != "files":
             assert run.source.images.device.type == ("cuda" if source == "on the GPU" else "cpu")
+    assert not torch.backends.cuda.cudnn_sdp_enabled(), "it would plan anew for the sizes of every batch"
     assert pinned == (["cpu"] if source == "in memory" else []), "only what lies on the host is pinned"
     assert record["seconds_forward"] == pytest.approx(3 * 0.005) and record["step"] == 1
     assert record["tokens"] > 6 * 3 * 30 and 0 < record["padding"] < 0.5
