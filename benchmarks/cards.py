@@ -118,6 +118,20 @@ def scaling():
     return [card("Batch size, image size and processes", "scaling", claim, tables.scaling_table(), on)]
 
 
+def gpu():
+    data = result("gpu")
+    rows = {(row["preset"], row["change"]): row for row in data["rows"] if "error" not in row}
+    paper = [row for (name, change), row in rows.items() if name.startswith("vit-") and not change]
+    off = max(abs((r["memory_peak"] - r["memory_images"]) / r["memory_counted"] - 1) for r in rows.values())
+    claim = f"""On one GPU the preset `cifar10` trains on
+        {rows["cifar10", ""]["images_per_second"]:,.0f} images a second. The paper's
+        {listed(f"`{row['preset']}` on {row['images_per_second']:,.0f}" for row in paper)}. The memory that
+        `jepa-lite plan` counts differs from what was allocated by at most {percent(off)}%."""
+    on = f"""random images that lie on the GPU, as medians of whole steps after {data["warm_up"]} steps of
+        warm-up"""
+    return [card("What a step costs on a GPU", "gpu", claim, tables.gpu_table(), on)]
+
+
 def checkpoints():
     data = result("checkpoints")
     small, large = (pick(data["rows"], key=lambda row: row["bytes"]) for pick in (min, max))
@@ -232,7 +246,7 @@ def explorer():
 
 
 CARDS = (
-    demo, real_images, shortcuts, ablations, collapse, alarms, step, masking, scaling, checkpoints, plan,
+    demo, real_images, shortcuts, ablations, collapse, alarms, step, masking, scaling, gpu, checkpoints, plan,
     course, explorer,
 )  # fmt: skip
 

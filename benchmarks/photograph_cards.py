@@ -7,6 +7,7 @@ import itertools
 import statistics
 
 from benchmarks.card_parts import card, count, listed, span, spread
+from benchmarks.real_images import DIALS
 from benchmarks.tables import percent, result, table
 
 SETS = {"cifar10": "CIFAR-10", "imagenette": "Imagenette"}
@@ -67,12 +68,15 @@ def commands(kind, on, rows):
     for row in rows:
         if row["kind"] == "controls":
             found.append(f"{start} --controls{' --on choose' * (on == 'choose')}")
-        elif on == "choose":
+        elif on == "choose" and row["name"] in DIALS:
             found.append(f"{start} runs/dials --steps {row['steps']} --dials")
         else:
-            settings = f" --set {' '.join(row['settings'])}" if row["settings"] else ""
-            seed = f" --seed {row['seed']}" * (row["seed"] != 0)
-            found.append(f'{start} RUN --steps {row["steps"]} --name "{row["name"]}"{seed}{settings}')
+            ends = row["config"]["train"]["steps"] is not None  # a run of so many seconds has no steps
+            words = [f"--steps {row['steps']}"] * ends + [f'--name "{row["name"]}"']
+            words += ["--on choose"] * (on == "choose") + [f"--seed {row['seed']}"] * (row["seed"] != 0)
+            words += ["--device cuda"] * (row["machine"].get("device", "cpu") != "cpu")
+            words += [f"--set {' '.join(row['settings'])}"] * bool(row["settings"])
+            found.append(f"{start} RUN {' '.join(words)}")
     return list(dict.fromkeys(found))
 
 

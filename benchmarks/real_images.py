@@ -142,8 +142,9 @@ def arguments(words):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--set", nargs="*", default=[])
     asked = parser.parse_args(words)
-    if not (asked.controls or asked.shipped or (asked.out and asked.steps)):
-        parser.error("a run needs a folder to write into and --steps")
+    ends = asked.steps or any(words.startswith("train.seconds=") for words in asked.set)
+    if not (asked.controls or asked.shipped or (asked.out and ends)):
+        parser.error("a run needs a folder to write into, and --steps or --set train.seconds=...")
     return asked
 
 

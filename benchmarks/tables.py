@@ -95,6 +95,21 @@ def scaling_table():
     return table([*head, "MB resident", "MB held by tensors", "MB counted"], rows)
 
 
+def gpu_table():
+    rows = [
+        [
+            r["preset"] + (f", {r['change']}" if r["change"] else ""), str(r["batch"]),
+            f"{1000 * r['step_seconds']:.0f}",
+            f"{r['images_per_second']:,.0f}",
+            *(f"{r['memory_' + what] / 1e9:.1f}" for what in ("peak", "counted")),
+            f"{r['flops_per_second'] / 1e12:.0f}",
+        ]
+        for r in result("gpu")["rows"] if "error" not in r
+    ]  # fmt: skip
+    head = ["preset", "batch", "ms a step", "images a second", "GB at the peak", "GB counted", "TFLOP/s"]
+    return table(head, rows)
+
+
 def checkpoints_table():
     rows = [
         [r["preset"], f"{r['bytes'] / 1e6:.0f}", f"{r['seconds']:.2f}", f"{100 * r['share']:.2f}"]
