@@ -108,7 +108,7 @@ def cifar10(folder):
         some = train[:10_000]  # in the order of a fixed draw
         return images[train], images[some], labels[some], images[test], labels[test]
 
-    smaller = {"model.width": 64, "model.predictor_width": 32, "train.groups": 1}
+    smaller = {"model.width": 64, "model.heads": 4, "model.predictor_width": 32, "train.groups": 1}
     length = {"train.steps": 1000, "train.log_every": 1000, "train.epochs": None}
     config = preset("laptop").with_values(smaller | length)
     rows = {name: row for name, row in ROWS.items() if name not in MADE_IMAGES_ONLY}
