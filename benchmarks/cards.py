@@ -203,19 +203,30 @@ def collapse():
 
 
 def ablations():
-    data, train = result("ablations"), result("ablations")["config"]["train"]
+    on = "made images"
+    return [ablated("ablations", "The course's run", "What mattered in the course's run", on)]
+
+
+def ablations_cifar10():
+    run = "The run of the preset `laptop` with an encoder of half its width"
+    on = "of CIFAR-10's training images, the split `report` of benchmarks/real_images.py"
+    return [ablated("ablations_cifar10", run, "What mattered on photographs", on)]
+
+
+def ablated(name, run, title, images):
+    data, train = result(name), result(name)["config"]["train"]
     found = [effect for effect in effects(data) if effect["seeds"] and effect["group"] != "control"]
     clear = [effect for effect in found if verdict(effect) in ("higher", "lower")]
     told = listed([f'"{e["name"]}" ({tables.points(e)} points)' for e in clear] or ["no change"])
-    claim = f"""The course's run reaches
+    claim = f"""{run} reaches
         {spread([run["ijepa"]["linear"] for run in data["rows"][0]["runs"]])}% by the linear probe. Of
         {count(len(found), "single change")}, {count(len(clear))} had an effect whose 95% interval excludes
         zero, namely {told}. For the others this table does not decide whether they help or harm."""
-    on = f"""{data["labelled"]:,} labelled made images for the probes and {data["held_out"]:,} others for
-        the test, after {train["steps"]} steps of {train["batch_size"]} images. An effect is the mean
-        difference from the course's run, in points and paired by seed, with the half width of its 95%
+    on = f"""{data["labelled"]:,} labelled images for the probes and {data["held_out"]:,} others for the test
+        ({images}), after {train["steps"]:,} steps of {train["batch_size"]} images. An effect is the mean
+        difference from the unchanged run, in points and paired by seed, with the half width of its 95%
         interval"""
-    return [card("What mattered in the course's run", "ablations", claim, tables.ablations_table(), on)]
+    return card(title, name, claim, tables.ablations_table(name), on)
 
 
 def course():
@@ -246,8 +257,8 @@ def explorer():
 
 
 CARDS = (
-    demo, real_images, shortcuts, ablations, collapse, alarms, step, masking, scaling, gpu, checkpoints, plan,
-    course, explorer,
+    demo, real_images, shortcuts, ablations, ablations_cifar10, collapse, alarms, step, masking, scaling, gpu,
+    checkpoints, plan, course, explorer,
 )  # fmt: skip
 
 

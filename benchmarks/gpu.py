@@ -3,9 +3,10 @@
     python benchmarks/gpu.py [FILE]
 
 Every preset for a GPU, on random images that lie on the GPU, so nothing is read from a disk. The ViTs of
-ImageNet take batches of 128, as one of sixteen GPUs would. `cifar10` also runs with one setting changed:
-single precision, TF32 in it, no groups, a compiled loss. Each row is the median of ten steps or more after a
-warm-up, and is written before the next one begins. A row that fails holds its error.
+ImageNet take batches of 128, as one of sixteen GPUs would. `cifar10` also runs in six groups, so also in
+single precision and with TF32, with the attention that a run switches off, and with a compiled loss. Each row
+is the median of ten steps or more after a warm-up, and is written before the next one begins. A row that
+fails holds its error.
 """
 
 import gc
@@ -27,18 +28,21 @@ WARM_UP, STEPS, MOST, SECONDS = 3, 10, 50, 2.0  # steps, at least STEPS and SECO
 PARTS = ("data", "forward", "backward", "update")
 BATCH = {name: 128 for name in ("vit-b16", "vit-l16", "vit-h14")}
 # (preset, what differs from it, changes, whether float32 products may round to TF32)
+CUDNN = "attention by cuDNN"  # which a run switches off, because it plans anew for every size
 ROWS = [
+    ("cifar10", "six groups", {"train.groups": 6}, False),
     ("cifar10", "", {}, False),
-    ("cifar10", "groups 1", {"train.groups": 1}, False),
-    ("cifar10", "single precision", {"train.amp": False}, False),
-    ("cifar10", "single precision, TF32", {"train.amp": False}, True),
+    ("cifar10", "single precision, six groups", {"train.amp": False, "train.groups": 6}, False),
+    ("cifar10", "TF32, six groups", {"train.amp": False, "train.groups": 6}, True),
+    ("cifar10", CUDNN, {}, False),
     ("stl10", "", {}, False),
+    ("stl10", CUDNN, {}, False),
     ("imagenette", "", {}, False),
     ("imagenet100", "", {}, False),
     ("vit-b16", "", {}, False),
     ("vit-l16", "", {}, False),
     ("vit-h14", "", {}, False),
-    ("cifar10", "groups 1, compiled", {"train.groups": 1, "train.compile": True}, False),
+    ("cifar10", "compiled", {"train.compile": True}, False),
 ]
 
 
@@ -57,7 +61,7 @@ def main(out):
     for name, change, changes, tf32 in ROWS:
         row = {"preset": name, "change": change}
         try:
-            row |= measured(name, changes, tf32)
+            row |= measured(name, changes, tf32, change == CUDNN)
         except Exception as error:
             row["error"] = f"{type(error).__name__}: {error}"[:500]
         rows.append(row)
@@ -65,7 +69,7 @@ def main(out):
         write_json(out, facts | {"rows": rows})
 
 
-def measured(name, changes, tf32):
+def measured(name, changes, tf32, cudnn):
     """The numbers of one row. Where memory runs out the batch is halved, and the row says what it was."""
     wanted = preset(name).train.batch_size
     batch = BATCH.get(name, wanted)
@@ -74,7 +78,7 @@ def measured(name, changes, tf32):
         gc.collect()  # what the row before has held
         torch.cuda.empty_cache()
         try:
-            return row | timed(config_of(name, batch, changes), tf32)
+            return row | timed(config_of(name, batch, changes), tf32, cudnn)
         except torch.OutOfMemoryError:
             if batch == 1:
                 raise
@@ -86,7 +90,7 @@ def config_of(name, batch, changes):
     return preset(name).with_values(values | {"train.stream": False, "train.workers": 0} | changes)
 
 
-def timed(config, tf32):
+def timed(config, tf32, cudnn):
     """Time, memory and the parts of a step, beside what `jepa-lite plan` counts."""
     model, batch = config.model, config.train.batch_size
     generator = torch.Generator().manual_seed(SEED)
@@ -95,6 +99,7 @@ def timed(config, tf32):
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     began = time.perf_counter()
     run = Run(config, images, DEVICE)
+    torch.backends.cuda.enable_cudnn_sdp(cudnn)
     made = time.perf_counter()
     for _ in range(WARM_UP):
         run.train_step()  # which waits for the GPU at its end
@@ -115,6 +120,7 @@ def timed(config, tf32):
     counted += cost.activation_bytes(config, draws) + cost.batch_bytes(config, batch)
     return {
         "amp": config.train.amp, "groups": config.train.groups, "compile": config.train.compile, "tf32": tf32,
+        "cudnn_attention": cudnn,
         "step_seconds": step, "slowest": max(seconds), "steps": len(seconds),
         "images_per_second": batch / step,
         **{f"share_{part}": spent / sum(parts.values()) for part, spent in parts.items()},

@@ -81,11 +81,11 @@ def commands(kind, on, rows):
 
 
 def reported(kind, groups):
-    """The claim: the longest I-JEPA (of several the nearest to the preset), its controls, its addresses."""
+    """The claim: the I-JEPA nearest to the preset (of several the longest), its controls, its addresses."""
     ours = [group for name, group in groups.items() if name.startswith("I-JEPA")]
     if not ours:
         return f"Only controls were measured on {SETS[kind]}."
-    ours = max(ours, key=lambda group: (group[0]["steps"], -len(group[0]["settings"])))
+    ours = max(ours, key=lambda group: (-len(group[0]["settings"]), group[0]["steps"]))
     rivals = {name: group for name, group in groups.items() if not name.startswith("I-JEPA")}
     linear = [f"{spread([row['linear'] for row in group])}% on {name}" for name, group in rivals.items()]
     many = f"mean and standard deviation of {count(len(ours), 'seed')}" if len(ours) > 1 else "one seed"

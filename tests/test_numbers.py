@@ -82,9 +82,9 @@ def quotes():
     gains, ranks = ([run["addresses"][key] for run in runs] for key in ("gain", "own_image_rank"))
     off = {k: [run["addresses"]["degrees_off"][k] for run in runs] for k in ("right", "wrong")}
     photographs_of = {r["name"]: r for r in result("real_images")["runs"] if r["data"] == "imagenette"}
-    names = (f"image's mean times {times}" for times in ("two", "four", "four, ten minutes"))
-    twice, four, long = (photographs_of[name] for name in names)
-    high, mimetic = (photographs_of[name] for name in ("rate 1e-2, ten minutes", "ten minutes, mimetic"))
+    changes = [f"image's mean times {times}" for times in ("two", "four", "four, ten minutes")]
+    changes += ["rate 1e-2, ten minutes", "ten minutes, mimetic"]
+    twice, four, long, high, mimetic = (photographs_of[f"width 96, {change}"] for change in changes)
     fell = [run["rank"] for r in result("collapse")["rows"] for run in r["runs"] if run["alarms"]]
     ratios = [ratio for row in result("plan")["rows"] for ratio in row["ratios"]]
     micro = {64: [], 128: [], 256: []}

@@ -54,8 +54,15 @@ def cifar10_numbers(table: dict) -> str:
         if name in named:
             how = named[name].format(len(rows))
         else:
-            model, steps, seconds = rows[0]["config"]["model"], rows[0]["steps"], rows[0]["cpu_seconds"]
-            how = f"I-JEPA, {steps:,} steps, {seconds / 60:.0f} minutes of one core, seeds: {len(rows)}"
+            model, steps, device = rows[0]["config"]["model"], rows[0]["steps"], rows[0]["machine"]["device"]
+            on = (
+                f"{rows[0]['cpu_seconds'] / 60:.0f} minutes of one core"
+                if device == "cpu"
+                else f"on an {device}"
+            )
+            method = "pixel baseline" if model["predicts"] == "pixels" else "I-JEPA"
+            batch = rows[0]["config"]["train"]["batch_size"]
+            how = f"{method}, {steps:,} steps of {batch} images, {on}, seeds: {len(rows)}"
             name = "width {width}, depth {depth}, patch {patch_size}".format(**model)
         lines.append(f"| {name} | {linear:.1f} | {knn:.1f} | {how}; this repository |")
     runs = {"untrained": "untrained", "knn": "I-JEPA, 30 epochs, an hour of a laptop GPU"}

@@ -113,8 +113,8 @@ def photograph_rows(found: dict, data: str) -> list[dict]:
     """The table of controls on photographs: rows of results("real_images") for "imagenette" or "cifar10".
 
     {"name", "seeds", "linear", "knn", and where measured "linear_last4", "steps", "cpu_seconds"}: raw pixels,
-    random weights (mean over their seeds), and of the pixel baseline and of I-JEPA the longest run whose
-    settings are nearest to the preset's. Only what was held out of all choices, the split `report`.
+    random weights (mean over their seeds), and of the pixel baseline and of I-JEPA the run whose settings are
+    nearest to the preset's, of several the longest. Only what was held out of all choices: split `report`.
     """
     of = {
         kind: [row for row in found[kind] if (row["data"], row["on"]) == (data, "report")]
@@ -126,7 +126,7 @@ def photograph_rows(found: dict, data: str) -> list[dict]:
     }
     for name, predicts in {"pixel baseline": "pixels", "I-JEPA": "latents"}.items():
         runs = [row for row in of["runs"] if row["config"]["model"]["predicts"] == predicts]
-        best = max(runs, key=lambda row: (row["steps"], -len(row["settings"])), default=None)
+        best = max(runs, key=lambda row: (-len(row["settings"]), row["steps"]), default=None)
         how = best and (best["steps"], best["settings"])
         groups[name] = [row for row in runs if (row["steps"], row["settings"]) == how]
     made = []
