@@ -24,17 +24,12 @@ def real_images():
     return made
 
 
-def called(row, others):
-    """What a row of real_images.json is: a control, or what was trained, how long and, if need be, how."""
+def called(row):
+    """What a row of real_images.json is: a control, or what was trained, how long and under which name."""
     if row["kind"] == "controls":
         return row["name"]
-
-    def label(row):
-        network = "pixel baseline" if row["config"]["model"]["predicts"] == "pixels" else "I-JEPA"
-        return f"{network}, {row['steps']:,} steps"
-
-    names = {other["name"] for other in others if other["kind"] == "runs" and label(other) == label(row)}
-    return label(row) if len(names) == 1 else f"{label(row)} ({row['name']})"
+    network = "pixel baseline" if row["config"]["model"]["predicts"] == "pixels" else "I-JEPA"
+    return f"{network}, {row['steps']:,} steps ({row['name']})"
 
 
 def photographs(kind, on, rows, held_out):
@@ -42,7 +37,7 @@ def photographs(kind, on, rows, held_out):
     order = sorted(rows, key=lambda r: (r["kind"], r["name"] != "raw pixels", r.get("steps", 0), r["name"]))
     groups, lines = {}, []
     for row in order:
-        groups.setdefault(called(row, rows), []).append(row)
+        groups.setdefault(called(row), []).append(row)
     for name, group in groups.items():
         cells = [spread([row[probe] for row in group if probe in row]) for probe in PROBES]
         seeds = str(len(group)) if "seed" in group[0] else ""
@@ -56,7 +51,8 @@ def photographs(kind, on, rows, held_out):
     shown = table(["features", "seeds", *PROBES.values()], lines)
     measured = f"""{held_out:,} of {SETS[kind]}'s training images, held out as the split {split}. "Last 4"
         is the linear probe on the last four blocks side by side. PATH is the folder of these images, and
-        RUN is a new folder. The values after ± are standard deviations over seeds"""
+        RUN is a new folder. Where a command says STEPS, NAME and SETTINGS, the data have them for each row.
+        The values after ± are standard deviations over seeds"""
     seeds = listed(sorted({row["seed"] for row in rows if "seed" in row}) or ["none"])
     told = f"{seeds}, of which each row has as many as the table's column says; raw pixels need none"
     return card(title, "real_images", claim, shown, measured, told, rows, commands(kind, on, rows))
@@ -68,12 +64,14 @@ def commands(kind, on, rows):
     for row in rows:
         if row["kind"] == "controls":
             found.append(f"{start} --controls{' --on choose' * (on == 'choose')}")
-        elif on == "choose" and row["name"] in DIALS:
-            found.append(f"{start} runs/dials --steps {row['steps']} --dials")
+        elif on == "choose":
+            dial = row["name"] in DIALS
+            each = "RUN --on choose --steps STEPS --name NAME --set SETTINGS"
+            found.append(f"{start} runs/dials --steps {row['steps']} --dials" if dial else f"{start} {each}")
         else:
             ends = row["config"]["train"]["steps"] is not None  # a run of so many seconds has no steps
             words = [f"--steps {row['steps']}"] * ends + [f'--name "{row["name"]}"']
-            words += ["--on choose"] * (on == "choose") + [f"--seed {row['seed']}"] * (row["seed"] != 0)
+            words += [f"--seed {row['seed']}"] * (row["seed"] != 0)
             words += ["--device cuda"] * (row["machine"].get("device", "cpu") != "cpu")
             words += [f"--set {' '.join(row['settings'])}"] * bool(row["settings"])
             found.append(f"{start} RUN {' '.join(words)}")
@@ -89,8 +87,9 @@ def reported(kind, groups):
     rivals = {name: group for name, group in groups.items() if not name.startswith("I-JEPA")}
     linear = [f"{spread([row['linear'] for row in group])}% on {name}" for name, group in rivals.items()]
     many = f"mean and standard deviation of {count(len(ours), 'seed')}" if len(ours) > 1 else "one seed"
-    claim = f"""I-JEPA learned from {ours[0]["images"]:,} images without labels, which took
-        {span((row["cpu_seconds"] / 60 for row in ours), ".0f")} minutes of processor time. A linear probe
+    device, minutes = ours[0]["machine"]["device"], span((row["cpu_seconds"] / 60 for row in ours), ".0f")
+    took = f"which took {minutes} minutes of processor time" if device == "cpu" else f"on an {device}"
+    claim = f"""I-JEPA learned from {ours[0]["images"]:,} images without labels, {took}. A linear probe
         on its features then reaches {spread([row["linear"] for row in ours])}% ({many})"""
     claim += f", beside {listed(linear)}. " if linear else ". "
     missing = [name for name in ("raw pixels", "random weights") if name not in groups]

@@ -125,7 +125,7 @@ def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
         assert all(number in card for number in told), told
         readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
         assert f"saw {run['images']:,} images" in readme and facts["config"]["train"]["batch_size"] == 64
-        assert 21 <= run["cpu_seconds"] / 60 < 22 and "21 to 22 minutes of one core" in readme
+        assert f"{run['cpu_seconds'] / 60:.0f} minutes of one core" in readme
         assert run["address_gain"] > 1.05 and run["own_image_rank"] < run["patches"] / 3
 
 
