@@ -103,6 +103,7 @@ def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
     data = result("real_images")
     shipped = {row["data"]: row for row in data["shipped"] if row["on"] == "report"}
     assert set(shipped) == {"cifar10", "imagenette"}
+    took = []
     for name, row in shipped.items():
         (run,) = (
             r for r in data["runs"] if (r["data"], r["on"], r["name"]) == (name, "report", "ten minutes")
@@ -125,8 +126,9 @@ def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
         assert all(number in card for number in told), told
         readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
         assert f"saw {run['images']:,} images" in readme and facts["config"]["train"]["batch_size"] == 64
-        assert f"{run['cpu_seconds'] / 60:.0f} minutes of one core" in readme
-        assert run["address_gain"] > 1.05 and run["own_image_rank"] < run["patches"] / 3
+        took.append(run["cpu_seconds"] / 60)
+        assert run["address_gain"] > 1.1 and run["own_image_rank"] < run["patches"] / 5
+    assert f"{min(took):.0f} to {max(took):.0f} minutes of one core" in readme
 
 
 @pytest.fixture(scope="module")
