@@ -189,6 +189,9 @@ def test_a_head_looks_at_the_eyes_of_the_cat_and_no_head_does_before_training():
         assert told == pytest.approx([trained[cat], area], abs=0.05), (
             "quote what images/photographs.py prints"
         )
+    wheel = list(pointing.LOOKED_FOR).index("motorcycle")
+    told = quoted(r"From one wheel of the motorcycle, (\d+)% is on the other, against (\d+)% before training")
+    assert told == pytest.approx([trained[wheel], random[wheel]], abs=0.03)
 
 
 @torch.no_grad()
