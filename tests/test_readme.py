@@ -21,7 +21,7 @@ from PIL import Image
 
 from benchmarks import tables
 from benchmarks.tables import RESULTS, percent, result, table
-from jepa_lite import cli, normalize, pretrained
+from jepa_lite import cli, normalize, patchify, pretrained
 from jepa_lite.additions.stretched_positions import stretched
 from jepa_lite.baselines.switches import Switches
 from jepa_lite.course import pointing
@@ -158,6 +158,22 @@ def test_the_patch_most_like_one_eye_of_the_cat_is_in_the_other_but_not_before_t
     assert found == [True, False]
 
 
+def test_from_most_patches_of_one_eye_that_patch_is_in_the_other():
+    _, tokens, control, grid, _ = pointing.seen(pretrained("imagenette"))
+    cat = list(pointing.POINTED).index("cat")
+    one, other = (pointing.within([ellipse], grid) for ellipse in pointing.LOOKED_FOR["cat"][1])
+    pixels = patchify(normalize(find_image("cat", pointing.SIZE)[None]), 8)
+    asked, hits = one.nonzero().flatten().tolist(), []
+    for values in (tokens[cat : cat + 1], pixels, control[cat : cat + 1]):
+        found = [twin(likeness(values, [patch])[0], patch, grid) for patch in asked]
+        hits.append(int(other[found].sum()))
+    assert hits[0] > hits[1] + 4 and hits[1] > hits[2] + 10, (hits, len(asked))
+    told = quoted(
+        r"For (\d+) of the (\d+) patches of that eye, .*? raw pixels .*? for (\d+) .*? weights for (\d+)"
+    )
+    assert [round(100 * one) for one in told] == [hits[0], len(asked), *hits[1:]], hits
+
+
 def test_a_head_looks_at_the_eyes_of_the_cat_and_no_head_does_before_training():
     cat, more = list(pointing.LOOKED_FOR).index("cat"), []
     for seed in range(3):
@@ -175,6 +191,9 @@ def test_a_head_looks_at_the_eyes_of_the_cat_and_no_head_does_before_training():
         assert told == pytest.approx([trained[cat], area], abs=0.05), (
             "quote what images/photographs.py prints"
         )
+    wheel = list(pointing.LOOKED_FOR).index("motorcycle")
+    told = quoted(r"From one wheel of the motorcycle, (\d+)% is on the other, against (\d+)% before training")
+    assert told == pytest.approx([trained[wheel], random[wheel]], abs=0.03)
 
 
 @torch.no_grad()

@@ -6,7 +6,8 @@
 4. What is seen is the photograph in patches, with features of both encoders that differ.
 5. A prediction's blocks, vectors and ranks belong together; another seed hides other blocks. Over several
    draws the shipped model ranks the true patch clearly better than guessing does.
-6. In the picture that notebook 00 opens with, training moves the cat's other eye up.
+6. In the picture that notebook 00 opens with, training moves the cat's other eye up, and its places by other
+   random weights and by raw pixels are those that the notebook tells.
 7. The controls are the data's numbers, in the order in which they are drawn.
 """
 
@@ -15,7 +16,8 @@ import statistics
 import pytest
 import torch
 
-from jepa_lite import pretrained
+from jepa_lite import normalize, patchify, pretrained
+from jepa_lite.additions.stretched_positions import stretched
 from jepa_lite.course import first_look, results
 from jepa_lite.course.first_look import controls, most_alike, patch_at, predict, seen
 from jepa_lite.course.pointing import untrained
@@ -87,6 +89,20 @@ def test_training_finds_the_other_eye():
         like = likeness(tokens[None], [eye])[0]
         place[name] = int((like > like[other]).sum())
     assert place["trained"] < 40 and place["untrained"] > 2 * place["trained"], place
+
+
+@torch.no_grad()
+def test_where_other_random_weights_and_pixels_put_that_eye():
+    size, model = (256, 256), pretrained("imagenette")
+    image = normalize(find_image("cat", size)[None])
+    draws = [
+        stretched(untrained(model, seed), size).stages(image)[first_look.BLOCK][0] for seed in range(1, 10)
+    ]
+    eye, other = (patch_at(y, x, 8, 32) for y, x in ((100, 84), (116, 212)))
+    likes = [likeness(tokens[None], [eye])[0] for tokens in (*draws, patchify(image, 8)[0])]
+    *random, pixels = [int((like > like[other]).sum()) for like in likes]
+    assert min(random) == pytest.approx(43, abs=5) and max(random) == pytest.approx(423, abs=10), random
+    assert sum(place < 400 for place in random) >= 8 and pixels == pytest.approx(44, abs=2), (random, pixels)
 
 
 def test_controls_are_the_datas_numbers():

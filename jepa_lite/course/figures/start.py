@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...figures.encoder import pca_colours
 from ...figures.masks import draw_seen, mask_sets, outline
-from ...figures.photographs import FAR, likeness, twin
+from ...figures.photographs import far, likeness, twin
 from ...figures.style import (
     BLACK,
     BLUE,
@@ -61,7 +61,8 @@ def first_look(seen: Seen, patch: int) -> Picture:
         row, column = divmod(found, seen.grid[1])
         told.append(
             f"{name}: {int((like > 0.5).sum()) - 1} of {len(like) - 1} patches have a cosine above 0.5 with "
-            f"it, and the most alike that is {FAR} rows or columns away lies in row {row}, column {column}"
+            f"it, and the most alike of those {far(seen.grid)} or more rows or columns away lies in "
+            f"row {row}, column {column}"
         )
     axes["trained 0"].set_title("features, as colours")
     axes["trained 1"].set_title("similarity to the frame")
