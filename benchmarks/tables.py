@@ -161,6 +161,7 @@ def collapse_table():
 
 def ablations_table(name="ablations"):
     data, rows = result(name), []
+    run = "the course's run" if name == "ablations" else "the preset's run"
     found = {probe: {e["name"]: e for e in effects(data, probe)} for probe in ("linear", "knn")}
     for r in data["rows"]:
         runs = r["runs"]
@@ -174,7 +175,6 @@ def ablations_table(name="ablations"):
         runs = data["controls"][control]
         means = [percent(sum(run[p] for run in runs) / len(runs)) for p in ("linear", "knn")]
         rows.append([name, "", *means, *(points(found[p][name]) for p in found), ""])
-    run = "the course's run" if name == "ablations" else "the preset's run"
     head = [f"{run} with", "context, %", "linear, %", "20-NN, %", "effect, linear", "effect, 20-NN"]
     return table([*head, "in the paper"], rows)
 
