@@ -125,6 +125,8 @@ def test_the_table_on_photographs_holds_what_was_reported():
     assert (ours["name"], ours["seeds"], ours["steps"]) == ("I-JEPA", 2, 20)
     assert ours["linear"] == pytest.approx(0.55) and ours["cpu_seconds"] == 2.0
     found = copy.deepcopy(measured())
+    found["runs"].insert(0, found["runs"][1] | {"settings": ["c=3"], "linear": 0.8})  # as near and long
+    assert probing.photograph_rows(found, "cifar10")[2] == ours
     found["runs"].append(found["runs"][1] | {"config": {"model": {"predicts": "pixels"}}, "knn": 0.11})
     assert [row["name"] for row in probing.photograph_rows(found, "cifar10")][2:] == [
         "pixel baseline",

@@ -166,7 +166,13 @@ def test_cifars_table_has_sources():
     assert "| raw pixels | 42.1 | 44.7 | no network; this repository |" in said
     assert "untrained, mean of 3 seeds" in said and said.count(f"[others]({OTHER['page']})") == 2
     assert "| 29.6 | untrained;" in said and "| 41.1 | I-JEPA, 30 epochs" in said
-    assert "| width 96, depth 4, patch 4 | 51.1 | 51.0 | I-JEPA, 5,000 steps, 21 minutes of one core" in said
+    for numbers, how in {
+        "width 96, depth 4, patch 4 | 51.1 | 51.0": "I-JEPA, 5,000 steps of 64 images, 21 minutes of",
+        "width 128, depth 4, patch 4 | 54.5 | 55.0": "I-JEPA, 3,000 steps of 64 images, on an NVIDIA H200",
+        "width 128, depth 4, patch 4 | 53.8 | 48.2": "pixel baseline, 3,000 steps of 64 images, on an NVIDIA",
+    }.items():
+        assert f"| {numbers} | {how}" in said
+    assert "on an NVIDIA H200, seeds: 3;" in said
 
 
 def test_ctrl_c_is_pressed_after_the_step(monkeypatch, capfd):

@@ -114,7 +114,8 @@ def photograph_rows(found: dict, data: str) -> list[dict]:
 
     {"name", "seeds", "linear", "knn", and where measured "linear_last4", "steps", "cpu_seconds"}: raw pixels,
     random weights (mean over their seeds), and of the pixel baseline and of I-JEPA the run whose settings are
-    nearest to the preset's, of several the longest. Only what was held out of all choices: split `report`.
+    nearest to the preset's, of several the longest, and of equally long ones those with the most seeds. Only
+    what was held out of all choices: split `report`.
     """
     of = {
         kind: [row for row in found[kind] if (row["data"], row["on"]) == (data, "report")]
@@ -126,9 +127,9 @@ def photograph_rows(found: dict, data: str) -> list[dict]:
     }
     for name, predicts in {"pixel baseline": "pixels", "I-JEPA": "latents"}.items():
         runs = [row for row in of["runs"] if row["config"]["model"]["predicts"] == predicts]
-        best = max(runs, key=lambda row: (-len(row["settings"]), row["steps"]), default=None)
-        how = best and (best["steps"], best["settings"])
-        groups[name] = [row for row in runs if (row["steps"], row["settings"]) == how]
+        how = [(-len(row["settings"]), row["steps"], row["settings"]) for row in runs]
+        best = max(how, key=lambda one: (*one[:2], how.count(one)), default=None)
+        groups[name] = [row for row, one in zip(runs, how, strict=True) if one == best]
     made = []
     for name, rows in groups.items():
         keys = [key for key in (*PROBES, "steps", "cpu_seconds") if rows and key in rows[0]]
