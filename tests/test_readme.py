@@ -8,6 +8,7 @@
 5. The scripts that make data and pictures still find what they import.
 """
 
+import functools
 import importlib.util
 import itertools
 import json
@@ -80,6 +81,11 @@ def photographs_table():
         ("benchmarks/README.md", "explorer", tables.explorer_table),
         ("benchmarks/README.md", "collapse", tables.collapse_table),
         ("benchmarks/README.md", "ablations", tables.ablations_table),
+        (
+            "benchmarks/README.md",
+            "ablations_cifar10",
+            functools.partial(tables.ablations_table, "ablations_cifar10"),
+        ),
     ],
 )
 def test_tables_are_the_data(page, name, make):
