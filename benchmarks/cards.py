@@ -124,7 +124,7 @@ def gpu():
     paper = [row for (name, change), row in rows.items() if name.startswith("vit-") and not change]
     off = max(abs((r["memory_peak"] - r["memory_images"]) / r["memory_counted"] - 1) for r in rows.values())
     claim = f"""On one GPU the preset `cifar10` trains on
-        {rows["cifar10", ""]["images_per_second"]:,.0f} images a second. The paper's
+        {rows["cifar10", ""]["images_per_second"]:,.0f} images a second, and of the paper's networks
         {listed(f"`{row['preset']}` on {row['images_per_second']:,.0f}" for row in paper)}. The memory that
         `jepa-lite plan` counts differs from what was allocated by at most {percent(off)}%."""
     on = f"""random images that lie on the GPU, as medians of whole steps after {data["warm_up"]} steps of

@@ -1,6 +1,6 @@
 """I-JEPA on photographs, on two cores: accuracy beside its controls. Writes results/real_images.json.
 
-    python benchmarks/real_images.py imagenette PATH runs/ten --steps 5000 --name "ten minutes" \\
+    python benchmarks/real_images.py imagenette PATH runs/ten --steps 3000 --name "ten minutes" \\
         --set train.amp=true
     python benchmarks/real_images.py imagenette PATH runs/dials --steps 940 --dials
     python benchmarks/real_images.py imagenette PATH --controls
