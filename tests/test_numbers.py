@@ -96,6 +96,9 @@ def quotes():
     trial |= {name: photographs_of[f"width 96, {name}"] for name in tried}
     last = [percent(trial[name]["linear_last4"]) for name in tried[:3]]
     used = [row["address_gain"] for row in narrow]
+    hole, whole = (photographs_of[name] for name in ("one block", "width 128, before it was the preset"))
+    probes = ("linear", "knn", "linear_last4")
+    block, wide = ({probe: percent(row[probe]) for probe in probes} for row in (hole, whole))
     fell = [run["rank"] for r in result("collapse")["rows"] for run in r["runs"] if run["alarms"]]
     ratios = [ratio for row in result("plan")["rows"] for ratio in row["ratios"]]
     micro = {64: [], 128: [], 256: []}
@@ -113,6 +116,10 @@ def quotes():
         ],
         "docs/training.md": [costly],
         BENCHMARKS: [
+            f"it has {block['linear']}% linear, {block['knn']}% by 20-NN and {block['linear_last4']}% by",
+            f"the preset has {wide['linear']}%, {wide['knn']}% and {wide['linear_last4']}%",
+            f"gain is {hole['address_gain']:.2f}, and a run takes {hole['cpu_seconds']:,.0f} seconds of a "
+            f"core instead of {whole['cpu_seconds']:,.0f}",
             f"a linear probe reaches {percent(statistics.mean(row['linear'] for row in narrow))}% with an",
             f"{percent(trial['width 128, four heads']['linear'])}% with one 128 wide and "
             f"{percent(trial['width 192, six heads']['linear'])}% with one 192 wide",
