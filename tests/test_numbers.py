@@ -96,6 +96,10 @@ def quotes():
     trial |= {name: photographs_of[f"width 96, {name}"] for name in tried}
     last = [percent(trial[name]["linear_last4"]) for name in tried[:3]]
     used = [row["address_gain"] for row in narrow]
+    trials = [r for r in result("real_images")["runs"] if r["data"] == "cifar10" and r["on"] == "choose"]
+    pair = {row["name"]: row for row in trials}
+    pair = [pair[name] for name in ("one block", "width 128, before it was the preset")]
+    cifar = {probe: [percent(row[probe]) for row in pair] for probe in ("linear", "knn", "linear_last4")}
     hole, whole = (photographs_of[name] for name in ("one block", "width 128, before it was the preset"))
     probes = ("linear", "knn", "linear_last4")
     block, wide = ({probe: percent(row[probe]) for probe in probes} for row in (hole, whole))
@@ -120,6 +124,9 @@ def quotes():
             f"the preset has {wide['linear']}%, {wide['knn']}% and {wide['linear_last4']}%",
             f"gain is {hole['address_gain']:.2f}, and a run takes {hole['cpu_seconds']:,.0f} seconds of a "
             f"core instead of {whole['cpu_seconds']:,.0f}",
+            f"{cifar['linear'][0]}% linear and {cifar['linear_last4'][0]}% by the last four blocks, where",
+            f"preset has {cifar['linear'][1]}% and {cifar['linear_last4'][1]}%, but {cifar['knn'][0]}% by",
+            f"20-NN instead of {cifar['knn'][1]}%, and a gain of {pair[0]['address_gain']:.2f}",
             f"a linear probe reaches {percent(statistics.mean(row['linear'] for row in narrow))}% with an",
             f"{percent(trial['width 128, four heads']['linear'])}% with one 128 wide and "
             f"{percent(trial['width 192, six heads']['linear'])}% with one 192 wide",
