@@ -96,13 +96,15 @@ def quotes():
     trial |= {name: photographs_of[f"width 96, {name}"] for name in tried}
     last = [percent(trial[name]["linear_last4"]) for name in tried[:3]]
     used = [row["address_gain"] for row in narrow]
-    trials = [r for r in result("real_images")["runs"] if r["data"] == "cifar10" and r["on"] == "choose"]
-    pair = {row["name"]: row for row in trials}
-    pair = [pair[name] for name in ("one block", "width 128, before it was the preset")]
-    cifar = {probe: [percent(row[probe]) for row in pair] for probe in ("linear", "knn", "linear_last4")}
-    hole, whole = (photographs_of[name] for name in ("one block", "width 128, before it was the preset"))
+    chosen = {(r["data"], r["name"]): r for r in result("real_images")["runs"] if r["on"] == "choose"}
+    names = ("one block", "width 128, before it was the preset")
+    (hole, whole), (hole_cifar, whole_cifar) = (
+        [chosen[data, n] for n in names] for data in ("imagenette", "cifar10")
+    )
     probes = ("linear", "knn", "linear_last4")
-    block, wide = ({probe: percent(row[probe]) for probe in probes} for row in (hole, whole))
+    block, wide, cifar, cifars = (
+        {probe: percent(row[probe]) for probe in probes} for row in (hole, whole, hole_cifar, whole_cifar)
+    )
     fell = [run["rank"] for r in result("collapse")["rows"] for run in r["runs"] if run["alarms"]]
     ratios = [ratio for row in result("plan")["rows"] for ratio in row["ratios"]]
     micro = {64: [], 128: [], 256: []}
@@ -124,9 +126,9 @@ def quotes():
             f"the preset has {wide['linear']}%, {wide['knn']}% and {wide['linear_last4']}%",
             f"gain is {hole['address_gain']:.2f}, and a run takes {hole['cpu_seconds']:,.0f} seconds of a "
             f"core instead of {whole['cpu_seconds']:,.0f}",
-            f"{cifar['linear'][0]}% linear and {cifar['linear_last4'][0]}% by the last four blocks, where",
-            f"preset has {cifar['linear'][1]}% and {cifar['linear_last4'][1]}%, but {cifar['knn'][0]}% by",
-            f"20-NN instead of {cifar['knn'][1]}%, and a gain of {pair[0]['address_gain']:.2f}",
+            f"{cifar['linear']}% linear and {cifar['linear_last4']}% by the last four blocks, where the "
+            f"preset has {cifars['linear']}% and {cifars['linear_last4']}%, but {cifar['knn']}% by 20-NN "
+            f"instead of {cifars['knn']}%, and a gain of {hole_cifar['address_gain']:.2f}",
             f"a linear probe reaches {percent(statistics.mean(row['linear'] for row in narrow))}% with an",
             f"{percent(trial['width 128, four heads']['linear'])}% with one 128 wide and "
             f"{percent(trial['width 192, six heads']['linear'])}% with one 192 wide",
@@ -224,7 +226,7 @@ def test_new_rows_of_photographs_appear_with_mean_and_spread(monkeypatch):
     reported = made["## Photographs: Imagenette"]
     assert "| pixel baseline, 77 steps (another) | 3 | 27.0 ± 6.1 |" in reported
     assert "27.0 ± 6.1% on pixel baseline, 77 steps (another)" in reported
-    assert '--name "another" --seed 12' in reported and "12 and 13" in reported
+    assert '--steps 77 --name "another" --seed 12' in reported and "12 and 13" in reported
     assert "2031-02-03" in reported
     assert "| pixel baseline, 77 steps (a setting) | 3 |" in made["## Settings tried on Imagenette"]
     assert "another" not in made["## Photographs: CIFAR-10"]
