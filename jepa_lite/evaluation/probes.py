@@ -29,7 +29,10 @@ from .measures import NotFinite
 
 Array = Tensor | np.ndarray | list  # features, tokens or labels
 # Penalties that `predict_linear` tries: half the squared weights, against the mean loss of an image.
-PENALTIES = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001, 0.0001)
+PENALTIES = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001, 0.0001, 0.00001)
+# The steepest slope of that loss at which a fit counts as done. Blocks side by side are nearly collinear: at
+# 3e-3 a fit of four of them with a small penalty stops where the larger one left it, points too low.
+TOLERANCE = 1e-4
 PIXELS = 3 * 64 * 64  # the most values an image has as "raw pixels"; larger ones are shrunk
 
 
@@ -162,7 +165,7 @@ def predict_linear(train_x: Array, train_y: Array, test_x: Array) -> Tensor:
     train, test = (x.numpy() for x in _standardise(train_x, test_x))
     label = train_y.numpy()
     # lbfgs, sklearn's default, needs 10 times longer here: neighbouring pixels are nearly collinear.
-    model = LogisticRegression(solver="newton-cg", tol=3e-3, max_iter=200)
+    model = LogisticRegression(solver="newton-cg", tol=TOLERANCE, max_iter=200)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", message="(?i).*line search.*")  # says that rounding ended the fit
