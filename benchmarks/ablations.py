@@ -6,11 +6,11 @@
 The times are of one core. Each row is a short run with the one change that it names, on the same images for
 the same seed, measured beside raw pixels and random weights. The made images are `fields`, and the run is the
 course's (jepa_lite/course/__init__.py), cut so that the reference has learned and is not done learning. PATH
-is a tree of class folders of CIFAR-10's training images, and the run is the preset `laptop` with a smaller
-encoder, cut likewise. Probes are fitted on training images, and tested on images that no setting was chosen
-on: of CIFAR-10 those that benchmarks/real_images.py calls `report`. What stands in a file already is not run
-again: delete the file to start anew. Several of these may run at once, `--share 0/2` and `--share 1/2`, each
-with every second run; `--device cuda` is for a GPU.
+is a tree of class folders of CIFAR-10's training images, and the run is the preset `laptop` with multi-block
+masks and a narrow encoder, cut likewise. Probes are fitted on training images, and tested on images that no
+setting was chosen on: of CIFAR-10 those that benchmarks/real_images.py calls `report`. What stands in a file
+already is not run again: delete the file to start anew. Several of these may run at once, `--share 0/2` and
+`--share 1/2`, each with every second run; `--device cuda` is for a GPU.
 """
 
 import argparse
@@ -108,9 +108,10 @@ def cifar10(folder):
         some = train[:10_000]  # in the order of a fixed draw
         return images[train], images[some], labels[some], images[test], labels[test]
 
-    smaller = {"model.width": 64, "model.heads": 4, "model.predictor_width": 32, "train.groups": 1}
+    smaller = {"model.width": 64, "model.heads": 4, "model.predictor_width": 32, "model.predictor_heads": 4}
+    masks = {"masks.rule": "paper", "masks.num_targets": 2, "masks.context_scale": (0.4, 0.6)}
     length = {"train.steps": 1000, "train.log_every": 1000, "train.epochs": None}
-    config = preset("laptop").with_values(smaller | length)
+    config = preset("laptop").with_values(smaller | masks | length)
     rows = {name: row for name, row in ROWS.items() if name not in MADE_IMAGES_ONLY | {"as in the course"}}
     rows = {"as in the preset": ROWS["as in the course"], **rows}
     return World(config, HERE / "ablations_cifar10.json", rows, lambda seed: everything())

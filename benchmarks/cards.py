@@ -208,7 +208,7 @@ def ablations():
 
 
 def ablations_cifar10():
-    run = "The run of the preset `laptop` with an encoder of half its width"
+    run = "The run of the preset `laptop`, with multi-block masks and an encoder of a third of its width,"
     on = "of CIFAR-10's training images, the split `report` of benchmarks/real_images.py"
     return [ablated("ablations_cifar10", run, "What mattered on photographs", on)]
 

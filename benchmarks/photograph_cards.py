@@ -39,9 +39,11 @@ def photographs(kind, on, rows, held_out):
     for row in order:
         groups.setdefault(called(row), []).append(row)
     for name, group in groups.items():
-        cells = [spread([row[probe] for row in group if probe in row]) for probe in PROBES]
+        cells = {probe: spread([row[probe] for row in group if probe in row]) for probe in PROBES}
+        if cells["linear_last4"] and not all("tolerance" in row for row in group):
+            cells["linear_last4"] += " *"
         seeds = str(len(group)) if "seed" in group[0] else ""
-        lines.append([f"**{name}**" if name.startswith("I-JEPA") else name, seeds, *cells])
+        lines.append([f"**{name}**" if name.startswith("I-JEPA") else name, seeds, *cells.values()])
     if on == "report":
         title, claim = f"Photographs: {SETS[kind]}", reported(kind, groups)
         split = "`report`, which no training, no probe and no choice of settings has seen"
@@ -50,7 +52,8 @@ def photographs(kind, on, rows, held_out):
         split = "`choose`, on which settings are chosen"
     shown = table(["features", "seeds", *PROBES.values()], lines)
     measured = f"""{held_out:,} of {SETS[kind]}'s training images, held out as the split {split}. "Last 4"
-        is the linear probe on the last four blocks side by side. PATH is the folder of these images, and
+        is the linear probe on the last four blocks side by side. A star marks an earlier probe, whose fit
+        of four blocks ended too early, up to four points too low. PATH is the folder of these images, and
         RUN is a new folder. Where a command says STEPS, NAME and SETTINGS, the data have them for each row.
         The values after ± are standard deviations over seeds"""
     seeds = listed(sorted({row["seed"] for row in rows if "seed" in row}) or ["none"])

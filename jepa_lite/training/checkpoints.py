@@ -26,7 +26,7 @@ from . import published_weights
 from .damage import CHECKSUMS, CONFIG, STATE, STATE_TENSORS, WEIGHTS, checksum, find_damage
 from .packing import pack, unpack
 from .provenance import read_json
-from .shipped_weights import PREFIX, find_shipped
+from .shipped_weights import PREFIX, TARGET, find_shipped, with_both_encoders
 from .weight_files import UNREADABLE, NotWeights, all_shards, checksums, read, weights_in
 
 FORMAT = 1
@@ -116,7 +116,7 @@ def load_model(path: str | Path, heads: int | None = None) -> tuple[IJEPA, Confi
         return _filled(IJEPA, model, tensors, weights), Config(model)
     config = _own_config(weights)
     network = PixelBaseline if config.model.predicts == "pixels" else IJEPA
-    return _filled(network, config.model, _read_tensors(weights), weights), config
+    return _filled(network, config.model, with_both_encoders(_read_tensors(weights)), weights), config
 
 
 def pretrained(name: str) -> IJEPA:
@@ -157,6 +157,7 @@ def load_encoder(
     weights = _find(path)
     if _is_ours(weights):
         config, tensors = _own_config(weights).model, _read_tensors(weights, NETWORKS[which] + ".")
+        tensors = tensors or _read_tensors(weights, TARGET)  # shipped weights hold one for both
     else:
         content, beside = _read_tensors(weights), _config_beside(weights)
         config, tensors = published_weights.encoder(content, NETWORKS[which], weights, beside, heads)
