@@ -180,8 +180,11 @@ def test_from_most_patches_of_one_eye_that_patch_is_in_the_other():
     assert [round(100 * one) for one in told] == [hits[0], len(asked), *hits[1:]], hits
 
 
-def test_a_head_looks_at_the_eyes_of_the_cat_and_no_head_does_before_training():
-    cat, more = list(pointing.LOOKED_FOR).index("cat"), []
+def test_a_head_looks_at_the_face_of_the_astronaut_and_no_head_does_before_training():
+    (face, cat, wheel), more = (
+        [list(pointing.LOOKED_FOR).index(name) for name in ("astronaut", "cat", "motorcycle")],
+        [],
+    )
     for seed in range(3):
         _, looks, control, _, _, regions = pointing.looks(pretrained("imagenette"), seed)
         trained, random = (
@@ -189,34 +192,37 @@ def test_a_head_looks_at_the_eyes_of_the_cat_and_no_head_does_before_training():
             for kind in (looks, control)
         )
         more.append(sum(one > other + 0.15 for one, other in zip(trained, random, strict=True)))
-        assert trained[cat] > 0.6 and random[cat] < 0.2, (trained, random)
+        assert trained[face] > 0.6 and random[face] < 0.2, (trained, random)
     assert min(more) >= len(regions) - 1, more
-    area = float(regions[cat].float().mean())
+    area = float(regions[face].float().mean())
     for page in ("README.md", "docs/models.md"):
-        told = quoted(r"(\d+)% of its attention is on the eyes, which are (\d+)% of the image", page)
-        assert told == pytest.approx([trained[cat], area], abs=0.05), (
+        told = quoted(r"(\d+)% of its attention is on her face, which is (\d+)% of the image", page)
+        assert told == pytest.approx([trained[face], area], abs=0.05), (
             "quote what images/photographs.py prints"
         )
-    wheel = list(pointing.LOOKED_FOR).index("motorcycle")
-    told = quoted(r"From one wheel of the motorcycle, (\d+)% is on the other, against (\d+)% before training")
-    assert told == pytest.approx([trained[wheel], random[wheel]], abs=0.03)
+    for pattern, which in (
+        ("the cat's nose, {0} is on the eyes", cat),
+        ("of the motorcycle, {0} is on the other", wheel),
+    ):
+        told = quoted(pattern.format(r"(\d+)%") + r", against (\d+)% before training")
+        assert told == pytest.approx([trained[which], random[which]], abs=0.03)
 
 
 @torch.no_grad()
-def test_that_head_looks_at_the_eyes_from_everywhere():
+def test_a_head_looks_at_the_eyes_from_everywhere():
     image = normalize(find_image("cat", pointing.SIZE)[None])
     encoder = stretched(pretrained("imagenette").target_encoder, pointing.SIZE)
     region = pointing.within(pointing.LOOKED_FOR["cat"][1], encoder.grid)
     there = encoder.attention_maps(image)[0][..., region].sum(-1)  # (depth, heads, N)
     everywhere = float(there.mean(-1).max())
-    (told,) = quoted(r"this head puts (\d+)% of its attention on the eyes on average")
+    (told,) = quoted(r"one head puts (\d+)% of its attention on the eyes on average")
     assert everywhere > 0.5 and told == pytest.approx(everywhere, abs=0.05)
 
 
 def test_what_the_prediction_finds_but_for_the_place_the_mean_of_the_visible_finds_too(pictures):
     found = pictures.predicted(pretrained("imagenette"))
     (right, rank), (control, blind) = found["prediction"], found["mean of the visible"]
-    assert right < control + 0.05 and rank < 26 < 30 < blind < 37, found
+    assert right < control + 0.05 and rank < 10 and blind > 30, found
     pattern = r"prediction, (\d+)% come .*?, (\d+)% do\. .*? ranks (\d+) of 64 .*? and (\d+) by that mean"
     told = quoted(pattern)
     assert told[:2] == pytest.approx([right, control], abs=0.05)
@@ -229,7 +235,7 @@ def test_near_crops_are_of_the_same_photograph_more_often_than_before_training(p
         float((bank.labels[one] == queries.labels[:, None]).float().mean())
         for one in (found["trained"], found["untrained"], found["raw pixels"])
     ]
-    assert right[0] > right[1] + 0.08 and right[1] > right[2] > 1 / len(bank.classes), right
+    assert right[0] > right[1] + 0.03 and right[1] > right[2] > 1 / len(bank.classes), right
     hits = [bank.labels[found[name]] == queries.labels[:, None] for name in ("trained", "untrained")]
     gains = (hits[0].float() - hits[1].float()).mean(1)
     by_photograph = [float(gains[queries.labels == c].mean()) for c in range(len(bank.classes))]
