@@ -35,10 +35,9 @@ PAGES += sorted((ROOT / "docs").glob("*.md"))
 PHOTOGRAPHS = {  # how the README calls the rows of results/real_images.json, in its order
     "raw pixels": "raw pixels",
     "random weights": "random weights",
-    "pixel baseline, on a GPU": "pixel baseline, 3,000 steps",
-    "ten minutes": "**I-JEPA**, 3,000 steps",
-    "ten minutes, on a GPU": "**I-JEPA**, the same on a GPU, three seeds",
-    "width 192 on a GPU": "**I-JEPA**, larger and longer, on a GPU",
+    "pixel baseline": "pixel baseline, 2,500 steps",
+    "ten minutes": "**I-JEPA**, 2,500 steps",
+    "multi-block, longer, on a GPU": "**I-JEPA**, longer, on a GPU",
 }
 BOTH = re.compile(
     r'<picture><source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">'
