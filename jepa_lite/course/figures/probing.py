@@ -109,13 +109,20 @@ def leak(rows: dict[str, tuple[float, float]]) -> Picture:
     return fig
 
 
+def nearest_to_preset(runs: list[dict]) -> list[dict]:
+    """Of runs of results("real_images") those that change the fewest settings of the preset; of several such
+    the longest, and of equally long ones those with the most seeds."""
+    how = [(-len(row["settings"]), row["steps"], row["settings"]) for row in runs]
+    best = max(how, key=lambda one: (*one[:2], how.count(one)), default=None)
+    return [row for row, one in zip(runs, how, strict=True) if one == best]
+
+
 def photograph_rows(found: dict, data: str) -> list[dict]:
     """The table of controls on photographs: rows of results("real_images") for "imagenette" or "cifar10".
 
     {"name", "seeds", "linear", "knn", and where measured "linear_last4", "steps", "cpu_seconds"}: raw pixels,
-    random weights (mean over their seeds), and of the pixel baseline and of I-JEPA the run whose settings are
-    nearest to the preset's, of several the longest, and of equally long ones those with the most seeds. Only
-    what was held out of all choices: split `report`.
+    random weights (mean over their seeds), and of the pixel baseline and of I-JEPA the runs that are nearest
+    to the preset. Only what was held out of all choices: split `report`.
     """
     of = {
         kind: [row for row in found[kind] if (row["data"], row["on"]) == (data, "report")]
@@ -126,10 +133,9 @@ def photograph_rows(found: dict, data: str) -> list[dict]:
         for name in ("raw pixels", "random weights")
     }
     for name, predicts in {"pixel baseline": "pixels", "I-JEPA": "latents"}.items():
-        runs = [row for row in of["runs"] if row["config"]["model"]["predicts"] == predicts]
-        how = [(-len(row["settings"]), row["steps"], row["settings"]) for row in runs]
-        best = max(how, key=lambda one: (*one[:2], how.count(one)), default=None)
-        groups[name] = [row for row, one in zip(runs, how, strict=True) if one == best]
+        groups[name] = nearest_to_preset(
+            [row for row in of["runs"] if row["config"]["model"]["predicts"] == predicts]
+        )
     made = []
     for name, rows in groups.items():
         keys = [key for key in (*PROBES, "steps", "cpu_seconds") if rows and key in rows[0]]
