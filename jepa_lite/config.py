@@ -266,7 +266,11 @@ def _read_by_rule(names, rule):
     """Naming a setting of masks that the rule does not read is a mistake: it would change nothing."""
     reads = [f"masks.{name}" for name in MASK_RULES[rule]]
     unread = [name for name in names if name.startswith("masks.") and name not in ("masks.rule", *reads)]
-    require(not unread, f"rule {rule!r} does not read {', '.join(unread)}; it reads: {', '.join(reads)}")
+    others = [one for one, its in MASK_RULES.items() if {f"masks.{name}" for name in its}.issuperset(unread)]
+    way_out = f"; masks.rule={others[0]} reads all that you set" if others else ""
+    require(
+        not unread, f"rule {rule!r} does not read {', '.join(unread)}; it reads: {', '.join(reads)}{way_out}"
+    )
 
 
 def _of_rgb(model):

@@ -245,7 +245,10 @@ def test_help_fits_a_screen(name, capsys, monkeypatch):
         (["pretrain", "--data", "imagenets"], "imagenets"),
         (["pretrain", "--set", "model.dept=3"], "no setting 'model.dept'"),
         (["pretrain", "--set", "model.patch_size=5"], "patch sizes that do: 1, 2, 4, 8, 16, 32"),
-        (["pretrain", "--set", "masks.target_scale=[0.9,1.0]"], "masks do not fit a 8 x 8 grid"),
+        (
+            ["pretrain", "--set", "masks.rule=paper", "masks.target_scale=[0.9,1.0]"],
+            "masks do not fit a 8 x 8 grid",
+        ),
         (["pretrain", "--set", "masks.rule=boxes"], "one of paper, official, rasterized, block, random"),
         (
             ["pretrain", "--set", "masks.rule=random", "masks.num_targets=2"],

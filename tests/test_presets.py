@@ -71,7 +71,8 @@ def test_the_masks_of_a_preset_can_be_drawn(name):
         masks = sample_masks((rows, columns), 16, config.masks, generator)
         assert masks.context_keep.sum(1).min() >= config.masks.min_keep
         share = masks.target_idx.shape[2] / (rows * columns)
-        assert 0.12 <= share <= 0.25, f"a target of {share:.2f} of the image"
+        low, high = (0.5, 0.7) if config.masks.rule == "block" else (0.12, 0.25)
+        assert low <= share <= high, f"a target of {share:.2f} of the image"
         targets = torch.zeros(16, rows * columns, dtype=torch.bool).scatter_(
             1, masks.target_idx.flatten(1), True
         )
@@ -111,12 +112,13 @@ def test_the_laptops_presets_have_what_helps_on_photographs_and_the_others_what_
     for config in (laptop, larger):
         assert config.model.target_norm == "whiten" and config.model.patch_embedding == "whitened"
         assert config.train.optimizer == "muon" and config.train.momentum[1] < 1
-        assert config.model.grid == (8, 8)
+        assert config.model.grid == (8, 8) and config.masks.rule == "block"
     plain = ModelConfig(), TrainConfig(steps=1)
     for name in set(PRESETS) - set(SHORT):
         model, train = preset(name).model, preset(name).train
         assert model.patch_embedding == plain[0].patch_embedding and train.optimizer == plain[1].optimizer
         assert model.target_image_mean == 1 and model.target_norm in ("layer", "place")
+        assert preset(name).masks.rule == "paper"
     assert (cifar.model.width, cifar.model.depth, cifar.model.patch_size) == (384, 5, 4)
     assert cifar.train.epochs == 300 and preset("cifar100") == cifar
 
