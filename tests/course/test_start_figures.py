@@ -82,7 +82,8 @@ def test_the_drawing_shows_who_sees_what(grid, targets):
         assert (colours[:, 3] == hidden.numpy()).all(), "vectors stand inside the blocks and nowhere else"
         assert to_hex(one.get_facecolor()).upper() == NOTHING, "around them the ground shows"
     assert np.allclose(*drawn, atol=1e-5), "predictions that equal their targets have their colours"
-    assert f"sees {seen} of {N} patches" in fig.alt_text and f"{targets} hidden blocks" in fig.alt_text
+    hidden = "the place of 1 hidden block, " if targets == 1 else f"the places of {targets} hidden blocks, "
+    assert f"sees {seen} of {N} patches" in fig.alt_text and hidden in fig.alt_text
     assert f"ranks 2.5 of {N} on average, where guessing gives {(N + 1) / 2:g}" in fig.alt_text
 
 

@@ -102,17 +102,20 @@ def three_networks(made: Prediction) -> Picture:
     _arrow(ax, (0.69, 0.58), (0.69, 0.38), ls="--")
     ax.text(0.72, 0.48, "copied slowly", va="center", fontsize=8.5)
     _arrow(ax, (1.21, 0.46), (1.21, 0.58))
-    ax.text(1.21, 0.42, "where the blocks are", ha="center", va="center", fontsize=8.5)
+    one = len(blocks) == 1
+    where = "where the block is" if one else "where the blocks are"
+    ax.text(1.21, 0.42, where, ha="center", va="center", fontsize=8.5)
     _arrow(ax, (1.76, 0.55), (1.76, 0.47), style="<|-|>")
     ax.text(1.79, 0.51, "loss", va="center", fontsize=8.5)
     N, rank = len(made.targets), made.ranks.mean().item()
+    hidden = "the place of 1 hidden block" if one else f"the places of {len(blocks)} hidden blocks"
     fig.alt_text = (
         f"The three networks of I-JEPA on one photograph. Above: the context encoder sees {len(context)} of "
-        f"{N} patches; the predictor gets its output and the places of {len(blocks)} hidden blocks, and "
-        "predicts a vector for each hidden patch, drawn as a colour. Both learn by gradient. Below: the "
+        f"{N} patches; the predictor gets its output and {hidden}, and predicts a vector for each hidden "
+        "patch, drawn as a colour. Both learn by gradient. Below: the "
         "target encoder, a slow copy of the context encoder without a gradient, sees the whole image; its "
-        f"vectors inside the blocks are the targets. The loss compares the two. The true patch ranks "
-        f"{rank:.1f} of {N} on average, where guessing gives {(N + 1) / 2:g}."
+        f"vectors inside the {'block' if one else 'blocks'} are the targets. The loss compares the two. "
+        f"The true patch ranks {rank:.1f} of {N} on average, where guessing gives {(N + 1) / 2:g}."
     )
     return fig
 
