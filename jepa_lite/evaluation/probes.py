@@ -30,9 +30,7 @@ from .measures import NotFinite
 Array = Tensor | np.ndarray | list  # features, tokens or labels
 # Penalties that `predict_linear` tries: half the squared weights, against the mean loss of an image.
 PENALTIES = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001, 0.0001, 0.00001)
-# The steepest slope of that loss at which a fit counts as done. Blocks side by side are nearly collinear: at
-# 3e-3 a fit of four of them with a small penalty stops where the larger one left it, points too low.
-TOLERANCE = 1e-4
+TOLERANCE = 1e-4  # slope at which a fit is done: at 3e-3 four blocks, nearly collinear, end points too low
 PIXELS = 3 * 64 * 64  # the most values an image has as "raw pixels"; larger ones are shrunk
 
 
@@ -156,8 +154,7 @@ def predict_linear(train_x: Array, train_y: Array, test_x: Array) -> Tensor:
     """Labels (m,) of test_x (m, F) by logistic regression on standardised train_x (n, F), train_y (n,).
 
     The L2 penalty is chosen on every fifth image of each training class, held out; then all are fitted.
-    Raises ValueError for a single class, NaN or infinity.
-    """
+    Raises ValueError for a single class, NaN or infinity."""
     from sklearn.exceptions import ConvergenceWarning  # late: a run that is not probed need not wait for it
     from sklearn.linear_model import LogisticRegression
 
