@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 
 from benchmarks import tables
+from benchmarks.card_parts import span
 from benchmarks.tables import RESULTS, percent, result, table
 from jepa_lite import cli, normalize, patchify, pretrained
 from jepa_lite.additions.stretched_positions import stretched
@@ -133,7 +134,7 @@ def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
         assert f"saw {run['images']:,} images" in readme and facts["config"]["train"]["batch_size"] == 64
         took.append(run["cpu_seconds"] / 60)
         assert run["address_gain"] > 1.1 and run["own_image_rank"] < run["patches"] / 5
-    assert f"{min(took):.0f} to {max(took):.0f} minutes of one core" in readme
+    assert f"{span(took, '.0f')} minutes of one core" in readme
 
 
 @pytest.fixture(scope="module")
