@@ -120,6 +120,12 @@ def quotes():
         percent(tried["I", f"width 96, {name}"][0]["linear_last4"])
         for name in ("eight heads", "predictor 96 wide", "weight decay 0.1")
     ]
+    lead = {}  # of what is shipped, over the pixel baseline
+    for (data, probe), name in itertools.product(
+        itertools.product(("imagenette", "cifar10"), ("linear", "knn")), ("ten minutes", "pixel baseline")
+    ):
+        (row,) = (r for r in result("real_images")["runs"] if (r["data"], r["name"]) == (data, name))
+        lead[data[0].upper(), probe] = abs(100 * row[probe] - lead.get((data[0].upper(), probe), 0))
     fell = [run["rank"] for r in result("collapse")["rows"] for run in r["runs"] if run["alarms"]]
     ratios = [ratio for row in result("plan")["rows"] for ratio in row["ratios"]]
     micro = {64: [], 128: [], 256: []}
@@ -136,6 +142,10 @@ def quotes():
             f"ranks {min(ranks):.1f} to {max(ranks):.1f} on average",
         ],
         "docs/training.md": [costly],
+        MODELS: [
+            f"by {lead['I', 'linear']:.0f} points linear and by {lead['I', 'knn']:.0f} by neighbours",
+            f"leads by {lead['C', 'linear']:.0f} points linear, and I-JEPA by {lead['C', 'knn']:.0f} by",
+        ],
         BENCHMARKS: [
             f"Imagenette reaches {narrow['I', 'linear']}% with an encoder 128 wide, {middle[0]}% "
             f"with one 160 wide and {hole['I', 'linear']}% with one 192 wide, and a probe of CIFAR-10 "

@@ -227,14 +227,14 @@ def _choose_penalty(model, x, y, held_out):
     if not len(held_y):
         return 1.0  # one image a class: nothing to choose on
     model.set_params(warm_start=True)
-    best, chosen = -1.0, None
+    best, chosen, worse = -1.0, None, 0
     for penalty in PENALTIES:
         accuracy = model.set_params(C=1 / (penalty * len(fit_y))).fit(fit_x, fit_y).score(held_x, held_y)
-        if accuracy > best:
-            best, chosen = accuracy, penalty
+        worse = 0 if accuracy > best else worse + 1
+        best, chosen = (accuracy, penalty) if worse == 0 else (best, chosen)
         error = (best * (1 - best) / len(held_y)) ** 0.5
-        if accuracy < best - 2 * error - 0.01:  # weaker penalties overfit more still, and take ever longer
-            break
+        if accuracy < best - (error if worse > 1 else 2 * error + 0.01):
+            break  # weaker penalties overfit more still, and take ever longer
     return chosen
 
 

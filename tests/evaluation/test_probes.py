@@ -178,6 +178,8 @@ def test_the_search_goes_on_past_a_dip_of_chance_and_stops_after_a_clear_fall():
     assert probes._choose_penalty(dip, x, y.numpy(), held) == probes.PENALTIES[3], (
         "a dip of one image ended it"
     )
+    slow = Scripted(0.5, 0.6, 0.6, 0.5)  # asked for a fifth, it would raise: no better twice, then worse
+    assert probes._choose_penalty(slow, x, y.numpy(), held) == probes.PENALTIES[1]
     fall = Scripted(0.5, 0.8, 0.4)  # asked for a fourth, it would raise
     assert probes._choose_penalty(fall, x, y.numpy(), held) == probes.PENALTIES[1]
 
