@@ -45,7 +45,7 @@ def cifar10_numbers(table: dict) -> str:
     table: results("real_images"). Ours are of the images that no training and no choice has used.
     """
     lines = ["| encoder | linear, % | 20-NN, % | how, and by whom |", "|---|---|---|---|"]
-    named = {"raw pixels": "no network", "random weights": "untrained, mean of {} seeds"}
+    named = {"raw pixels": "no network", "random weights": "untrained, seeds: {}"}
     ours = [row for part in ("controls", "runs") for row in table[part]]
     ours = [row for row in ours if (row["data"], row["on"]) == ("cifar10", "report")]
     for name in dict.fromkeys(row["name"] for row in ours):
@@ -61,8 +61,9 @@ def cifar10_numbers(table: dict) -> str:
                 else f"on an {device}"
             )
             method = "pixel baseline" if model["predicts"] == "pixels" else "I-JEPA"
-            batch = rows[0]["config"]["train"]["batch_size"]
-            how = f"{method}, {steps:,} steps of {batch} images, {on}, seeds: {len(rows)}"
+            batch, masks = rows[0]["config"]["train"]["batch_size"], rows[0]["config"]["masks"]
+            hidden = "one block" if masks["rule"] == "block" else f"{masks['num_targets']} targets"
+            how = f"{method}, {hidden}, {steps:,} steps of {batch} images, {on}, seeds: {len(rows)}"
             name = "width {width}, depth {depth}, patch {patch_size}".format(**model)
         lines.append(f"| {name} | {linear:.1f} | {knn:.1f} | {how}; this repository |")
     runs = {"untrained": "untrained", "knn": "I-JEPA, 30 epochs, an hour of a laptop GPU"}

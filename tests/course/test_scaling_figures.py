@@ -164,13 +164,13 @@ def test_random_weights_in_the_official_layout_are_read(tmp_path):
 def test_cifars_table_has_sources():
     said = cifar10_numbers(results("real_images"))
     assert "| raw pixels | 42.1 | 44.7 | no network; this repository |" in said
-    assert "untrained, mean of 3 seeds" in said and said.count(f"[others]({OTHER['page']})") == 2
+    assert "| untrained, seeds: " in said and said.count(f"[others]({OTHER['page']})") == 2
     assert "| 29.6 | untrained;" in said and "| 41.1 | I-JEPA, 30 epochs" in said
     for numbers, how in {
-        "width 96, depth 4, patch 4 | 51.1 | 51.0": "I-JEPA, 5,000 steps of 64 images, 21 minutes of",
-        "width 128, depth 4, patch 4 | 54.4 | 54.8": "I-JEPA, 3,000 steps of 64 images, 19 minutes of one",
-        "width 128, depth 4, patch 4 | 54.5 | 55.0": "I-JEPA, 3,000 steps of 64 images, on an NVIDIA H200",
-        "width 128, depth 4, patch 4 | 53.8 | 48.2": "pixel baseline, 3,000 steps of 64 images, on an NVIDIA",
+        "width 192, depth 4, patch 4 | 56.1 | 54.3": "I-JEPA, one block, 2,500 steps of 64 images, 18 minute",
+        "width 192, depth 4, patch 4 | 58.6 | 49.2": "pixel baseline, one block, 2,500 steps of 64 images, 1",
+        "width 192, depth 4, patch 4 | 57.4 | 56.6": "I-JEPA, 2 targets, 3,748 steps of 256 images, on an NV",
+        "width 128, depth 4, patch 4 | 54.5 | 55.0": "I-JEPA, 2 targets, 3,000 steps of 64 images, on an NVI",
     }.items():
         assert f"| {numbers} | {how}" in said
     assert "on an NVIDIA H200, seeds: 3;" in said
