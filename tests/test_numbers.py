@@ -71,6 +71,7 @@ EXCEPTIONS = {  # {a page: {words around numbers that no data file holds: what t
         for phrase in (
             FACE,
             "one block of 60% of the image",
+            "changes by more than 0.6 points",
             "From one wheel of the motorcycle, 20% is on the other, against 14% before training",
             "From the cat's nose, 47% is on the eyes, against 7% before training",
             "one head puts 82% of its attention on the eyes",

@@ -55,11 +55,12 @@ def photographs_table():
         cells = []
         for kind, probe in itertools.product(sets, PROBES):
             found = [
-                row[probe]
+                row
                 for row in (*data["controls"], *data["runs"])
                 if (row["data"], row["on"], row["name"]) == (kind, "report", name) and probe in row
             ]
-            cells.append(percent(sum(found) / len(found)) if found else "")
+            star = " *" * (probe == "linear_last4" and not all("tolerance" in row for row in found))
+            cells.append(percent(sum(row[probe] for row in found) / len(found)) + star if found else "")
         rows.append([called, *cells])
     return table(["features", *(f"{sets[kind]}: {PROBES[probe]}" for kind in sets for probe in PROBES)], rows)
 
@@ -109,7 +110,8 @@ def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
     data = result("real_images")
     shipped = {row["data"]: row for row in data["shipped"] if row["on"] == "report"}
     assert set(shipped) == {"cifar10", "imagenette"}
-    took = []
+    took, page = [], " ".join((ROOT / "docs" / "models.md").read_text("utf-8").split())
+    told = float(re.search(r"no accuracy changes by more than ([\d.]+) points", page)[1]) / 100
     for name, row in shipped.items():
         (run,) = (
             r for r in data["runs"] if (r["data"], r["on"], r["name"]) == (name, "report", "ten minutes")
@@ -118,18 +120,13 @@ def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
         assert facts["result"]["seed"] == run["seed"] and facts["result"]["steps"] == run["steps"]
         controls = [r for r in data["controls"] if (r["data"], r["on"]) == (name, "report")]
         for probe in PROBES:
-            assert abs(row[probe] - run[probe]) <= 0.005, (name, probe)
+            assert abs(row[probe] - run[probe]) <= told <= 0.006, (name, probe)
             rivals = [control[probe] for control in controls if probe in control]
             assert all(row[probe] > rival + 0.02 for rival in rivals), (name, probe)
             assert len(rivals) >= 3
-        card = (ROOT / "docs" / "models.md").read_text("utf-8")
-        told = (
-            f"{run['address_gain']:.2f} times",
-            f"{run['own_image_rank']:.1f}",
-            f"{run['cpu_seconds']:,.0f}",
-        )
-        told = (*told, f"{facts['images']:,}", f"{run['steps']:,} steps")
-        assert all(number in card for number in told), told
+        numbers = [f"{run['address_gain']:.2f} times", f"{run['own_image_rank']:.1f}"]
+        numbers += [f"{run['cpu_seconds']:,.0f}", f"{facts['images']:,}", f"{run['steps']:,} steps"]
+        assert all(number in page for number in numbers), numbers
         readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
         assert f"saw {run['images']:,} images" in readme and facts["config"]["train"]["batch_size"] == 64
         took.append(run["cpu_seconds"] / 60)
