@@ -9,9 +9,10 @@
 PATH is a tree of class folders of the set's TRAINING images. A fixed draw splits them into three: `choose`
 and `report`, a tenth or so each, and the rest. Settings are chosen with `--on choose`: trained and probed on
 the rest, accuracy on `choose`. What is reported is trained and probed on all but `report`, accuracy on
-`report`, which no choice has seen. A run's length is a number of steps, so that it is the same on a busy
-machine; the seconds of processor and clock that it took are recorded. One that was interrupted goes on from
-its checkpoint; one that is done is measured as it is. `--device cuda` trains on a GPU, and the row says so.
+`report`, which no choice has seen, but that ablations on CIFAR-10's gave the idea of one block. A run's
+length is a number of steps, so that it is the same on a busy machine; the seconds of processor and clock
+that it took are recorded. One that was interrupted goes on from its checkpoint; one that is done is measured
+as it is. `--device cuda` trains on a GPU, and the row says so.
 `--dials`: DIALS one at a time, of three seeds, on `choose`, without those that are in the results.
 `--controls`: raw pixels and random weights. `--ship`, added to the words of a run that is done: its weights
 become the package's (docs/models.md). `--shipped` measures what the package has.

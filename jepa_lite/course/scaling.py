@@ -42,7 +42,7 @@ def memory(config: Config) -> dict[str, int]:
 def cifar10_numbers(table: dict) -> str:
     """Accuracies of probes on CIFAR-10, as a table in Markdown with the source of each.
 
-    table: results("real_images"). Ours are of the images that no training and no choice has used.
+    table: results("real_images"). Ours are of images held out of training (split `report`).
     """
     lines = ["| encoder | linear, % | 20-NN, % | how, and by whom |", "|---|---|---|---|"]
     named = {"raw pixels": "no network", "random weights": "untrained, seeds: {}"}
