@@ -3,12 +3,12 @@ means with their spread, and the facts below each table.
 """
 
 import re
-import statistics
 import textwrap
 from collections.abc import Iterable
 
-from benchmarks.tables import percent, result
+from benchmarks.tables import percent, result, spread
 
+__all__ = ["beside", "card", "count", "filled", "listed", "made_with", "span", "spread", "told_seeds"]
 WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -30,13 +30,6 @@ def span(values: Iterable[float], form: str = ".2f") -> str:
     """'0.90 to 1.13', or one number where all are the same to this precision."""
     values = list(values)
     return " to ".join(dict.fromkeys(f"{end:{form}}" for end in (min(values), max(values))))
-
-
-def spread(values: list[float]) -> str:
-    """The mean in percent, with the standard deviation over seeds where there are several; '' for none."""
-    if len(values) > 1:
-        return f"{percent(statistics.mean(values))} ± {percent(statistics.stdev(values))}"
-    return percent(values[0]) if values else ""
 
 
 def beside(value: float, other: float) -> str:
@@ -80,6 +73,7 @@ def card(title: str, name: str, claim: str, shown: str, on: str, seeds="", rows=
         f"Measured on: {on}.",
         f"Seeds: {seeds or told_seeds(facts)}.",
         f"Measured by: {said}. The data are in [{name}.json](../benchmarks/results/{name}.json).",
+        *([f"Made by: {facts['made_by']}."] if "made_by" in facts else []),
         *made_with(rows or [facts]),
     ]
     points = [filled(f"- {point}", "  ") for point in points]

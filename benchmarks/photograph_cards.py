@@ -8,7 +8,8 @@ import statistics
 
 from benchmarks.card_parts import card, count, listed, span, spread
 from benchmarks.real_images import DIALS
-from benchmarks.tables import percent, result, table
+from benchmarks.tables import percent, points, result, table
+from jepa_lite.course.effects import effects, verdict
 from jepa_lite.course.figures.probing import nearest_to_preset
 
 SETS = {"cifar10": "CIFAR-10", "imagenette": "Imagenette"}
@@ -20,9 +21,65 @@ def real_images():
     rows = [row | {"kind": kind} for kind in ("controls", "runs") for row in data[kind]]
     for on, kind in itertools.product(("report", "choose"), SETS):
         found = [row for row in rows if (row["data"], row["on"]) == (kind, on)]
+        turned = [row for row in found if is_dial(row, data)]
+        if turned:
+            made.append(dials(kind, turned, data["held_out"][kind]))
+        found = [row for row in found if row not in turned]
         if found:
             made.append(photographs(kind, on, found, data["held_out"][kind]))
     return made
+
+
+def is_dial(row, data):
+    """Whether a row is of `--dials`, whose costs were measured for these images."""
+    costs = [(cost["data"], cost["name"]) for cost in data.get("costs", ())]
+    return row["on"] == "choose" and (row["data"], row["name"]) in costs
+
+
+def dials(kind, rows, held_out):
+    """The card of the preset's settings, one changed at a time, each as costly as the preset's run."""
+    by_name = {name: [row for row in rows if row["name"] == name] for name in DIALS}
+    runs = {
+        name: [{"seed": row["seed"], "ijepa": row} for row in group]
+        for name, group in by_name.items()
+        if group
+    }
+    effect = {
+        probe: {
+            e["name"]: e
+            for e in effects({"rows": [{"name": n, "group": "", "runs": r} for n, r in runs.items()]}, probe)
+            if e["seeds"]
+        }
+        for probe in ("linear", "knn")
+    }
+    lines, reference = [], next(iter(runs))
+    for name in runs:
+        group = by_name[name]
+        cells = [spread([row[probe] for row in group]) for probe in PROBES]
+        changed = ["" if name == reference else points(effect[probe][name]) for probe in effect]
+        gain = f"{statistics.mean(row['address_gain'] for row in group):.2f}"
+        lines.append([name, f"{group[0]['steps']:,}", *cells, *changed, gain])
+    clear = [e for e in effect["linear"].values() if verdict(e) in ("higher", "lower")]
+    told = listed([f'"{e["name"]}" ({points(e)} points)' for e in clear] or ["no change"])
+    first = by_name[reference]
+    claim = f"""The preset's run, cut to {first[0]["steps"]:,} steps, reaches
+        {spread([row["linear"] for row in first])}% on {SETS[kind]} by the linear probe. Of
+        {count(len(effect["linear"]), "single change")} at the same processor time, {count(len(clear))} had an
+        effect whose 95% interval excludes zero, namely {told}. These runs are short, and a change that helps
+        here may not help a longer run."""
+    head = ["the preset's run with", "steps", *PROBES.values(), "effect, linear", "effect, 20-NN"]
+    measured = f"""{held_out:,} of {SETS[kind]}'s training images, held out as the split `choose`. A change
+        whose step costs more processor time has fewer steps, and one whose step costs less has more. An
+        effect is the mean difference from the unchanged run, in points and paired by seed, with the half
+        width of its 95% interval. The values after ± in the other columns are standard deviations of
+        seeds"""
+    start = f"python benchmarks/real_images.py {kind} PATH"
+    said = [f"{start} --costs", f"{start} runs/dials --steps {first[0]['steps']} --dials"]
+    seeds = sorted({row["seed"] for row in rows})
+    return card(
+        f"Single settings on {SETS[kind]}", "real_images", claim, table([*head, "address gain"], lines),
+        measured, f"{count(len(seeds))} ({listed(seeds)})", rows, said,
+    )  # fmt: skip
 
 
 def called(row):
@@ -71,9 +128,7 @@ def commands(kind, on, rows):
         if row["kind"] == "controls":
             found.append(f"{start} --controls{' --on choose' * (on == 'choose')}")
         elif on == "choose":
-            dial = row["name"] in DIALS
-            each = "RUN --on choose --steps STEPS --name NAME --set SETTINGS"
-            found.append(f"{start} runs/dials --steps {row['steps']} --dials" if dial else f"{start} {each}")
+            found.append(f"{start} RUN --on choose --steps STEPS --name NAME --set SETTINGS")
         else:
             ends = row["config"]["train"]["steps"] is not None  # a run of so many seconds has no steps
             words = [f"--steps {row['steps']}"] * ends + [f'--name "{row["name"]}"']
@@ -92,8 +147,10 @@ def reported(kind, groups):
     rivals = {name: group for name, group in groups.items() if not name.startswith("I-JEPA")}
     linear = [f"{spread([row['linear'] for row in group])}% on {name}" for name, group in rivals.items()]
     many = f"mean and standard deviation of {count(len(ours), 'seed')}" if len(ours) > 1 else "one seed"
-    device, minutes = ours[0]["machine"]["device"], span((row["cpu_seconds"] / 60 for row in ours), ".0f")
-    took = f"which took {minutes} minutes of processor time" if device == "cpu" else f"on an {device}"
+    minutes = [row["cpu_seconds"] / 60 for row in ours if row["machine"]["device"] == "cpu"]
+    others = sorted({row["machine"]["device"] for row in ours} - {"cpu"})
+    took = [f"which took {span(minutes, '.0f')} minutes of processor time"] if minutes else []
+    took = listed([*took, *(f"on an {device}{' with other seeds' * bool(minutes)}" for device in others)])
     claim = f"""I-JEPA learned from {ours[0]["images"]:,} images without labels, {took}. A linear probe
         on its features then reaches {spread([row["linear"] for row in ours])}% ({many})"""
     claim += f", beside {listed(linear)}. " if linear else ". "

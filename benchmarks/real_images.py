@@ -2,6 +2,7 @@
 
     python benchmarks/real_images.py imagenette PATH runs/ten --steps 2500 --name "ten minutes" \\
         --set train.amp=true
+    python benchmarks/real_images.py imagenette PATH --costs
     python benchmarks/real_images.py imagenette PATH runs/dials --steps 800 --dials
     python benchmarks/real_images.py imagenette PATH --controls
     python benchmarks/real_images.py imagenette PATH --shipped
@@ -13,7 +14,9 @@ the rest, accuracy on `choose`. What is reported is trained and probed on all bu
 length is a number of steps, so that it is the same on a busy machine; the seconds of processor and clock
 that it took are recorded. One that was interrupted goes on from its checkpoint; one that is done is measured
 as it is. `--device cuda` trains on a GPU, and the row says so.
-`--dials`: DIALS one at a time, of three seeds, on `choose`, without those that are in the results.
+`--dials`: DIALS one at a time, of three seeds, on `choose`, without those that are in the results. `--steps`
+are the preset's, and a dial whose step costs more or less has fewer or more, so that all cost the same.
+`--costs` measures these costs first, in two minutes of one core.
 `--controls`: raw pixels and random weights. `--ship`, added to the words of a run that is done: its weights
 become the package's (docs/models.md). `--shipped` measures what the package has.
 """
@@ -21,6 +24,7 @@ become the package's (docs/models.md). `--shipped` measures what the package has
 import argparse
 import itertools
 import json
+import statistics
 import time
 from pathlib import Path
 
@@ -36,6 +40,7 @@ from jepa_lite.system.locks import locked
 from jepa_lite.training.checkpoints import newest, pretrained
 from jepa_lite.training.pretrain import recorded, run_in
 from jepa_lite.training.provenance import describe, machine, write_json
+from jepa_lite.training.run import Run
 from jepa_lite.training.run_log import read_log
 from jepa_lite.training.shipped_weights import ship
 
@@ -50,7 +55,6 @@ DIALS = {  # beside the preset as it is, of which each changes one thing
     "layer norm": ["model.target_norm=layer"],
     "plain patches": ["model.patch_embedding=linear"],
     "batches of 128": ["train.batch_size=128"],
-    "rate 1e-2": ["train.lr=1e-2"],
     "AdamW": ["train.optimizer=adamw", "train.lr=3e-3"],
     "the paper's masks": ["masks.rule=paper"],
     "two targets, a smaller context": [
@@ -63,11 +67,10 @@ DIALS = {  # beside the preset as it is, of which each changes one thing
     "short warm-up": ["train.warmup=0.05"],
     "image's mean out": ["model.target_image_mean=0"],
     "image's mean times two": ["model.target_image_mean=2"],
-    "image's mean times four": ["model.target_image_mean=4"],
-    "bfloat16": ["train.amp=true"],
     "width 128": ["model.width=128", "model.heads=8", "model.predictor_heads=4"],
 }
 SEEDS = range(3)
+EVEN = 0.1  # costs of a step that differ by less from the preset's are as good as the same
 
 
 def main(words=None):
@@ -76,10 +79,16 @@ def main(words=None):
         (row,) = (row for row in results()["runs"] if about(row) == about(vars(asked)))
         return ship(newest(asked.out), asked.out, asked.data, result=row)
     images, labels = photographs(asked.data, asked.folder, config_of(asked).model.image_size)
+    if asked.costs:
+        return keep("costs", *costs(asked, images))
     if asked.dials:
+        cost = {row["name"]: row["cost"] for row in results()["costs"] if row["data"] == asked.data}
+        if set(DIALS) - set(cost):
+            raise SystemExit(f"the costs of a step are not measured yet: run {asked.data} PATH --costs first")
         for seed, name in itertools.product(SEEDS, DIALS):
             out = asked.out / f"{name} {seed}".replace(" ", "-")
             one = {"name": name, "seed": seed, "set": [*asked.set, *DIALS[name]], "out": out, "on": "choose"}
+            one |= {"steps": evenly(asked.steps, cost[name])}
             one = argparse.Namespace(**vars(asked) | one)
             if not any(about(row) == about(vars(one)) for row in results()["runs"]):
                 measure(one, images, labels)
@@ -89,6 +98,26 @@ def main(words=None):
 
 def config_of(asked):
     return configure(PRESETS[asked.data], None, asked.steps, None, asked.seed, asked.set)
+
+
+def evenly(steps, cost):
+    """How many steps cost as much as `steps` of the preset, in tens, where one of them costs `cost`."""
+    return steps if abs(cost - 1) < EVEN else 10 * round(steps / cost / 10)
+
+
+def costs(asked, images):
+    """Processor seconds of a step of each dial on one core, in turns, as a share of the preset's."""
+    torch.set_num_threads(1)
+    runs = {name: Run(configure(PRESETS[asked.data], None, 100, None, 0, words), images)
+            for name, words in DIALS.items()}  # fmt: skip
+    times = {name: [] for name in runs}
+    for _, (name, run) in itertools.product(range(8), runs.items()):
+        began = time.process_time()
+        run.train_step()
+        times[name].append(time.process_time() - began)
+    seconds = {name: statistics.median(found[2:]) for name, found in times.items()}
+    for name, found in seconds.items():
+        yield {"data": asked.data, "name": name, "cost": round(found / seconds["the preset"], 2)}
 
 
 def measure(asked, images, labels):
@@ -113,7 +142,7 @@ def measure(asked, images, labels):
 
 
 def results():
-    kinds = ("controls", "runs", "shipped")
+    kinds = ("controls", "costs", "runs", "shipped")
     return {kind: [] for kind in kinds} | (json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {})
 
 
@@ -144,12 +173,12 @@ def arguments(words):
     parser.add_argument("--on", choices=("choose", "report"), default="report")
     parser.add_argument("--name", default="I-JEPA")
     parser.add_argument("--device", default="cpu")
-    for flag in ("--dials", "--controls", "--ship", "--shipped"):
+    for flag in ("--dials", "--costs", "--controls", "--ship", "--shipped"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--set", nargs="*", default=[])
     asked = parser.parse_args(words)
     ends = asked.steps or any(words.startswith("train.seconds=") for words in asked.set)
-    if not (asked.controls or asked.shipped or (asked.out and ends)):
+    if not (asked.controls or asked.costs or asked.shipped or (asked.out and ends)):
         parser.error("a run needs a folder to write into, and --steps or --set train.seconds=...")
     return asked
 

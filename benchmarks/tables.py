@@ -32,6 +32,13 @@ def percent(value):
     return f"{100 * value:.1f}"
 
 
+def spread(values):
+    """The mean in percent, with the standard deviation over seeds where there are several; '' for none."""
+    if len(values) > 1:
+        return f"{percent(statistics.mean(values))} ± {percent(statistics.stdev(values))}"
+    return percent(values[0]) if values else ""
+
+
 def demo_table():
     rows = result("demo")["controls"]
     heads = {"linear": "linear, %", "linear_last4": "last 4, %", "knn": "20-NN, %"}
@@ -182,6 +189,21 @@ def ablations_table(name="ablations"):
 def points(effect):
     """Mean and half width of the 95% interval, in points; of one seed the mean alone."""
     return f"{effect['mean']:+.1f}" + ("" if math.isnan(effect["half"]) else f" ± {effect['half']:.1f}")
+
+
+def course_run_table():
+    data, rows = result("course_run"), []
+    called = {"as in the course": "**I-JEPA**", "pixels as targets": "pixel baseline"}
+    for row in data["rows"]:
+        runs = row["runs"]
+        means = [spread([run["ijepa"][probe] for run in runs]) for probe in ("linear", "knn")]
+        used = [statistics.mean(run[key] for run in runs) for key in ("address_gain", "own_image_rank")]
+        name = called.get(row["name"], f"I-JEPA, {row['name']}")
+        rows.append([name, *means, f"{used[0]:.2f}", f"{used[1]:.1f}"])
+    for control in ("random", "pixels"):
+        means = [spread([run[probe] for run in data["controls"][control]]) for probe in ("linear", "knn")]
+        rows.append([NAMES[control], *means, "", ""])
+    return table(["features", "linear, %", "20-NN, %", "address gain", "own-image rank"], rows)
 
 
 def explorer_table():

@@ -125,8 +125,9 @@ def quotes():
     for (data, probe), name in itertools.product(
         itertools.product(("imagenette", "cifar10"), ("linear", "knn")), ("ten minutes", "pixel baseline")
     ):
-        (row,) = (r for r in result("real_images")["runs"] if (r["data"], r["name"]) == (data, name))
-        lead[data[0].upper(), probe] = abs(100 * row[probe] - lead.get((data[0].upper(), probe), 0))
+        same = [r[probe] for r in result("real_images")["runs"] if (r["data"], r["name"]) == (data, name)]
+        mean_of = 100 * statistics.mean(same)
+        lead[data[0].upper(), probe] = abs(mean_of - lead.get((data[0].upper(), probe), 0))
     fell = [run["rank"] for r in result("collapse")["rows"] for run in r["runs"] if run["alarms"]]
     ratios = [ratio for row in result("plan")["rows"] for ratio in row["ratios"]]
     micro = {64: [], 128: [], 256: []}

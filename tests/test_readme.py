@@ -82,6 +82,7 @@ def photographs_table():
         ("benchmarks/README.md", "explorer", tables.explorer_table),
         ("benchmarks/README.md", "collapse", tables.collapse_table),
         ("benchmarks/README.md", "ablations", tables.ablations_table),
+        ("benchmarks/README.md", "course_run", tables.course_run_table),
         (
             "benchmarks/README.md",
             "ablations_cifar10",

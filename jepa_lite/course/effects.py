@@ -182,4 +182,4 @@ def _mean_gain(row: dict) -> str:
 
 
 def _by_seed(row, encoder, probe):
-    return {run["seed"]: run[encoder][probe] for run in row["runs"]}
+    return {run["seed"]: run[encoder][probe] for run in row["runs"] if encoder in run}

@@ -54,11 +54,11 @@ def cifar10_numbers(table: dict) -> str:
         if name in named:
             how = named[name].format(len(rows))
         else:
-            model, steps, device = rows[0]["config"]["model"], rows[0]["steps"], rows[0]["machine"]["device"]
-            on = (
-                f"{rows[0]['cpu_seconds'] / 60:.0f} minutes of one core"
-                if device == "cpu"
-                else f"on an {device}"
+            model, steps = rows[0]["config"]["model"], rows[0]["steps"]
+            minutes = {row["machine"]["device"]: row["cpu_seconds"] / 60 for row in reversed(rows)}
+            on = " and ".join(
+                f"{spent:.0f} minutes of one core" if device == "cpu" else f"on an {device}"
+                for device, spent in sorted(minutes.items(), key=lambda one: one[0] != "cpu")
             )
             method = "pixel baseline" if model["predicts"] == "pixels" else "I-JEPA"
             batch, masks = rows[0]["config"]["train"]["batch_size"], rows[0]["config"]["masks"]

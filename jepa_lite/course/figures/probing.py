@@ -122,7 +122,8 @@ def photograph_rows(found: dict, data: str) -> list[dict]:
 
     {"name", "seeds", "linear", "knn", and where measured "linear_last4", "steps", "cpu_seconds"}: raw pixels,
     random weights (mean over their seeds), and of the pixel baseline and of I-JEPA the runs that are nearest
-    to the preset. Only what was held out of all choices: split `report`.
+    to the preset, the processor time without those on a GPU. Only what was held out of all choices: split
+    `report`.
     """
     of = {
         kind: [row for row in found[kind] if (row["data"], row["on"]) == (data, "report")]
@@ -139,7 +140,9 @@ def photograph_rows(found: dict, data: str) -> list[dict]:
     made = []
     for name, rows in groups.items():
         keys = [key for key in (*PROBES, "steps", "cpu_seconds") if rows and key in rows[0]]
-        means = {key: statistics.mean(row[key] for row in rows) for key in keys}
+        timed = [row for row in rows if row.get("machine", {}).get("device", "cpu") == "cpu"] or rows
+        of_key = {key: timed if key == "cpu_seconds" else rows for key in keys}
+        means = {key: statistics.mean(row[key] for row in of_key[key]) for key in keys}
         made += [{"name": name, "seeds": len(rows)} | means] if rows else []
     return made
 
