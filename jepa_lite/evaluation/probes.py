@@ -1,8 +1,8 @@
 """How good are frozen features? kNN, linear and attentive probe, beside their controls (paper, section 4).
 
-Features are the mean over tokens of the encoder's last layer, or of its last four, joined (appendix A.2). A
-number means something only beside chance, raw pixels and random weights (comparison.py). Nothing is fitted to
-the test set, and no image's prediction depends on which others are tested.
+Features are the mean over tokens of the last layer, or of the last four, joined (appendix A.2). A number
+means something only beside chance, raw pixels and random weights (comparison.py). Nothing is fitted to the
+test set, and no image's prediction depends on which others are tested.
 """
 
 import math
@@ -30,6 +30,7 @@ from .measures import NotFinite
 Array = Tensor | np.ndarray | list  # features, tokens or labels
 # Penalties that `predict_linear` tries: half the squared weights, against the mean loss of an image.
 PENALTIES = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001, 0.0001, 0.00001)
+WEAK = 0.01  # all penalties down to it are tried: accuracy may fall and then rise again by far more
 TOLERANCE = 1e-4  # slope at which a fit is done: at 3e-3 four blocks, nearly collinear, end points too low
 PIXELS = 3 * 64 * 64  # the most values an image has as "raw pixels"; larger ones are shrunk
 
@@ -151,9 +152,8 @@ def predict_knn(
 
 
 def predict_linear(train_x: Array, train_y: Array, test_x: Array) -> Tensor:
-    """Labels (m,) of test_x (m, F) by logistic regression on standardised train_x (n, F), train_y (n,).
-
-    The L2 penalty is chosen on every fifth image of each training class, held out; then all are fitted.
+    """Labels (m,) of test_x (m, F) by logistic regression on standardised train_x (n, F), train_y (n,). The
+    L2 penalty is chosen on every fifth image of each training class, held out; then all are fitted.
     Raises ValueError for a single class, NaN or infinity."""
     from sklearn.exceptions import ConvergenceWarning  # late: a run that is not probed need not wait for it
     from sklearn.linear_model import LogisticRegression
@@ -233,7 +233,7 @@ def _choose_penalty(model, x, y, held_out):
         worse = 0 if accuracy > best else worse + 1
         best, chosen = (accuracy, penalty) if worse == 0 else (best, chosen)
         error = (best * (1 - best) / len(held_y)) ** 0.5
-        if accuracy < best - (error if worse > 1 else 2 * error + 0.01):
+        if penalty <= WEAK and accuracy < best - (error if worse > 1 else 2 * error + 0.01):
             break  # weaker penalties overfit more still, and take ever longer
     return chosen
 

@@ -178,10 +178,19 @@ def test_the_search_goes_on_past_a_dip_of_chance_and_stops_after_a_clear_fall():
     assert probes._choose_penalty(dip, x, y.numpy(), held) == probes.PENALTIES[3], (
         "a dip of one image ended it"
     )
-    slow = Scripted(0.5, 0.6, 0.6, 0.5)  # asked for a fifth, it would raise: no better twice, then worse
+    slow = Scripted(0.5, 0.6, 0.6, 0.5, 0.5)  # asked for a sixth, it would raise: no better, then worse
     assert probes._choose_penalty(slow, x, y.numpy(), held) == probes.PENALTIES[1]
-    fall = Scripted(0.5, 0.8, 0.4)  # asked for a fourth, it would raise
-    assert probes._choose_penalty(fall, x, y.numpy(), held) == probes.PENALTIES[1]
+    fall = Scripted(0.5, 0.5, 0.6, 0.6, 0.8, 0.4)  # asked for a seventh, it would raise
+    assert probes._choose_penalty(fall, x, y.numpy(), held) == probes.PENALTIES[4]
+
+
+def test_strong_penalties_are_all_tried_because_accuracy_may_fall_before_it_rises():
+    y = torch.arange(4).repeat(250)
+    x, held = np.zeros((1000, 1)), probes._held_out(y).numpy()
+    course = Scripted(
+        0.507, 0.542, 0.527, 0.493, 0.602, 0.617, 0.622, 0.647
+    )  # the course's model, so measured
+    assert probes._choose_penalty(course, x, y.numpy(), held) == probes.PENALTIES[-1]
 
 
 # --- attentive ---
