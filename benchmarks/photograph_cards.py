@@ -8,8 +8,8 @@ import statistics
 
 from benchmarks.card_parts import card, count, listed, span, spread
 from benchmarks.real_images import DIALS
-from benchmarks.tables import percent, points, result, table
-from jepa_lite.course.effects import effects, verdict
+from benchmarks.tables import clear, percent, points, result, table
+from jepa_lite.course.effects import effects
 from jepa_lite.course.figures.probing import nearest_to_preset
 
 SETS = {"cifar10": "CIFAR-10", "imagenette": "Imagenette"}
@@ -59,14 +59,14 @@ def dials(kind, rows, held_out):
         changed = ["" if name == reference else points(effect[probe][name]) for probe in effect]
         gain = f"{statistics.mean(row['address_gain'] for row in group):.2f}"
         lines.append([name, f"{group[0]['steps']:,}", *cells, *changed, gain])
-    clear = [e for e in effect["linear"].values() if verdict(e) in ("higher", "lower")]
-    told = listed([f'"{e["name"]}" ({points(e)} points)' for e in clear] or ["no change"])
+    many, told, both = clear(list(effect["linear"].values()))
     first = by_name[reference]
     claim = f"""The preset's run, cut to {first[0]["steps"]:,} steps, reaches
         {spread([row["linear"] for row in first])}% on {SETS[kind]} by the linear probe. Of
-        {count(len(effect["linear"]), "single change")} at the same processor time, {count(len(clear))} had an
-        effect whose 95% interval excludes zero, namely {told}. These runs are short, and a change that helps
-        here may not help a longer run."""
+        {count(len(effect["linear"]), "single change")} at the same processor time, {count(many)} had an
+        effect whose 95% interval excludes zero, namely {listed(told)}. When all are tested together, these are
+        still decided: {listed(both)}. These runs are short, and a change that helps here may not help a longer
+        run."""
     head = ["the preset's run with", "steps", *PROBES.values(), "effect, linear", "effect, 20-NN"]
     measured = f"""{held_out:,} of {SETS[kind]}'s training images, held out as the split `choose`. A change
         whose step costs more processor time has fewer steps, and one whose step costs less has more. An

@@ -8,7 +8,7 @@ import math
 import statistics
 from pathlib import Path
 
-from jepa_lite.course.effects import effects
+from jepa_lite.course.effects import decided_together, effects, verdict
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = {
@@ -204,6 +204,16 @@ def course_run_table():
         means = [spread([run[probe] for run in data["controls"][control]]) for probe in ("linear", "knn")]
         rows.append([NAMES[control], *means, "", ""])
     return table(["features", "linear, %", "20-NN, %", "address gain", "own-image rank"], rows)
+
+
+def clear(found):
+    """What is clear of `found` effects, in words: those whose interval excludes zero, and those that remain
+    when all are tested together."""
+    alone = [effect for effect in found if verdict(effect) in ("higher", "lower")]
+    sure = decided_together([effect["differences"] for effect in found])
+    both = [f'"{effect["name"]}"' for effect, is_sure in zip(found, sure, strict=True) if is_sure]
+    told = [f'"{effect["name"]}" ({points(effect)} points)' for effect in alone]
+    return len(alone), told or ["no change"], both or ["none"]
 
 
 def explorer_table():
