@@ -64,9 +64,9 @@ def dials(kind, rows, held_out):
     claim = f"""The preset's run, cut to {first[0]["steps"]:,} steps, reaches
         {spread([row["linear"] for row in first])}% on {SETS[kind]} by the linear probe. Of
         {count(len(effect["linear"]), "single change")} at the same processor time, {count(many)} had an
-        effect whose 95% interval excludes zero, namely {listed(told)}. When all are tested together, these are
-        still decided: {listed(both)}. These runs are short, and a change that helps here may not help a longer
-        run."""
+        effect whose 95% interval excludes zero, namely {listed(told)}. When all are tested together, these
+        are still decided: {listed(both)}. These runs are short, and a change that helps here may not help
+        a longer run."""
     head = ["the preset's run with", "steps", *PROBES.values(), "effect, linear", "effect, 20-NN"]
     measured = f"""{held_out:,} of {SETS[kind]}'s training images, held out as the split `choose`. A change
         whose step costs more processor time has fewer steps, and one whose step costs less has more. An

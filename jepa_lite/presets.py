@@ -156,7 +156,7 @@ _CIFAR = _small(
 )
 
 PRESETS = {
-    "demo": _fields(64, 8, steps=1500, seconds=180),  # measured here: what `make demo` has time for
+    "demo": _fields(64, 8, steps=1800, seconds=180),  # measured here: what `make demo` has time for
     "laptop": _photographs(32, 4),  # of CIFAR-10's size
     "laptop-imagenette": _photographs(64, 8),
     "cifar10": _CIFAR,

@@ -208,7 +208,7 @@ def test_all_that_follows_any_set_counts(capsys):  # 5
 def test_settings_lists_what_there_is_to_set(capsys):  # 5
     status, out, _ = command(capsys, "settings", "--preset", "demo")
     found = {name: json.loads(value) for name, value in (line.split(None, 1) for line in out.splitlines())}
-    assert status == 0 and found["train.steps"] == 1500 and found["model.image_size"] == [64, 64]
+    assert status == 0 and found["train.steps"] == 1800 and found["model.image_size"] == [64, 64]
     assert preset("demo") == cli.configure(
         "demo", None, None, None, 0, [f"{n}={json.dumps(v)}" for n, v in found.items() if n not in UNREAD]
     )

@@ -115,7 +115,7 @@ def quotes():
         [mean(data, name, "linear") for data in "IC"]
         for name in ("width 160, one block", "width 256, one block of 75%")
     )
-    longer = "width 256, multi-block, batches of 128"
+    longer, hour = "width 256, multi-block, batches of 128", photographs_of["an hour"]
     scattered = tried["I", "width 128, random patches"][0]
     heads = [
         percent(tried["I", f"width 96, {name}"][0]["linear_last4"])
@@ -170,6 +170,8 @@ def quotes():
             f"20-NN on Imagenette, and {mean('C', longer, 'linear')}% and "
             f"{mean('C', longer, 'knn')}% on CIFAR-10, after "
             f"{tried['C', longer][0]['images']:,} images",
+            f"After an hour of two cores, or {hour['images']:,} images, it has {percent(hour['linear'])}% "
+            f"and {percent(hour['knn'])}% on Imagenette's",
             f"{spread([row['linear_last4'] for row in tried['I', 'width 96']])}% to {heads[0]}%, "
             f"{heads[1]}% and {heads[2]}%",
             f"gave an address gain of {mean('I', 'width 96, context 0.85 to 1', 'address_gain')}, and probes",
