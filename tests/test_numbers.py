@@ -121,6 +121,9 @@ def quotes():
         percent(tried["I", f"width 96, {name}"][0]["linear_last4"])
         for name in ("eight heads", "predictor 96 wide", "weight decay 0.1")
     ]
+    long = {
+        r["data"]: r["images"] / 1e6 for r in result("real_images")["runs"] if r["name"] == "long, on a GPU"
+    }
     lead = {}  # of what is shipped, over the pixel baseline
     for (data, probe), name in itertools.product(
         itertools.product(("imagenette", "cifar10"), ("linear", "knn")), ("ten minutes", "pixel baseline")
@@ -145,6 +148,7 @@ def quotes():
         ],
         "docs/training.md": [costly],
         MODELS: [
+            f"for {long['imagenette']:.1f} and {long['cifar10']:.1f} million images",
             f"by {lead['I', 'linear']:.0f} points linear and by {lead['I', 'knn']:.0f} by neighbours",
             f"leads by {lead['C', 'linear']:.0f} points linear, and I-JEPA by {lead['C', 'knn']:.0f} by",
         ],
