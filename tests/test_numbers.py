@@ -121,9 +121,8 @@ def quotes():
         percent(tried["I", f"width 96, {name}"][0]["linear_last4"])
         for name in ("eight heads", "predictor 96 wide", "weight decay 0.1")
     ]
-    long = {
-        r["data"]: r["images"] / 1e6 for r in result("real_images")["runs"] if r["name"] == "long, on a GPU"
-    }
+    long = {r["data"]: r for r in result("real_images")["runs"] if r["name"] == "long, on a GPU"}
+    seen = {data: f"{row['images'] / 1e6:.1f}" for data, row in long.items()}
     lead = {}  # of what is shipped, over the pixel baseline
     for (data, probe), name in itertools.product(
         itertools.product(("imagenette", "cifar10"), ("linear", "knn")), ("ten minutes", "pixel baseline")
@@ -148,7 +147,7 @@ def quotes():
         ],
         "docs/training.md": [costly],
         MODELS: [
-            f"for {long['imagenette']:.1f} and {long['cifar10']:.1f} million images",
+            f"for {seen['imagenette']} and {seen['cifar10']} million images",
             f"by {lead['I', 'linear']:.0f} points linear and by {lead['I', 'knn']:.0f} by neighbours",
             f"leads by {lead['C', 'linear']:.0f} points linear, and I-JEPA by {lead['C', 'knn']:.0f} by",
         ],
@@ -176,6 +175,9 @@ def quotes():
             f"{tried['C', longer][0]['images']:,} images",
             f"After an hour of two cores, or {hour['images']:,} images, it has {percent(hour['linear'])}% "
             f"and {percent(hour['knn'])}% on Imagenette's",
+            f"has {percent(long['cifar10']['linear'])}% and {percent(long['cifar10']['knn'])}% on CIFAR-10's",
+            f"has {percent(long['imagenette']['linear'])}% and "
+            f"{percent(long['imagenette']['knn'])}%, no more",
             f"{spread([row['linear_last4'] for row in tried['I', 'width 96']])}% to {heads[0]}%, "
             f"{heads[1]}% and {heads[2]}%",
             f"gave an address gain of {mean('I', 'width 96, context 0.85 to 1', 'address_gain')}, and probes",
