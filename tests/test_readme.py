@@ -22,6 +22,7 @@ from PIL import Image
 
 from benchmarks import tables
 from benchmarks.card_parts import span
+from benchmarks.real_images import DIALS, EVEN, evenly
 from benchmarks.tables import RESULTS, percent, result, table
 from jepa_lite import cli, normalize, patchify, pretrained
 from jepa_lite.additions.stretched_positions import stretched
@@ -127,6 +128,16 @@ def test_the_courses_run_uses_addresses_and_stands_twenty_points_above_its_contr
         for rival in rivals:
             gain = mean([run["ijepa"][probe] for run in ours]) - mean([run[probe] for run in rival])
             assert gain > 0.2, (probe, gain)
+
+
+def test_single_settings_were_compared_at_the_same_processor_time():
+    data = result("real_images")
+    cost = {row["name"]: row["cost"] for row in data["costs"] if row["data"] == "imagenette"}
+    runs = [r for r in data["runs"] if (r["data"], r["on"]) == ("imagenette", "choose") and r["name"] in cost]
+    assert set(cost) == set(DIALS) and len(runs) == 3 * len(DIALS)
+    for run in runs:
+        assert abs(run["steps"] * cost[run["name"]] / 800 - 1) < EVEN, (run["name"], run["steps"])
+    assert [evenly(800, each) for each in (1.0, 0.95, 2.06, 0.58)] == [800, 800, 390, 1380]
 
 
 def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
