@@ -6,9 +6,9 @@ import re
 import textwrap
 from collections.abc import Iterable
 
-from benchmarks.tables import percent, result, spread
+from benchmarks.tables import percent, points, result
+from jepa_lite.course.effects import decided_together, verdict
 
-__all__ = ["beside", "card", "count", "filled", "listed", "made_with", "span", "spread", "told_seeds"]
 WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -30,6 +30,17 @@ def span(values: Iterable[float], form: str = ".2f") -> str:
     """'0.90 to 1.13', or one number where all are the same to this precision."""
     values = list(values)
     return " to ".join(dict.fromkeys(f"{end:{form}}" for end in (min(values), max(values))))
+
+
+def decided(found: list[dict]) -> str:
+    """Which of `found` effects are decided: each alone, and when all are tested together."""
+    alone = [effect for effect in found if verdict(effect) in ("higher", "lower")]
+    sure = decided_together([effect["differences"] for effect in found])
+    both = [f'"{effect["name"]}"' for effect, is_sure in zip(found, sure, strict=True) if is_sure]
+    told = [f'"{effect["name"]}" ({points(effect)} points)' for effect in alone]
+    return f"""{count(len(alone))} had an effect whose 95% interval excludes zero, namely
+        {listed(told or ["no change"])}. When all are tested together, these are still decided:
+        {listed(both or ["none"])}."""
 
 
 def beside(value: float, other: float) -> str:

@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from benchmarks import tables  # noqa: E402
-from benchmarks.card_parts import card, count, filled, listed, span, spread, told_seeds  # noqa: E402
+from benchmarks.card_parts import card, count, decided, filled, listed, span, told_seeds  # noqa: E402
 from benchmarks.photograph_cards import real_images  # noqa: E402
-from benchmarks.tables import RESULTS, percent, result  # noqa: E402
+from benchmarks.tables import RESULTS, percent, result, spread  # noqa: E402
 from jepa_lite.course.effects import effects  # noqa: E402
 
 PAGE = ROOT / "docs" / "results.md"
@@ -217,12 +217,10 @@ def ablations_cifar10():
 def ablated(name, run, title, images):
     data, train = result(name), result(name)["config"]["train"]
     found = [effect for effect in effects(data) if effect["seeds"] and effect["group"] != "control"]
-    clear, told, both = tables.clear(found)
     claim = f"""{run} reaches
         {spread([run["ijepa"]["linear"] for run in data["rows"][0]["runs"]])}% by the linear probe. Of
-        {count(len(found), "single change")}, {count(clear)} had an effect whose 95% interval excludes zero,
-        namely {listed(told)}. When all are tested together, these are still decided: {listed(both)}. For the
-        other changes this table does not decide whether they help or harm."""
+        {count(len(found), "single change")}, {decided(found)} For the other changes this table does not
+        decide whether they help or harm."""
     on = f"""{data["labelled"]:,} labelled images for the probes and {data["held_out"]:,} others for the test
         ({images}), after {train["steps"]:,} steps of {train["batch_size"]} images. An effect is the mean
         difference from the unchanged run, in points and paired by seed, with the half width of its 95%

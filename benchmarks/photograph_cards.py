@@ -6,9 +6,9 @@ They show whatever rows the file has, so that a new control or run appears witho
 import itertools
 import statistics
 
-from benchmarks.card_parts import card, count, listed, span, spread
+from benchmarks.card_parts import card, count, decided, listed, span
 from benchmarks.real_images import DIALS
-from benchmarks.tables import clear, percent, points, result, table
+from benchmarks.tables import percent, points, result, spread, table
 from jepa_lite.course.effects import effects
 from jepa_lite.course.figures.probing import nearest_to_preset
 
@@ -59,14 +59,12 @@ def dials(kind, rows, held_out):
         changed = ["" if name == reference else points(effect[probe][name]) for probe in effect]
         gain = f"{statistics.mean(row['address_gain'] for row in group):.2f}"
         lines.append([name, f"{group[0]['steps']:,}", *cells, *changed, gain])
-    many, told, both = clear(list(effect["linear"].values()))
+    found = list(effect["linear"].values())
     first = by_name[reference]
     claim = f"""The preset's run, cut to {first[0]["steps"]:,} steps, reaches
         {spread([row["linear"] for row in first])}% on {SETS[kind]} by the linear probe. Of
-        {count(len(effect["linear"]), "single change")} at the same processor time, {count(many)} had an
-        effect whose 95% interval excludes zero, namely {listed(told)}. When all are tested together, these
-        are still decided: {listed(both)}. These runs are short, and a change that helps here may not help
-        a longer run."""
+        {count(len(found), "single change")} at the same processor time, {decided(found)} These runs are
+        short, and a change that helps here may not help a longer run."""
     head = ["the preset's run with", "steps", *PROBES.values(), "effect, linear", "effect, 20-NN"]
     measured = f"""{held_out:,} of {SETS[kind]}'s training images, held out as the split `choose`. A change
         whose step costs more processor time has fewer steps, and one whose step costs less has more. An

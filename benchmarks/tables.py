@@ -8,7 +8,7 @@ import math
 import statistics
 from pathlib import Path
 
-from jepa_lite.course.effects import decided_together, effects, verdict
+from jepa_lite.course.effects import effects
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = {
@@ -193,27 +193,15 @@ def points(effect):
 
 def course_run_table():
     data, rows = result("course_run"), []
-    called = {"as in the course": "**I-JEPA**", "pixels as targets": "pixel baseline"}
-    for row in data["rows"]:
+    for name, row in zip(("**I-JEPA**", "pixel baseline"), data["rows"], strict=True):
         runs = row["runs"]
         means = [spread([run["ijepa"][probe] for run in runs]) for probe in ("linear", "knn")]
         used = [statistics.mean(run[key] for run in runs) for key in ("address_gain", "own_image_rank")]
-        name = called.get(row["name"], f"I-JEPA, {row['name']}")
         rows.append([name, *means, f"{used[0]:.2f}", f"{used[1]:.1f}"])
     for control in ("random", "pixels"):
         means = [spread([run[probe] for run in data["controls"][control]]) for probe in ("linear", "knn")]
         rows.append([NAMES[control], *means, "", ""])
     return table(["features", "linear, %", "20-NN, %", "address gain", "own-image rank"], rows)
-
-
-def clear(found):
-    """What is clear of `found` effects, in words: those whose interval excludes zero, and those that remain
-    when all are tested together."""
-    alone = [effect for effect in found if verdict(effect) in ("higher", "lower")]
-    sure = decided_together([effect["differences"] for effect in found])
-    both = [f'"{effect["name"]}"' for effect, is_sure in zip(found, sure, strict=True) if is_sure]
-    told = [f'"{effect["name"]}" ({points(effect)} points)' for effect in alone]
-    return len(alone), told or ["no change"], both or ["none"]
 
 
 def explorer_table():

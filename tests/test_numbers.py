@@ -24,8 +24,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cards, photograph_cards
-from benchmarks.card_parts import spread
-from benchmarks.tables import percent, result
+from benchmarks.tables import percent, result, spread
 from jepa_lite.course.effects import LEVEL
 from jepa_lite.training.provenance import machine
 from jepa_lite.training.run_log import COST
