@@ -22,7 +22,7 @@ from PIL import Image
 
 from benchmarks import tables
 from benchmarks.card_parts import span
-from benchmarks.real_images import DIALS, EVEN, evenly
+from benchmarks.real_images import DIALS, EVEN, done, evenly
 from benchmarks.tables import RESULTS, percent, result, table
 from jepa_lite import cli, normalize, patchify, pretrained
 from jepa_lite.additions.stretched_positions import stretched
@@ -138,6 +138,10 @@ def test_single_settings_were_compared_at_the_same_processor_time():
     for run in runs:
         assert abs(run["steps"] * cost[run["name"]] / 800 - 1) < EVEN, (run["name"], run["steps"])
     assert [evenly(800, each) for each in (1.0, 0.95, 2.06, 0.58)] == [800, 800, 390, 1380]
+    for name, seed in itertools.product(DIALS, range(3)):  # so that `--dials` runs nothing a second time
+        one = {"data": "imagenette", "on": "choose", "name": name, "seed": seed}
+        assert done(one | {"steps": evenly(800, cost[name])}, runs)
+        assert not done(one | {"steps": 4000}, runs)
 
 
 def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
