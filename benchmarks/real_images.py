@@ -16,7 +16,7 @@ that it took are recorded. One that was interrupted goes on from its checkpoint;
 as it is. `--device cuda` trains on a GPU, and the row says so.
 `--dials`: DIALS one at a time, of three seeds, on `choose`, without those that are in the results. `--steps`
 are the preset's, and a dial whose step costs more or less has fewer or more, so that all cost the same.
-`--costs` measures these costs first, in two minutes of one core.
+`--costs` measures these costs first, in some minutes of one core, and what a step of the pixel baseline costs.
 `--controls`: raw pixels and random weights. `--ship`, added to the words of a run that is done: its weights
 become the package's (docs/models.md). `--shipped` measures what the package has.
 """
@@ -69,6 +69,10 @@ DIALS = {  # beside the preset as it is, of which each changes one thing
     "image's mean times two": ["model.target_image_mean=2"],
     "width 128": ["model.width=128", "model.heads=8", "model.predictor_heads=4"],
 }
+BESIDE = {  # what else `--costs` measures: how many steps the pixel baseline can make in I-JEPA's time
+    "bfloat16": ["train.amp=true"],
+    "pixel baseline, bfloat16": ["train.amp=true", "model.predicts=pixels"],
+}
 SEEDS = range(3)
 EVEN = 0.1  # costs of a step that differ by less from the preset's are as good as the same
 
@@ -112,12 +116,13 @@ def done(one, rows):
 
 
 def costs(asked, images):
-    """Processor seconds of a step of each dial on one core, in turns, as a share of the preset's."""
+    """Processor seconds of a step on one core, in turns, as a share of the preset's; those not yet known."""
     torch.set_num_threads(1)
+    known = {row["name"] for row in results()["costs"] if row["data"] == asked.data} - {"the preset"}
     runs = {name: Run(configure(PRESETS[asked.data], None, 100, None, 0, words), images)
-            for name, words in DIALS.items()}  # fmt: skip
+            for name, words in (DIALS | BESIDE).items() if name not in known}  # fmt: skip
     times = {name: [] for name in runs}
-    for _, (name, run) in itertools.product(range(8), runs.items()):
+    for _, (name, run) in itertools.product(range(12), runs.items()):
         began = time.process_time()
         run.train_step()
         times[name].append(time.process_time() - began)

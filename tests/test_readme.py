@@ -22,7 +22,7 @@ from PIL import Image
 
 from benchmarks import tables
 from benchmarks.card_parts import span
-from benchmarks.real_images import DIALS, EVEN, done, evenly
+from benchmarks.real_images import BESIDE, DIALS, EVEN, done, evenly
 from benchmarks.tables import RESULTS, percent, result, table
 from jepa_lite import cli, normalize, patchify, pretrained
 from jepa_lite.additions.stretched_positions import stretched
@@ -37,7 +37,7 @@ PAGES += sorted((ROOT / "docs").glob("*.md"))
 PHOTOGRAPHS = {  # how the README calls the rows of results/real_images.json, in its order
     "raw pixels": "raw pixels",
     "random weights": "random weights",
-    "pixel baseline": "pixel baseline, 2,500 steps",
+    "pixel baseline, equal seconds": "pixel baseline, 3,700 steps",
     "ten minutes": "**I-JEPA**, 2,500 steps",
     "an hour": "**I-JEPA**, an hour of two cores",
     "long, on a GPU": "**I-JEPA**, longer, on a GPU",
@@ -134,7 +134,7 @@ def test_single_settings_were_compared_at_the_same_processor_time():
     data = result("real_images")
     cost = {row["name"]: row["cost"] for row in data["costs"] if row["data"] == "imagenette"}
     runs = [r for r in data["runs"] if (r["data"], r["on"]) == ("imagenette", "choose") and r["name"] in cost]
-    assert set(cost) == set(DIALS) and len(runs) == 3 * len(DIALS)
+    assert set(cost) == {*DIALS, *BESIDE} and len(runs) == 3 * len(DIALS)
     for run in runs:
         assert abs(run["steps"] * cost[run["name"]] / 800 - 1) < EVEN, (run["name"], run["steps"])
     assert [evenly(800, each) for each in (1.0, 0.95, 2.06, 0.58)] == [800, 800, 390, 1380]
@@ -142,6 +142,17 @@ def test_single_settings_were_compared_at_the_same_processor_time():
         one = {"data": "imagenette", "on": "choose", "name": name, "seed": seed}
         assert done(one | {"steps": evenly(800, cost[name])}, runs)
         assert not done(one | {"steps": 4000}, runs)
+
+
+def test_the_pixel_baseline_had_the_processor_time_of_i_jepa():
+    data = result("real_images")
+    cost = {row["name"]: row["cost"] for row in data["costs"]}
+    for kind in ("imagenette", "cifar10"):
+        (pixels,) = (r for r in data["runs"] if (r["data"], r["name"]) == (kind, "pixel baseline, equal seconds"))
+        ours = next(r for r in data["runs"] if (r["data"], r["name"], r["seed"]) == (kind, "ten minutes", 0))
+        spent = pixels["steps"] * cost["pixel baseline, bfloat16"], ours["steps"] * cost["bfloat16"]
+        assert abs(spent[0] / spent[1] - 1) < EVEN, (kind, spent)
+        assert set(pixels["settings"]) - set(ours["settings"]) == {"model.predicts=pixels"}
 
 
 def test_what_is_shipped_stands_above_its_controls_and_is_what_the_run_was():
