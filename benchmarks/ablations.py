@@ -1,18 +1,18 @@
 """Which ingredient mattered? Effects of single changes, five seeds each.
 
-    python benchmarks/ablations.py                 writes results/ablations.json: made images, 1.5 hours
+    python benchmarks/ablations.py                 writes results/ablations.json: synthetic images, 1.5 hours
     python benchmarks/ablations.py cifar10 PATH    writes results/ablations_cifar10.json: photographs, 3 hours
     python benchmarks/ablations.py course          writes results/course_run.json: the whole run of the course
                                                    beside its pixel baseline, 15 minutes
 
 The times are of one core. Each row is a short run with the one change that it names, on the same images for
-the same seed, measured beside raw pixels and random weights. The made images are `fields`, and the run is the
-course's (jepa_lite/course/__init__.py), cut so that the reference has learned and is not done learning. PATH
-is a tree of class folders of CIFAR-10's training images, and the run is the preset `laptop` with multi-block
-masks and a narrow encoder, cut likewise. Probes are fitted on training images, and tested on images that no
-setting was chosen on: of CIFAR-10 those that benchmarks/real_images.py calls `report`. What stands in a file
-already is not run again: delete the file to start anew. Several of these may run at once, `--share 0/2` and
-`--share 1/2`, each with every second run; `--device cuda` is for a GPU.
+the same seed, measured beside raw pixels and random weights. Synthetic images are `fields`, and the run is
+the course's (jepa_lite/course/__init__.py), cut so that the reference has learned and is not done learning.
+PATH is a tree of class folders of CIFAR-10's training images, and the run is the preset `laptop` with
+multi-block masks and a narrow encoder, cut likewise. Probes are fitted on training images, and tested on
+images that no setting was chosen on: of CIFAR-10 those that benchmarks/real_images.py calls `report`. What
+stands in a file already is not run again: delete the file to start anew. Several of these may run at once,
+`--share 0/2` and `--share 1/2`, each with every second run; `--device cuda` is for a GPU.
 """
 
 import argparse

@@ -45,7 +45,7 @@ def demo():
         return f"{percent(rows[name][probe])} ± {percent(rows[name][probe + '_std'])}%"
 
     best = max((row["knn"], name) for name, row in rows.items() if name != "ijepa")[1]
-    claim = f"""After {data["runs"][0]["steps"]} steps on made images, which took
+    claim = f"""After {data["runs"][0]["steps"]} steps on synthetic images, which took
         {span((run["seconds"] for run in data["runs"]), ".0f")} seconds, a linear probe on the features of
         I-JEPA classifies {value("ijepa")} of the test images correctly. The same probe reaches
         {value("random")} on random weights, {value("pixel_baseline")} on the pixel-prediction baseline and
@@ -88,7 +88,7 @@ def step():
         ours with six groups of contexts. It pads all contexts to the longest and computes every token in
         every block of the predictor, so it needs {span(row["arithmetic"] for row in rows)} times as many
         operations."""
-    on = """made images of 64 pixels, with the same weights and masks for both steps. A cell is the plain
+    on = """synthetic images of 64 pixels, with the same weights and masks for both steps. A cell is the plain
         step's time divided by ours, as the median over rounds in one process"""
     return [card("What a training step costs", "step", claim, tables.step_table(), on)]
 
@@ -151,7 +151,7 @@ def plan():
         duration of a run, as the median over {count(len(data["rows"][0]["ratios"]), "repetition")} for each
         run. A single estimate is {span(ratio for row in data["rows"] for ratio in row["ratios"])} times the
         real duration."""
-    on = f"{data['images']:,} made images. After each plan comes the run that it is about, on a busy server"
+    on = f"{data['images']:,} synthetic images. After each plan comes the run that it is of, on a busy server"
     return [card("How well `jepa-lite plan` estimates time", "plan", claim, tables.plan_table(), on)]
 
 
@@ -196,7 +196,7 @@ def collapse():
         {span((run["rank"] for run in runs), ".1f")} and a loss of
         {span((run["loss"] for run in runs), ".4f")}. Alarms rang in {count(len(rest))} of the other
         settings."""
-    on = f"""made images that share a light, after {data["steps"]} steps of a network of width
+    on = f"""synthetic images that share a light, after {data["steps"]} steps of a network of width
         {data["config"]["model"]["width"]}; the table shows means over seeds"""
     return [
         card("What keeps the collapse lab from collapsing", "collapse", claim, tables.collapse_table(), on)
@@ -204,7 +204,7 @@ def collapse():
 
 
 def ablations():
-    on = "made images"
+    on = "synthetic images"
     return [ablated("ablations", "The course's run", "What mattered in the course's run", on)]
 
 

@@ -3,8 +3,8 @@
     python benchmarks/course.py
 
 The step is the one that notebook 00 times, in the same way (course/timing.py): `Run.train_step` of the
-course's recipe on made images, the median after the warm-up. Then every notebook is run unmodified, in order
-and with an empty folder for models, so that the first one that asks for a model trains it.
+course's recipe on synthetic images, the median after the warm-up. Then every notebook is run as it is, in
+order and with an empty folder for models, so that the first one that asks for a model trains it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Make the pictures of made images:  python images/make.py runs/demo  (a folder that `make demo` wrote).
+"""Make the pictures of synthetic images:  python images/make.py runs/demo  (a folder that `make demo` wrote).
 
 Each is made twice, by day and by night: masks.png and masks_dark.png, and the like. The README and the pages
 in docs/ show the one that fits the reader's theme.

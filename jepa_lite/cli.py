@@ -45,7 +45,7 @@ def demo(
     device: str = "auto",
     resume: bool = False,
 ):
-    """Pre-train on made images, measure beside controls, write a report. No network, no GPU.
+    """Pre-train on synthetic images, measure beside controls, write a report. No network, no GPU.
 
     Args:
         out: folder for weights, log, results.json and report.html.

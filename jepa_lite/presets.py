@@ -47,7 +47,7 @@ def _fields(image_size, patch_size, **train):
         "momentum": (0.98, 0.995),  # ours, as for photographs
         "betas": (0.9, 0.95),  # ours, MAE's: a short run forgets sooner
         "clip_grad": 3.0,  # ours, DINO's
-        "crop_scale": (1.0, 1.0),  # ours: made images are never the same twice
+        "crop_scale": (1.0, 1.0),  # ours: synthetic images are never the same twice
     }
     return Config(model, masks, TrainConfig(**values | train))
 

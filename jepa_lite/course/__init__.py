@@ -1,7 +1,7 @@
 """What the notebooks share: one small image, eight photographs, drawn guesses, models that are trained once.
 
 A notebook builds the method by hand; this file keeps out of it what is not its subject. The models are
-short runs on made images: the first notebook that asks for one trains it while you watch, the next ones
+short runs on synthetic images: the first notebook that asks for one trains it while you watch, the next ones
 find it on the disk. Beside it: exercises (with their checks), figures (that a notebook draws), and the
 subjects of single notebooks, in their order:
 
@@ -76,7 +76,7 @@ def photographs(size: int = 64) -> Tensor:
 
 @functools.lru_cache(maxsize=2)
 def made_images(split: str = "train") -> Images:
-    """The made images that the course trains on, or with "test" others to measure on: an `Images`."""
+    """The synthetic images that the course trains on, or with "test" others to measure on: an `Images`."""
     limit = IMAGES if split == "train" else HELD_OUT
     return load("fields", split, image_size=64, seed=SEED, limit=limit, progress=False)
 

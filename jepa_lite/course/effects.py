@@ -16,7 +16,7 @@ from scipy import stats
 from . import results
 
 LEVEL = 0.95
-TABLES = {"made images": "ablations", "CIFAR-10": "ablations_cifar10"}  # the images: the name of the results
+TABLES = {"synthetic images": "ablations", "CIFAR-10": "ablations_cifar10"}  # images: name of the results
 PAPER = {  # our row: (what the paper changed, top-1 with the change, top-1 without, where)
     "random patches": ("random for multi-block", 17.6, 54.2, "Table 6, ViT-B/16"),
     "one block": ("block for multi-block", 20.2, 54.2, "Table 6, ViT-B/16"),

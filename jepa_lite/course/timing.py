@@ -68,7 +68,7 @@ def packages_sentence(missing: list[str]) -> str:
 
 
 def step_times(rounds: int) -> list[float]:
-    """Seconds of so many training steps, one after another, of the course's `recipe` on made images."""
+    """Seconds of so many training steps, one after another, of the course's `recipe` on synthetic images."""
     run = Run(recipe(train__steps=rounds), shapes(IMAGES, 64, seed=SEED)[0])
     return take_turns({"step": run.train_step}, rounds)["step"]
 

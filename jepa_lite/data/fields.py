@@ -1,4 +1,4 @@
-"""Made images in which what lies at a place depends on the place and on the rest of the image.
+"""Synthetic images in which what lies at a place depends on the place and on the rest of the image.
 
 Each image is a mosaic of tiles, about one a patch, and each tile is hatched in one direction. The directions
 follow a field over the whole image: parallel lines, circles, a spiral or a loop, about a centre that is drawn

@@ -1,6 +1,6 @@
 """What must hold of the figures of notebook 05 (jepa_lite/course/figures/asking.py).
 
-1. A column of made images holds images of its kind.
+1. A column of synthetic images holds images of its kind.
 2. A sequence shows the context's patches in order, then T hatched squares, each with the number of its place.
 3. A 0 stands at the rows that get no gradient, and nowhere else; the alt text counts both.
 4. A panel of answers has a stroke at every hidden patch, along its direction; the error above is its median.

@@ -48,7 +48,7 @@ def test_the_cat_is_one_of_eight(size):
 
 @pytest.fixture
 def few(monkeypatch, tmp_path):
-    """Few made images, four steps of a tiny network, and an empty folder for models; says where it is."""
+    """Few synthetic images, four steps of a tiny network, and an empty folder for models: its path."""
     monkeypatch.setattr(course, "IMAGES", 24)
     monkeypatch.setattr(course, "HELD_OUT", 10)
     monkeypatch.setattr(course, "STEPS", 4)

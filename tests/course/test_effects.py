@@ -312,5 +312,5 @@ def test_every_change_has_a_verdict_in_words(monkeypatch):
         and standing(FOUND["pixels as targets"]) == "opposite sign"
     )
     assert lines["targets masked at the input"].endswith("| -11.2 | not run |")
-    monkeypatch.setattr(effects_module, "TABLES", {"made images": "ablations", "none": "never measured"})
-    assert list(tables()) == ["made images"] and tables()["made images"]["rows"]
+    monkeypatch.setattr(effects_module, "TABLES", {"synthetic images": "ablations", "none": "never measured"})
+    assert list(tables()) == ["synthetic images"] and tables()["synthetic images"]["rows"]

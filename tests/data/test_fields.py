@@ -1,4 +1,4 @@
-"""Claims about `fields`, the made images in which place matters.
+"""Claims about `fields`, the synthetic images in which place matters.
 
 1. The same seed gives the same images, more of them begin with the same ones, and another seed gives others.
 2. A field is what its name says: its direction at any place is that of the geometry, and turns around the

@@ -1,6 +1,6 @@
 """What the predictor is asked, and what it answers: its input as a sequence, the rows that learn, directions.
 
-Pure functions, state -> Figure with `alt_text`. The made images are those of data/fields.py, and directions
+Pure functions, state -> Figure with `alt_text`. The synthetic images are those of data/fields.py; directions
 are read from predictions by evaluation/directions.py; figures/directions.py has the report's figure of them.
 """
 
@@ -42,7 +42,7 @@ LOOKS = {"truth": BLACK, "right address": BLUE, "wrong address": ORANGE, "no add
 
 @styled
 def mosaics(made: Images, lines: int = 2) -> Picture:
-    """The first made images of every kind, a column each: `lines` of them."""
+    """The first synthetic images of every kind, a column each: `lines` of them."""
     kinds = made.classes
     fig = figure(lines * WIDTH / len(kinds) * aspect(made.images) * 0.75 + 0.3)
     axes = fig.subplots(lines, len(kinds), squeeze=False)
