@@ -16,7 +16,7 @@ that it took are recorded. One that was interrupted goes on from its checkpoint;
 as it is. `--device cuda` trains on a GPU, and the row says so.
 `--dials`: DIALS one at a time, of three seeds, on `choose`, without those that are in the results. `--steps`
 are the preset's, and a dial whose step costs more or less has fewer or more, so that all cost the same.
-`--costs` measures these costs first, in some minutes of one core, and what a step of the pixel baseline costs.
+`--costs` measures these costs first, in some minutes of one core, and those of the pixel baseline's step.
 `--controls`: raw pixels and random weights. `--ship`, added to the words of a run that is done: its weights
 become the package's (docs/models.md). `--shipped` measures what the package has.
 """
@@ -257,11 +257,12 @@ def looked_at(run, images):
 
 
 def curve(log, batch):
-    """At most 20 points of what was measured during the run."""
+    """Some 20 points of what was measured during the run, and every one with an accuracy."""
     measured = [r for r in log if "rank" in r]
     keys = ("loss", "rank", "gap", "address_gain", "own_image_rank", "knn")
     points, seconds = [], 0.0
     at = {r["step"] for r in measured[:: max(len(measured) // 20, 1)]} | {log[-1]["step"]}
+    at |= {r["step"] for r in log if "knn" in r}
     for record in log:
         seconds += record["seconds"]
         if record["step"] in at:

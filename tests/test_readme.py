@@ -148,7 +148,8 @@ def test_the_pixel_baseline_had_the_processor_time_of_i_jepa():
     data = result("real_images")
     cost = {row["name"]: row["cost"] for row in data["costs"]}
     for kind in ("imagenette", "cifar10"):
-        (pixels,) = (r for r in data["runs"] if (r["data"], r["name"]) == (kind, "pixel baseline, equal seconds"))
+        name = "pixel baseline, equal seconds"
+        (pixels,) = (r for r in data["runs"] if (r["data"], r["name"]) == (kind, name))
         ours = next(r for r in data["runs"] if (r["data"], r["name"], r["seed"]) == (kind, "ten minutes", 0))
         spent = pixels["steps"] * cost["pixel baseline, bfloat16"], ours["steps"] * cost["bfloat16"]
         assert abs(spent[0] / spent[1] - 1) < EVEN, (kind, spent)
