@@ -138,6 +138,17 @@ def quotes():
         same = [r[probe] for r in result("real_images")["runs"] if (r["data"], r["name"]) == (data, name)]
         mean_of = 100 * statistics.mean(same)
         lead[data[0].upper(), probe] = abs(mean_of - lead.get((data[0].upper(), probe), 0))
+    slow, batches, slower = (
+        f", {c}" for c in ("momentum 0.99 to 0.999", "batches of 256", "momentum 0.996 to 1")
+    )
+    deep = f", depth 6{slow}"
+    drift = {
+        change: [
+            mean("C", f"width 128, one block, bfloat16{change}", key)
+            for key in ("linear", "knn", "address_gain")
+        ]
+        for change in ("", slow, batches, slower, deep)
+    }
     fell = [run["rank"] for r in result("collapse")["rows"] for run in r["runs"] if run["alarms"]]
     ratios = [ratio for row in result("plan")["rows"] for ratio in row["ratios"]]
     micro = {64: [], 128: [], 256: []}
@@ -179,6 +190,12 @@ def quotes():
             f"{before['C', 'address_gain']} and {narrow['C', 'address_gain']}",
             f"from {before['I', 'linear']}% to {narrow['I', 'linear']}% and from "
             f"{before['C', 'linear']}% to {narrow['C', 'linear']}%",
+            f"(in bfloat16) has {drift[''][0]}% linear and {drift[''][1]}% by 20-NN.",
+            f"from 0.99 to 0.999 it has {drift[slow][0]}% and {drift[slow][1]}%, and with the paper's, from "
+            f"0.996 to 1, {drift[slower][0]}% and {drift[slower][1]}%.",
+            f"quarter of the steps, it has {drift[batches][0]}% and {drift[batches][1]}%.",
+            f"gain is {drift[''][2]}, {drift[slow][2]}, {drift[slower][2]} and {drift[batches][2]}.",
+            f"from 0.99 to 0.999, in fewer steps, have {drift[deep][0]}% and {drift[deep][1]}%.",
             f"ranks {scattered['own_image_rank']:.1f} of {scattered['patches']}, which is nearly always",
             f"the linear probe of Imagenette has {percent(scattered['linear'])}%.",
             f"reaches {mean('I', longer, 'linear')}% linear and {mean('I', longer, 'knn')}% by "
