@@ -131,7 +131,7 @@ def main():
     torch.set_num_threads(1)
     config = MaskConfig()
     result = {
-        "what": "mask sampling: seconds of processor time for one batch, medians, on an idle machine",
+        "what": "mask sampling: seconds of processor time for one batch, medians",
         "command": "python benchmarks/masking.py",
         "seed": SEED,
         "rounds": ROUNDS,

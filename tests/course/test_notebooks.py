@@ -76,7 +76,8 @@ def test_the_header_says_what_to_expect(path):
     assert header.startswith(f"# {path.stem[:2]} · "), header[:40]
     for field in ("Question", "You will be able to", "You need", "Time", "Data", "Network"):
         assert f"**{field}:**" in header, f"{path.name} does not say {field}"
-    assert re.search(r"\d+ minutes to read, about \d+ seconds to run on two idle ", header), header
+    times = r"\d+ minutes to read, about \d+ seconds to run on two idle server cores"
+    assert re.search(times, header), header
     assert "**Network:** none." in header
     assert re.search(r"\*\*Question:\*\* [^\n]+\?\n", header), "the question must be a question"
 
