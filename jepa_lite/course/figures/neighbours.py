@@ -41,7 +41,7 @@ LEFT, RIGHT = 0.26, 0.78  # where x and y stand in a panel
 
 @styled
 def three_architectures() -> Picture:
-    """Who encodes what, and where the energy D is taken, in the three architectures."""
+    """Who encodes what, and where the distance d is taken, in the three architectures."""
     fig = figure(2.9)
     told = []
     for ax, (name, (over, latent, encoded, energy)) in zip(
@@ -64,13 +64,13 @@ def three_architectures() -> Picture:
         if encoded:
             _box(ax, RIGHT, 0.33, "encoder", SKY)
             _arrow(ax, (RIGHT, 0.13), (RIGHT, 0.27))
-        _box(ax, 0.52, 0.9, "D", GREY, 0.16)
+        _box(ax, 0.52, 0.9, "d", GREY, 0.16)
         _arrow(ax, (LEFT, top), (0.43, 0.86))
         _arrow(ax, (RIGHT, 0.39 if encoded else 0.13), (0.61, 0.86))
         parts = f"x goes through an encoder{f' and a {over} that also takes z' if over else ''}"
-        told.append(f"{name}: {parts}; y {'through an encoder' if encoded else 'as it is'}; D is {energy}")
+        told.append(f"{name}: {parts}; y {'through an encoder' if encoded else 'as it is'}; d is {energy}")
     fig.alt_text = (
-        f"Three architectures as boxes, from the inputs x and y up to an energy D. {'. '.join(told)}."
+        f"Three architectures as boxes, from the inputs x and y up to a distance d. {'. '.join(told)}."
     )
     return fig
 
