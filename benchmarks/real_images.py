@@ -138,15 +138,17 @@ def measure(asked, images, labels):
     if asked.controls:
         return keep("controls", *controls(config, asked, *sets))
     if asked.shipped:
-        encoder = pretrained(asked.data).target_encoder
-        return keep("shipped", {"data": asked.data, "on": asked.on, **probed(encoder, *sets)})
+        model = pretrained(asked.data)
+        found = probed(model.target_encoder, *sets) | looked_at(model, config.masks, sets[2][:CHECKED])
+        return keep("shipped", {"data": asked.data, "on": asked.on, **found})
     run = trained(config, *sets, asked)
     log = read_log(asked.out)
     keep("runs", {
         "data": asked.data, "on": asked.on, "name": asked.name, "steps": run.step, "seed": asked.seed,
         "settings": sorted(asked.set), "images": run.step * run.batch_size, "seconds": round(run.elapsed, 1),
         "cpu_seconds": round(sum(r["cpu_seconds"] for r in log), 1), "threads": torch.get_num_threads(),
-        **probed(run.model.target_encoder, *sets), **looked_at(run, sets[2][:CHECKED]),
+        **probed(run.model.target_encoder, *sets),
+        **looked_at(run.model, config.masks, sets[2][:CHECKED], run.device),
         "loss": sum(r["loss"] for r in log[-50:]) / len(log[-50:]),
         "curve": curve(log, run.batch_size), "config": config.to_dict(), **machine(asked.device),
     })  # fmt: skip
@@ -243,10 +245,10 @@ def probed(encoder, x, y, z, labels):
 
 
 @torch.no_grad()
-def looked_at(run, images):
-    """The measures without labels, on held-out images."""
-    masks = sample_masks(run.config.model.grid, len(images), run.config.masks, generator_for(0))
-    masks, x, model = masks.to(run.device), normalize(images.to(run.device)), run.model
+def looked_at(model, rule, images, device="cpu"):
+    """The measures without labels, on held-out images, with masks by `rule`."""
+    masks = sample_masks(model.config.grid, len(images), rule, generator_for(0)).to(device)
+    x = normalize(images.to(device))
     predictions, targets = model.predict(x, masks), model.targets(x)
     return {
         "rank": measures.effective_rank(model.target_encoder(x).mean(1)),

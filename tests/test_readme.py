@@ -246,6 +246,8 @@ def test_a_head_looks_at_the_face_of_the_astronaut_and_no_head_does_before_train
         assert told == pytest.approx([trained[face], area], abs=0.05), (
             "quote what images/photographs.py prints"
         )
+    told = quoted(r"Before training it is (\d+)%", "README.md")
+    assert told == pytest.approx([random[face]], abs=0.03)
     for pattern, which in (
         ("the cat's nose, {0} is on the eyes", cat),
         ("of the motorcycle, {0} is on the other", wheel),

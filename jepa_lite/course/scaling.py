@@ -63,7 +63,9 @@ def cifar10_numbers(table: dict) -> str:
             method = "pixel baseline" if model["predicts"] == "pixels" else "I-JEPA"
             batch, masks = rows[0]["config"]["train"]["batch_size"], rows[0]["config"]["masks"]
             hidden = "one block" if masks["rule"] == "block" else f"{masks['num_targets']} targets"
-            how = f"{method}, {hidden}, {steps:,} steps of {batch} images, {on}, seeds: {len(rows)}"
+            start, end = rows[0]["config"]["train"]["momentum"]
+            how = f"{method}, {hidden}, momentum {start:g} to {end:g}, {steps:,} steps of {batch} images"
+            how += f", {on}, seeds: {len(rows)}"
             name = "width {width}, depth {depth}, patch {patch_size}".format(**model)
         lines.append(f"| {name} | {linear:.1f} | {knn:.1f} | {how}; this repository |")
     runs = {"untrained": "untrained", "knn": "I-JEPA, 30 epochs, an hour of a laptop GPU"}

@@ -1,9 +1,9 @@
 """The weights that come with the package: small I-JEPAs that learned photographs (docs/models.md).
 
 Each is a folder of jepa_lite/weights/ with the files of a checkpoint, in half precision on the disk, and
-run.json, which says how it was trained. They hold one encoder for both: at the end of a run, when the
-learning rate is next to nothing, the moving average has caught up with the context encoder, and a file of
-half the size does. Wherever a checkpoint is asked for, `pretrained:NAME` names one.
+run.json, which says how it was trained. They hold one encoder for both: at the end of a run the learning
+rate is next to nothing, so the moving average is near the context encoder, and a file of half the size does.
+(docs/models.md says what that changes.) Wherever a checkpoint is asked for, `pretrained:NAME` names one.
 """
 
 from pathlib import Path
