@@ -9,10 +9,11 @@ The times are of one core. Each row is a short run with the one change that it n
 the same seed, measured beside raw pixels and random weights. Synthetic images are `fields`, and the run is
 the course's (jepa_lite/course/__init__.py), cut so that the reference has learned and is not done learning.
 PATH is a tree of class folders of CIFAR-10's training images, and the run is the preset `laptop` with
-multi-block masks and a narrow encoder, cut likewise. Probes are fitted on training images, and tested on
-images that no setting was chosen on: of CIFAR-10 those that benchmarks/real_images.py calls `report`. What
-stands in a file already is not run again: delete the file to start anew. Several of these may run at once,
-`--share 0/2` and `--share 1/2`, each with every second run; `--device cuda` is for a GPU.
+multi-block masks, a quicker moving average and a narrow encoder, cut likewise. Probes are fitted on training
+images, and tested on images that no setting was chosen on: of CIFAR-10 those that benchmarks/real_images.py
+calls `report`. What stands in a file already is not run again: delete the file to start anew. Several of
+these may run at once, `--share 0/2` and `--share 1/2`, each with every second run; `--device cuda` is for a
+GPU.
 """
 
 import argparse

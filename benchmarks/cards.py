@@ -209,7 +209,7 @@ def ablations():
 
 
 def ablations_cifar10():
-    run = "The run of the preset `laptop`, with multi-block masks and an encoder of a third of its width,"
+    run = "The run of `laptop`, with multi-block masks, a quicker moving average and a third of its width,"
     on = "of CIFAR-10's training images, the split `report` of benchmarks/real_images.py"
     return [ablated("ablations_cifar10", run, "What mattered on photographs", on)]
 
