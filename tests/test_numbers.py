@@ -228,9 +228,9 @@ def quotes():
             f"and {percent(hour['knn'])}% on Imagenette's",
             f"On CIFAR-10's it has {percent(one_hour['linear'])}% and {percent(one_hour['knn'])}% after "
             f"{one_hour['images']:,} images.",
-            f"has {percent(slow_hour['linear'])}% linear, {percent(slow_hour['linear_last4'])}% with four blocks and "
-            f"{percent(slow_hour['knn'])}% by 20-NN, after {slow_hour['images']:,} images.",
-            f"rose to {100 * max(ends):.0f}% and ended at {100 * ends[-1]:.0f}%, with an address gain of "
+            f"has {percent(slow_hour['linear'])}% linear, {percent(slow_hour['linear_last4'])}% with four "
+            f"blocks and {percent(slow_hour['knn'])}% by 20-NN, after {slow_hour['images']:,} images.",
+            f"rose to its end, to {100 * max(ends):.0f}%, with an address gain of "
             f"{slow_hour['curve'][-1]['address_gain']:.2f}.",
             f"rose to {100 * max(looks):.0f}% and then fell to {100 * looks[-1]:.0f}%, while the address "
             f"gain went on rising to {one_hour['curve'][-1]['address_gain']:.2f}",
