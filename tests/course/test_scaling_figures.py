@@ -167,12 +167,13 @@ def test_cifars_table_has_sources():
     assert "| untrained, seeds: " in said and said.count(f"[others]({OTHER['page']})") == 2
     assert "| 29.6 | untrained;" in said and "| 41.1 | I-JEPA, 30 epochs" in said
     for numbers, how in {
-        "width 192, depth 4, patch 4 | 56.8 | 54.2": "I-JEPA, one block, 2,500 steps of 64 images, 18 minute",
-        "width 192, depth 4, patch 4 | 58.6 | 49.2": "pixel baseline, one block, 2,500 steps of 64 images, 1",
-        "width 192, depth 4, patch 4 | 57.4 | 56.6": "I-JEPA, 2 targets, 3,748 steps of 256 images, on an NV",
-        "width 128, depth 4, patch 4 | 54.5 | 55.0": "I-JEPA, 2 targets, 3,000 steps of 64 images, on an NVI",
+        "width 192, depth 4, patch 4 | 58.1 | 57.1": "I-JEPA, one block, momentum 0.996 to 1, 2,500 steps",
+        "width 192, depth 4, patch 4 | 58.9 | 51.1": "pixel baseline, one block, momentum 0.996 to 1, 3,700",
+        "width 192, depth 4, patch 4 | 57.4 | 56.6": "I-JEPA, 2 targets, momentum 0.98 to 0.995, 3,748 steps",
+        "width 128, depth 4, patch 4 | 54.5 | 55.0": "I-JEPA, 2 targets, momentum 0.98 to 0.995, 3,000 steps",
     }.items():
         assert f"| {numbers} | {how}" in said
+    assert "3,700 steps of 64 images, 10 minutes of one core, seeds: 1;" in said
     assert "18 minutes of one core and on an NVIDIA H200, seeds: 3;" in said
 
 
