@@ -192,9 +192,9 @@ def test_the_architectures_differ_in_what_they_encode():
     fig.canvas.draw()
     parts = [sorted(p.get_gid() for p in ax.patches if p.get_gid()) for ax in fig.axes]
     assert parts == [
-        ["D", "encoder", "encoder", "x", "y"],
-        ["D", "decoder", "encoder", "x", "y", "z"],
-        ["D", "encoder", "encoder", "predictor", "x", "y", "z"],
+        ["d", "encoder", "encoder", "x", "y"],
+        ["d", "decoder", "encoder", "x", "y", "z"],
+        ["d", "encoder", "encoder", "predictor", "x", "y", "z"],
     ]
     assert "generative: x goes through an encoder and a decoder that also takes z; y as it is" in fig.alt_text
 
