@@ -11,22 +11,28 @@ import math
 
 import torch
 
-from ..method.masks import RULES, TRIES, Interval, Masks, Size, between, block_masks, places_of
+from ..method.masks import RULES, TRIES, Interval, Masks, Size, between, block_masks, covered, places_of
 
 
 def _draw_official(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
-    """What the released collator hands to the model: `official_uncut`, cut."""
-    return cut(official_uncut(grid, batch, config, generator))
+    """What the released collator hands to the model. The quirk: every context loses its end, in raster
+    order, down to the batch's smallest."""
+    targets, place, context, count = _blocks(grid, batch, config, generator)
+    return block_masks(targets, place, context, count, longest=int(count.min()))
 
 
 def official_uncut(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
-    """The official rule's `Masks` before the cut: what `sample_masks` draws with the same generator.
-
-    Targets may be anywhere but in the last row and column. After every TRIES failed tries at a
-    context larger than `min_keep`, one more target is no longer kept out of it.
-    """
+    """The official rule's `Masks` before the cut: what `sample_masks` draws with the same generator."""
     grid = tuple(grid)
     _check_official(grid, config)
+    return block_masks(*_blocks(grid, batch, config, generator))
+
+
+def _blocks(grid, batch, config, generator):
+    """Targets and contexts of a batch, as `block_masks` takes them.
+
+    Targets may be anywhere but in the last row and column. After every TRIES failed tries at a
+    context larger than `min_keep`, one more target is no longer kept out of it."""
     u = torch.rand(2, generator=generator).tolist()
     targets = places_of(grid, _size(grid, config.target_scale, config.target_aspect, u[0]), reach=1)
     contexts = places_of(grid, _size(grid, config.context_scale, (1.0, 1.0), u[1]), reach=1)
@@ -37,18 +43,11 @@ def official_uncut(grid: Size, batch: int, config, generator: torch.Generator | 
 
     context = draw(place)
     for failed in itertools.count(1):  # ends, as in the end nothing is kept out
-        count = context.sum(1, "int32")
+        count = covered(context)
         poor = (count <= config.min_keep).nonzero()[0]
         if not len(poor):
-            return block_masks(targets, place, context, count)
+            return targets, place, context, count
         context[poor] = draw(place[poor, : config.num_targets - failed // TRIES])
-
-
-def cut(masks: Masks) -> Masks:
-    """The quirk: every context loses its end, in raster order, down to the batch's smallest."""
-    K = int(masks.context_keep.numpy().all(0).sum())
-    context_idx, context_keep = masks.context_idx[:, :K], masks.context_keep[:, :K]
-    return Masks(masks.grid, context_idx, context_keep, masks.target_idx, masks.target_size, padded=False)
 
 
 def _size(grid, scale, aspect, u):
