@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from .additions import mimetic_init, muon, target_norms, whitened_patches  # noqa: F401 (they join tables)
-from .baselines import released_masks, table6_masks  # noqa: F401 (their rules join those of method/masks.py)
+from .additions import joint_targets, mimetic_init, muon, target_norms, whitened_patches  # noqa: F401
+from .baselines import released_masks, table6_masks  # noqa: F401 (as the line above: they join tables of method/)
 from .field_checks import counts, flags, given, intervals, make_plain, numbers, sizes
 from .limits import MOST_PATCHES, MOST_PIXELS, MOST_SEED, MOST_WEIGHTS, brief, did_you_mean, one_of, require
-from .method.ijepa import INITS, TARGET_NORMS
+from .method.ijepa import INITS, PREDICTORS, TARGET_NORMS
 from .method.masks import check_masks
 from .method.optim import OPTIMIZERS
 from .method.patches import grid_size
@@ -52,6 +52,8 @@ class ModelConfig:
     predictor_mlp_ratio: float | None = None
     # "learned" is our reading of the paper; "sincos" is the released code's choice.
     predictor_positions: str = "learned"
+    # What the predictor reads: one sequence a target, or one an image (additions/joint_targets.py), for less.
+    predictor_sequences: str = "per_target"
     # "latents" is I-JEPA; "pixels" is the baseline of Table 7, in pixel_target.py.
     predicts: str = "latents"
     # "whitened": patches go through a fixed whitening first (additions/whitened_patches.py says why).
@@ -92,6 +94,7 @@ class ModelConfig:
             require(w % 4 == 0, f"{width} must divide by 4 for sin-cos positions, not {w}")
         self._check_weights()
         one_of(self.predictor_positions, ("learned", "sincos"), "predictor_positions")
+        one_of(self.predictor_sequences, tuple(PREDICTORS), "predictor_sequences")
         one_of(self.predicts, ("latents", "pixels"), "predicts")
         one_of(self.patch_embedding, tuple(EMBEDDINGS), "patch_embedding")
         one_of(self.init, tuple(INITS), "init")

@@ -34,6 +34,7 @@ IMPOSSIBLE = [
     ("model", "predictor_heads", [0, 3]),
     ("model", "predictor_mlp_ratio", [0, -1.0, NAN, "x"]),
     ("model", "predictor_positions", ["fixed", "", None]),
+    ("model", "predictor_sequences", ["per_batch", 1, None]),
     ("model", "predicts", ["pixel", None]),
     ("model", "target_norm", ["batch", None, True]),
     ("model", "target_image_mean", [-0.1, 101, NAN]),
@@ -122,7 +123,7 @@ UNUSUAL = Config(
     ModelConfig(
         image_size=(20, 28), patch_size=4, width=48, depth=3, heads=6, mlp_ratio=48 / 11,
         predictor_width=24, predictor_depth=1, predictor_heads=2, predictor_mlp_ratio=1.5,
-        predictor_positions="sincos",
+        predictor_positions="sincos", predictor_sequences="per_image",
         predicts="pixels", target_norm="none", loss="l2", norm_eps=1e-5,
         patch_embedding="whitened", init="mimetic", init_mlp_gain=2.0, target_image_mean=0.5,
     ),

@@ -5,19 +5,18 @@ a patch's own pixels, normalised per patch (He et al. 2022, section 3, found tha
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..config import ModelConfig
 from ..method.ijepa import IJEPA
 from ..method.patches import patchify
-from ..method.predictor import Predictor
 
 
 class PixelBaseline(IJEPA):
     """`IJEPA` with other targets. The moving average is kept, so that the same encoder is probed."""
 
-    def make_predictor(self, config: ModelConfig) -> Predictor:
-        return Predictor(config, out_width=config.channels * config.patch_size**2)
+    def make_predictor(self, config: ModelConfig, out_width: int | None = None) -> nn.Module:
+        return super().make_predictor(config, config.channels * config.patch_size**2)
 
     @torch.no_grad()
     def targets(self, images: Tensor, parts: int = 1) -> Tensor:

@@ -39,7 +39,7 @@ def _blocks(grid, batch, config, generator):
     place = targets.draw((batch, config.num_targets), generator)  # (B, M)
 
     def draw(place):
-        return contexts.covers(contexts.draw((len(place),), generator)) & ~targets.any(place)
+        return contexts.covers(contexts.draw((len(place),), generator)) & ~targets.covers(place.T).any(0)
 
     context = draw(place)
     for failed in itertools.count(1):  # ends, as in the end nothing is kept out

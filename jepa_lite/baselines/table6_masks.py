@@ -8,7 +8,7 @@ which shape the one block has) the choice is ours and said below.
 
 import torch
 
-from ..method.masks import RULES, Masks, Size, block_masks, draw_size, places_of, possible_sizes
+from ..method.masks import RULES, Masks, Size, block_masks, covered, draw_size, places_of, possible_sizes
 
 
 def _draw_rasterized(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
@@ -22,7 +22,8 @@ def _draw_rasterized(grid: Size, batch: int, config, generator: torch.Generator 
     corners = torch.tensor([0, right, last - right, last])
     first = torch.randint(4, (batch, 1), generator=generator)
     place = corners[(first + torch.arange(4)) % 4]  # (B, 4)
-    return block_masks(places, place[:, 1:].sort(1).values.numpy(), places.covers(place[:, 0].numpy()))
+    context = places.covers(place[:, 0].numpy())
+    return block_masks(places, place[:, 1:].sort(1).values.numpy(), context, covered(context))
 
 
 def _check_rasterized(grid: Size, config) -> None:
@@ -39,7 +40,8 @@ def _draw_block(grid: Size, batch: int, config, generator: torch.Generator | Non
     """
     places = places_of(grid, draw_size(grid, (config.target_share,) * 2, config.target_aspect, generator))
     place = places.draw((batch, 1), generator)
-    return block_masks(places, place, ~places.any(place))
+    context = ~places.covers(place.T).any(0)
+    return block_masks(places, place, context, covered(context))
 
 
 def _check_block(grid: Size, config) -> None:

@@ -24,6 +24,7 @@ def layer_norm(tokens: Tensor) -> Tensor:
 
 
 TARGET_NORMS = {"layer": layer_norm, "none": lambda tokens: tokens}  # additions/target_norms.py has more
+PREDICTORS = {"per_target": Predictor}  # additions/joint_targets.py has another
 INITS = {"xavier": lambda model, config: None}  # what the networks begin with; additions/mimetic_init.py
 
 
@@ -38,8 +39,8 @@ class IJEPA(nn.Module):
         INITS[config.init](self, config)
         self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
 
-    def make_predictor(self, config) -> nn.Module:
-        return Predictor(config)
+    def make_predictor(self, config, out_width: int | None = None) -> nn.Module:
+        return PREDICTORS[config.predictor_sequences](config, out_width)
 
     @torch.no_grad()
     def targets(self, images: Tensor, parts: int = 1) -> Tensor:

@@ -2,8 +2,7 @@
 
 `sample_masks` draws the masks of a whole batch at once. A block's size comes from its scale and aspect ratio;
 its place is one number. Sizes are shared within a batch, so that targets stack; places are drawn per image.
-Here is rule "paper", the multi-block masking of the paper's text. The released collator's rule and those that
-the paper compares it to are in baselines/, and join `RULES` from there.
+Here is rule "paper", by its text; the released code's, and those of Table 6, join `RULES` in baselines/.
 """
 
 import functools
@@ -139,10 +138,6 @@ class Places:
         row, column = divmod(place, self.corners[1])
         return self._rows.take(row, 0) & self._columns.take(column, 0)
 
-    def any(self, place: Array) -> Array:
-        """Which patches lie in any of an image's blocks: place (B, M) -> (B, N)."""
-        return self.covers(place.T).any(0)
-
 
 places_of = functools.lru_cache(maxsize=64)(Places)  # the same sizes come again and again
 
@@ -158,14 +153,10 @@ def covered(patches: Array) -> Array:
     return patches.sum(1, "uint8" if patches.shape[1] < 256 else "int32")
 
 
-def block_masks(targets: Places, place: Array, context: Array, count: Array | None = None,
-                longest: int | None = None) -> Masks:  # fmt: skip
-    """Masks of target blocks at `place` (B, M) of the `Places` of targets, and of `context` (B, N).
-
-    `count` (B,): how many patches each context holds, if that is known. `longest`, if given, cuts every
-    context, in raster order, to so many patches; no context may have fewer."""
+def block_masks(targets: Places, place: Array, context: Array, count: Array, longest=None) -> Masks:
+    """Masks of target blocks at `place` (B, M) of the `Places` of targets, and of `context` (B, N), of which
+    `count` (B,) are covered. `longest`: to how many patches all contexts are cut, in raster order."""
     B, N = context.shape
-    count = covered(context) if count is None else count
     K = int(count.max())
     keep = numbers(K, count.dtype) < count[:, None]  # (B, K)
     first = numbers(B)[:, None] * N  # each image's first patch, when all are in one row
@@ -173,9 +164,8 @@ def block_masks(targets: Places, place: Array, context: Array, count: Array | No
     context_idx = first.repeat(K, 1)
     context_idx[keep] = patches
     context_idx -= first  # and padding becomes 0
-    padded = longest is None and len(patches) < B * K
     tensors = map(torch.from_numpy, (context_idx[:, :longest], keep[:, :longest], targets.idx(place)))
-    return Masks(targets.grid, *tensors, targets.size, padded)
+    return Masks(targets.grid, *tensors, targets.size, padded=longest is None and len(patches) < B * K)
 
 
 def sample_masks(grid: Size, batch: int, config, generator: torch.Generator | None = None) -> Masks:
@@ -208,7 +198,7 @@ def draw_paper(grid: Size, batch: int, config, generator: torch.Generator | None
 
     def draw(count):
         place = targets.draw((count, config.num_targets), generator)  # (B, M)
-        return place, contexts.covers(contexts.draw((count,), generator)) & ~targets.any(place)
+        return place, contexts.covers(contexts.draw((count,), generator)) & ~targets.covers(place.T).any(0)
 
     place, context = draw(batch)
     for _ in range(TRIES):
@@ -217,9 +207,9 @@ def draw_paper(grid: Size, batch: int, config, generator: torch.Generator | None
         if not len(poor):
             return block_masks(targets, place, context, count)
         place[poor], context[poor] = draw(len(poor))
-    poor = context.sum(1) < config.min_keep
+    poor = covered(context) < config.min_keep
     place[poor], context[poor] = 0, contexts.covers(len(contexts) - 1) & ~targets.covers(0)
-    return block_masks(targets, place, context)
+    return block_masks(targets, place, context, covered(context))
 
 
 def check_paper(grid: Size, config) -> None:

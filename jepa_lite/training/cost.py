@@ -55,28 +55,33 @@ def draw_groups(config: Config, batch: int, count: int = DRAWS) -> Draws:
     return [[(len(rows), part) for rows, part in m.groups(config.train.groups)] for m in masks]
 
 
-def tokens(draws: Draws) -> dict[str, float]:
+def tokens(model: ModelConfig, draws: Draws) -> dict[str, float]:
     """Mean tokens of an image, and the share of those read that is padding."""
     parts = [group for step in draws for group in step]
     images = sum(B for B, _ in parts)
-    M = parts[0][1].target_idx.shape[1]
     context = sum(int(part.context_keep.sum()) for _, part in parts) / images
     target = sum(B * part.target_idx.shape[2] for B, part in parts) / images
-    predictor = M * (context + target)
-    read = tokens_read(draws) * len(draws) / images
+    read, real = count_tokens(model, parts)
     return {
-        "context_tokens": context, "target_tokens": target, "predictor_tokens": predictor,
-        "padding": 1 - (context + predictor) / read,
+        "context_tokens": context, "target_tokens": target,
+        "predictor_tokens": real / images - context, "padding": 1 - real / read,
     }  # fmt: skip
 
 
-def tokens_read(draws: Draws) -> float:
+def tokens_read(model: ModelConfig, draws: Draws) -> float:
     """Mean tokens that context encoder and predictor read in a step, padding and all."""
-    read = 0
-    for B, part in (group for step in draws for group in step):
-        K, (M, T) = part.context_idx.shape[1], part.target_idx.shape[1:]
-        read += B * K + B * M * (K + T)
-    return read / len(draws)
+    return count_tokens(model, [group for step in draws for group in step])[0] / len(draws)
+
+
+def count_tokens(model: ModelConfig, groups: list) -> tuple[int, int]:
+    """Tokens that context encoder and predictor read of groups [(any, Masks)]: (all, less padding)."""
+    read = real = 0
+    for _, part in groups:
+        (B, K), (M, T) = part.context_idx.shape, part.target_idx.shape[1:]
+        contexts = M if model.predictor_sequences == "per_target" else 1  # in the predictor's sequences
+        read += B * K * (1 + contexts) + B * M * T
+        real += int(part.context_keep.sum()) * (1 + contexts) + B * M * T
+    return read, real
 
 
 # --- FLOPs ----------------------------------------------------------------------------------------

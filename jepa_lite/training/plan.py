@@ -92,9 +92,9 @@ def plan(config: Config, images: int, device: str | torch.device = "cpu", second
     steps = min(total_steps(config.train, images), _whole_steps(config.train.seconds, step_seconds))
     total = min(steps * step_seconds, config.train.seconds or math.inf)
     return Plan(
-        images, batch, steps, **cost.parameters(config.model), **cost.tokens(draws), flops=flops, **static,
-        activations=activations, inputs=cost.batch_bytes(config, batch), timing=timing,
-        step_seconds=step_seconds, seconds=total,
+        images, batch, steps, **cost.parameters(config.model), flops=flops, **static,
+        **cost.tokens(config.model, draws), activations=activations, timing=timing,
+        inputs=cost.batch_bytes(config, batch), step_seconds=step_seconds, seconds=total,
     )  # fmt: skip
 
 
@@ -203,7 +203,7 @@ def _scaled(run, config, images, flops, seconds, thin):
     deeper = more * run.batch_size / full
     looked_at = min(MEASURED, images) / min(MEASURED, _count(run.batch_size, full, images))
     return Timing(
-        gradient=per_token * cost.tokens_read(groups) * more,
+        gradient=per_token * cost.tokens_read(config.model, groups) * more,
         update=update * (whole / part),
         measures=_time_measures(run) * looked_at * deeper,
         batch=run.batch_size,

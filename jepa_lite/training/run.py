@@ -32,6 +32,7 @@ from ..randomness import DRAWS, generator_for
 from ..system.distributed import averaging, join_processes, total
 from ..system.signals import uninterrupted
 from .collapse_alarms import Watch
+from .cost import count_tokens
 from .provenance import has_compiler
 from .step_timer import Clock
 
@@ -144,7 +145,8 @@ class Run:
         rates = set_rates(self.optimizer, self.config.train, self.progress)
         images, masks = self.batch(self.step, self._read_ahead())
         clock.mark("data")
-        loss, tokens, real = total([self._backward(images, masks, clock), *_count(masks)], self.device)
+        counts = count_tokens(self.config.model, masks)
+        loss, tokens, real = total([self._backward(images, masks, clock), *counts], self.device)
         self._check_finite("loss", loss)
         gradient = clip_gradient(self.model, self.config.train.clip_grad)
         self._check_finite("gradient", gradient)
@@ -259,16 +261,6 @@ class Run:
         images = normalize(self._sample.to(self.device))
         masks = sample_masks(self.config.model.grid, len(images), self.config.masks, generator_for(0))
         return measure(self.model, images, masks.to(self.device))
-
-
-def _count(masks):
-    """Tokens that the context encoder and the predictor read: (all, those that are not padding)."""
-    tokens = real = 0
-    for _, part in masks:
-        (B, K), (M, T) = part.context_idx.shape, part.target_idx.shape[1:]
-        tokens += B * K + B * M * (K + T)
-        real += int(part.context_keep.sum()) * (1 + M) + B * M * T
-    return tokens, real
 
 
 @functools.lru_cache(maxsize=2)

@@ -309,7 +309,7 @@ def test_places_are_the_blocks_of_their_corners(grid, size, reach):  # 12
     for place, covered in enumerate(places.covers(every)):
         assert covered.nonzero()[0].tolist() == patches[place], f"place {place}"
     pairs = np.stack([every, every[::-1]], 1)
-    for pair, union in zip(pairs.tolist(), places.any(pairs), strict=True):
+    for pair, union in zip(pairs.tolist(), places.covers(pairs.T).any(0), strict=True):
         assert union.nonzero()[0].tolist() == sorted({*patches[pair[0]], *patches[pair[1]]}), f"places {pair}"
 
 

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jepa_lite.config import Config, MaskConfig, ModelConfig, TrainConfig
 from jepa_lite.training import cost
-from jepa_lite.training.run import Run, _count
+from jepa_lite.training.run import Run
 from jepa_lite.training.step_timer import Clock
 
 pytestmark = pytest.mark.slow
@@ -29,6 +29,7 @@ MODEL = ModelConfig(
     image_size=(20, 28), width=48, depth=3, heads=3, mlp_ratio=3.0, predictor_width=24, predictor_depth=4,
     predictor_heads=2,
 )  # fmt: skip
+JOINT = replace(MODEL, predictor_sequences="per_image")
 CONFIG = Config(MODEL, MaskConfig(num_targets=3), TrainConfig(steps=2, batch_size=11, groups=2))
 
 
@@ -48,6 +49,8 @@ def by_hand(model, K, T, M):
         hidden = round(width * model.mlp_ratio)
         return 2 * n * (4 * width**2 + 2 * width * hidden) + 2 * 2 * n * n * width  # q @ k and map @ v
 
+    if model.predictor_sequences == "per_image":
+        T, M = M * T, 1
     N, D, E = model.grid[0] * model.grid[1], model.width, model.predictor_width
     pixels = model.channels * model.patch_size**2
     target = 2 * N * pixels * D + model.depth * block(N, D)
@@ -101,24 +104,36 @@ def test_fixed_positions_are_not_trained():
     assert cost.parameters(fixed)["trained"] == learned - table
 
 
-def test_tokens_are_those_of_the_masks():
+@pytest.mark.parametrize("model, contexts", [(MODEL, 3), (JOINT, 1)])
+def test_tokens_are_those_of_the_masks(model, contexts):
     draws = cost.draw_groups(CONFIG, 11, 5)
-    found = cost.tokens(draws)
+    found = cost.tokens(model, draws)
     context = [n for step in draws for _, part in step for n in part.context_keep.sum(1).tolist()]
     target = [part.target_idx.shape[2] for step in draws for _, part in step for _ in range(len(part))]
     assert len(context) == 5 * 11
     assert found["context_tokens"] == pytest.approx(sum(context) / len(context))
     assert found["target_tokens"] == pytest.approx(sum(target) / len(target))
     assert found["predictor_tokens"] == pytest.approx(
-        sum(3 * (k + t) for k, t in zip(context, target, strict=True)) / len(context)
+        sum(contexts * k + 3 * t for k, t in zip(context, target, strict=True)) / len(context)
     )
-    read, real = map(sum, zip(*(_count(list(step)) for step in draws), strict=True))
-    assert cost.tokens_read(draws) == pytest.approx(read / 5)
+    real = sum((1 + contexts) * k + 3 * t for k, t in zip(context, target, strict=True))
+    padding = sum(int((~part.context_keep).sum()) for step in draws for _, part in step)
+    read = real + (1 + contexts) * padding
+    assert cost.tokens_read(model, draws) == pytest.approx(read / 5)
     assert found["padding"] == pytest.approx(1 - real / read) and real < read
 
 
+@pytest.mark.parametrize("model", [MODEL, JOINT])
+def test_the_log_of_a_run_counts_the_same(run, model):
+    log = Run(replace(CONFIG, model=model), run.source.images).train_step()
+    masks = Run(replace(CONFIG, model=model), run.source.images).batch(0)[1]
+    read = cost.tokens_read(model, [[(len(rows), part) for rows, part in masks]])
+    assert log["tokens"] == read
+
+
 @pytest.mark.parametrize(
-    "model", [MODEL, replace(MODEL, depth=1, predictor_depth=1), replace(MODEL, target_norm="place")]
+    "model",
+    [MODEL, replace(MODEL, depth=1, predictor_depth=1), replace(MODEL, target_norm="place"), JOINT],
 )
 def test_flops_equal_a_count_by_hand(model):
     draws = cost.draw_groups(CONFIG, 11, 4)
@@ -137,7 +152,7 @@ def test_other_rules_are_counted_by_the_targets_they_have(rule, M):
     sizes = [(B, part.context_idx.shape[1], part.target_idx.shape[2]) for step in draws for B, part in step]
     steps = sum(B * by_hand(config.model, K, T, M) for B, K, T in sizes) / 3
     assert cost.mean_flops(config, draws) == pytest.approx(steps, rel=1e-6)
-    found = cost.tokens(draws)
+    found = cost.tokens(config.model, draws)
     assert found["padding"] == 0 and found["predictor_tokens"] == pytest.approx(
         sum(B * M * (K + T) for B, K, T in sizes) / 33
     )

@@ -118,7 +118,7 @@ def test_the_update_and_the_measures_are_kept_apart(monkeypatch):
         plan, "_timed_step", lambda run: (run.batch_size / 1000 + 0.002, 0.002, run.batch_size)
     )
     monkeypatch.setattr(plan, "_time_measures", lambda run: 0.003)
-    monkeypatch.setattr(plan.cost, "tokens_read", lambda groups: sum(B for B, _ in groups[0]))
+    monkeypatch.setattr(plan.cost, "tokens_read", lambda model, groups: sum(B for B, _ in groups[0]))
     found = plan.plan(SMALL, 100, seconds=4 * 0.051)
     whole = found.timing
     assert not whole.thin and whole.batch == 32, (
