@@ -53,6 +53,12 @@ ROWS = {  # name: (group, changed settings, changed switches)
     "rasterized": ("masking", {"masks.rule": "rasterized"}, {}),
     "1 target": ("targets", {"masks.num_targets": 1}, {}),
     "4 targets": ("targets", {"masks.num_targets": 4}, {}),
+    "one sequence for all targets": ("targets", {"model.predictor_sequences": "per_image"}, {}),
+    "4 targets in one sequence": (
+        "targets",
+        {"masks.num_targets": 4, "model.predictor_sequences": "per_image"},
+        {},
+    ),
     "target scale 0.075 to 0.2": ("target scale", {"masks.target_scale": (0.075, 0.2)}, {}),
     "target scale 0.2 to 0.3": ("target scale", {"masks.target_scale": (0.2, 0.3)}, {}),
     "context scale 0.85 to 1": ("context scale", {"masks.context_scale": (0.85, 1.0)}, {}),
@@ -75,6 +81,7 @@ WHOLE_RUN = ("as in the course", "pixels as targets")
 MADE_IMAGES_ONLY = {
     "rasterized",
     "4 targets",
+    "4 targets in one sequence",
     "target scale 0.2 to 0.3",
     "predictor of depth 4",
     "momentum 0.9",

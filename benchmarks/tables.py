@@ -61,19 +61,31 @@ def shortcuts_table():
     return table(["leaves share", *probes, "loss", "gap", "address gain"], rows)
 
 
+STEPS = {  # ours in step.json: a heading
+    "1": "groups 1",
+    "3": "groups 3",
+    "6": "groups 6",
+    "one sequence": "one sequence",
+    "bfloat16": "bfloat16",
+    "one sequence, bfloat16": "one sequence, bfloat16",
+}
+
+
 def step_table():
+    def pair(times, name):
+        return " / ".join(f"{times[attention][name]:.2f}" for attention in ("explicit", "fused"))
+
     rows = [
         [
             f"{r['encoder']}, {r['width']} wide, {r['context']} masks",
-            *(f"{r['times'][name][g]:.2f}" for name in ("explicit", "fused") for g in ("1", "3", "6")),
-            f"{r['arithmetic']:.2f}", percent(r["padding_share"]), percent(r["data_share"]),
-            f"{r['share_of_matmul']:.2f}",
+            *(pair(r["times"], name) for name in STEPS), pair(r["times_plain_in_bfloat16"], "bfloat16"),
+            f"{r['arithmetic']:.2f} / {r['arithmetic_one_sequence']:.2f}",
+            percent(r["padding_share"]), percent(r["data_share"]), f"{r['share_of_matmul']:.2f}",
         ]
         for r in result("step")["rows"]
     ]  # fmt: skip
-    times = [f"{name}, groups {count}" for name in ("softmax", "fused") for count in (1, 3, 6)]
-    head = ["encoder", *times, "operations", "padding, %", "data, %", "of a matrix product"]
-    return table(head, rows)
+    shares = ["operations", "padding, %", "data, %", "of a matrix product"]
+    return table(["encoder", *STEPS.values(), "bfloat16 against bfloat16", *shares], rows)
 
 
 def masking_table():
