@@ -30,7 +30,8 @@ from jepa_lite.data.augment import augment
 from jepa_lite.data.shapes import shapes
 from jepa_lite.method.masks import sample_masks
 from jepa_lite.training.checkpoints import load_model, load_state, save
-from jepa_lite.training.run import Run, _count, generator_for, make_model
+from jepa_lite.training.cost import count_tokens
+from jepa_lite.training.run import Run, generator_for, make_model
 from jepa_lite.training.step_timer import Clock
 
 MODEL = ModelConfig(
@@ -271,7 +272,7 @@ def test_a_tenth_of_the_tokens_at_most_is_padding(size, scale):
     model = replace(MODEL, image_size=size)
     blank = torch.zeros(128, 3, size, size, dtype=torch.uint8)
     run = Run(Config(model, MaskConfig(context_scale=scale), TrainConfig(steps=9)), blank)
-    counts = [_count(run.batch(step)[1]) for step in range(20)]
+    counts = [count_tokens(run.config.model, run.batch(step)[1]) for step in range(20)]
     shares = [1 - real / tokens for tokens, real in counts]
     assert sum(shares) / len(shares) <= 0.10, shares
 
