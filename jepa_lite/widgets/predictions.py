@@ -21,7 +21,7 @@ from ..data.image_forms import many_images
 from ..figures.predictor import Query, nearest_patches, retrieval, retrieval_ranks
 from ..figures.style import Picture
 from ..method.ijepa import IJEPA
-from ..method.masks import Masks, Places, block_masks, numbers
+from ..method.masks import Masks, Places, block_masks, covered, numbers
 from .base import MOST_BYTES, Explorer, script
 
 NEAREST, ROWS, PART = 5, 4, 64  # patches shown; rows of the static figure; places of the hole in one pass
@@ -47,7 +47,8 @@ def hole_masks(grid: Sequence[int], size: Sequence[int], reach: int) -> Masks:
     covers = torch.from_numpy(places.covers(every))  # (L, N)
     reach = min(reach, max(grid))
     near = F.max_pool2d(covers.float().view(-1, 1, *grid), 2 * reach + 1, 1, reach).flatten(1) > 0  # (L, N)
-    return block_masks(places, every[:, None], (near & ~covers).numpy())
+    context = (near & ~covers).numpy()
+    return block_masks(places, every[:, None], context, covered(context))
 
 
 class Answers(NamedTuple):
