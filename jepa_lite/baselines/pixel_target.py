@@ -8,15 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from ..config import ModelConfig
-from ..method.ijepa import IJEPA
+from ..method.ijepa import IJEPA, PREDICTORS
 from ..method.patches import patchify
 
 
 class PixelBaseline(IJEPA):
     """`IJEPA` with other targets. The moving average is kept, so that the same encoder is probed."""
 
-    def make_predictor(self, config: ModelConfig, out_width: int | None = None) -> nn.Module:
-        return super().make_predictor(config, config.channels * config.patch_size**2)
+    def make_predictor(self, config: ModelConfig) -> nn.Module:
+        pixels = config.channels * config.patch_size**2
+        return PREDICTORS[config.predictor_sequences](config, out_width=pixels)
 
     @torch.no_grad()
     def targets(self, images: Tensor, parts: int = 1) -> Tensor:

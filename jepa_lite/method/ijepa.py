@@ -39,8 +39,8 @@ class IJEPA(nn.Module):
         INITS[config.init](self, config)
         self.target_encoder = copy.deepcopy(self.encoder).requires_grad_(False)
 
-    def make_predictor(self, config, out_width: int | None = None) -> nn.Module:
-        return PREDICTORS[config.predictor_sequences](config, out_width)
+    def make_predictor(self, config) -> nn.Module:
+        return PREDICTORS[config.predictor_sequences](config)
 
     @torch.no_grad()
     def targets(self, images: Tensor, parts: int = 1) -> Tensor:
