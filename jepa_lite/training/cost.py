@@ -79,7 +79,7 @@ def count_tokens(model: ModelConfig, groups: list) -> tuple[int, int]:
     for _, part in groups:
         (B, K), (M, T) = part.context_idx.shape, part.target_idx.shape[1:]
         contexts = M if model.predictor_sequences == "per_target" else 1  # in the predictor's sequences
-        read += B * K * (1 + contexts) + B * M * T
+        read += B * K + B * (contexts * K + M * T)  # by the context encoder, and by the predictor
         real += int(part.context_keep.sum()) * (1 + contexts) + B * M * T
     return read, real
 

@@ -123,12 +123,15 @@ def test_tokens_are_those_of_the_masks(model, contexts):
     assert found["padding"] == pytest.approx(1 - real / read) and real < read
 
 
-@pytest.mark.parametrize("model", [MODEL, JOINT])
-def test_the_log_of_a_run_counts_the_same(run, model):
-    log = Run(replace(CONFIG, model=model), run.source.images).train_step()
-    masks = Run(replace(CONFIG, model=model), run.source.images).batch(0)[1]
-    read = cost.tokens_read(model, [[(len(rows), part) for rows, part in masks]])
-    assert log["tokens"] == read
+@pytest.mark.parametrize("model, contexts", [(MODEL, 3), (JOINT, 1)])
+def test_the_log_of_a_run_counts_what_was_read(run, model, contexts):
+    other = Run(replace(CONFIG, model=model), run.source.images)
+    parts = [part for _, part in other.batch(0)[1]]  # those of its first step
+    log = other.train_step()
+    targets = sum(part.target_idx.numel() for part in parts)
+    read = (1 + contexts) * sum(part.context_keep.numel() for part in parts) + targets
+    real = (1 + contexts) * sum(int(part.context_keep.sum()) for part in parts) + targets
+    assert log["tokens"] == read and log["padding"] == pytest.approx(1 - real / read)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Exercise of notebook 11: the tokens that a step reads."""
 
 from ...method.patches import grid_size
-from ...training.cost import tokens_read
+from ...training.cost import count_tokens
 from .engine import exercise
 
 
@@ -47,7 +47,7 @@ exercise(
     hint="Ask of each network what it is shown, for one image, then multiply by the batch. The target "
     "encoder sees the whole image, the context encoder K patches. The predictor answers each of the M blocks "
     "in a sequence of its own: the context, and a mask token for each patch asked for.",
-    source=(tokens_per_step, tokens_read),
+    source=(tokens_per_step, count_tokens),
     mistakes=(
         (
             "The predictor reads the context once for EACH target block: M sequences of K + T tokens. That "
